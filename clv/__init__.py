@@ -1,0 +1,1 @@
+"""What your customers will be worth, and what your support service does to that worth."""

@@ -1,0 +1,1 @@
+"""What a service behaviour is worth, with the evidence it rests on."""

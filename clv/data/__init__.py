@@ -1,0 +1,1 @@
+"""A company's raw tables, read, checked and held as Tables."""

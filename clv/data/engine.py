@@ -1,0 +1,235 @@
+"""The engine that executes Ibis expressions: DuckDB, embedded, in bounded memory.
+
+Everything above this module writes expressions and hands them here; nothing else knows
+which engine runs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import duckdb
+import ibis
+import pyarrow as pa
+
+from clv.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    import ibis.expr.types as ir
+    import pandas as pd
+
+BATCH_ROWS = 100_000
+
+
+class Engine(Protocol):
+    """What clv needs of an engine; one instance per run."""
+
+    name: str
+
+    def read_parquet(self, paths: Sequence[str], *, hive: bool = False) -> ir.Table:
+        """Return Parquet files as one table."""
+
+    def frame(self, data: pd.DataFrame | pa.Table) -> ir.Table:
+        """Hold a frame in the engine and return it as a table."""
+
+    def cache(self, expression: ir.Table) -> ir.Table:
+        """Compute a table once and hold the result, spilled to disk where it is large."""
+
+    def release(self, table: ir.Table) -> None:
+        """Let go of a table that ``cache`` or ``frame`` returned."""
+
+    def to_pandas(self, expression: ir.Table) -> pd.DataFrame:
+        """Compute a table and return it whole."""
+
+    def batches(self, expression: ir.Table, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """Compute a table and return it in record batches of at most ``rows``."""
+
+    def to_parquet(self, expression: ir.Table, path: Path) -> None:
+        """Compute a table and write it to one Parquet file."""
+
+    def close(self) -> None:
+        """Give back memory and disk."""
+
+
+class DuckDBEngine:
+    """DuckDB inside this process.
+
+    Parameters
+    ----------
+    threads : int or None
+        Worker threads; None leaves the choice to DuckDB.
+    memory_limit : str or None
+        Such as ``"2GB"``; what does not fit is spilled to ``temp_directory``.
+    temp_directory : pathlib.Path or None
+        Where to spill; None makes a directory that ``close`` removes.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> with DuckDBEngine(threads=1) as engine:
+    ...     table = engine.frame(pd.DataFrame({"x": [1, 2]}))
+    ...     engine.to_pandas(table.aggregate(total=table.x.sum())).total.tolist()
+    [3]
+    """
+
+    name = "duckdb"
+
+    def __init__(
+        self,
+        *,
+        threads: int | None = None,
+        memory_limit: str | None = None,
+        temp_directory: Path | None = None,
+    ) -> None:
+        self._own = temp_directory is None
+        try:
+            parent = None if temp_directory is None else temp_directory
+            if parent is not None:
+                parent.mkdir(parents=True, exist_ok=True)
+            self._directory = Path(tempfile.mkdtemp(prefix="clv-engine-", dir=parent))
+        except OSError as error:
+            raise StorageError(
+                f"engine: no directory to spill to under {temp_directory}: {error.strerror}. "
+                "Free some space, or set engine.temp_directory."
+            ) from error
+        settings: dict[str, Any] = {"temp_directory": str(self._directory)}
+        if threads is not None:
+            settings["threads"] = threads
+        if memory_limit is not None:
+            settings["memory_limit"] = memory_limit
+        self.backend = ibis.duckdb.connect(":memory:", **settings)
+        self.connection: duckdb.DuckDBPyConnection = self.backend.con
+        self.connection.execute("set timezone = 'UTC'")
+        self.connection.execute("set enable_progress_bar = false")
+        self.connection.execute("set preserve_insertion_order = false")
+        self._names = (f"clv_{number}" for number in itertools.count())
+
+    def read_parquet(self, paths: Sequence[str], *, hive: bool = False) -> ir.Table:
+        """Return Parquet files as one table."""
+        return self.backend.read_parquet(
+            list(paths), table_name=next(self._names), hive_partitioning=hive, union_by_name=True
+        )
+
+    def frame(self, data: pd.DataFrame | pa.Table) -> ir.Table:
+        """Hold a frame in the engine and return it as a table."""
+        rows = (
+            data if isinstance(data, pa.Table) else pa.Table.from_pandas(data, preserve_index=False)
+        )
+        name = next(self._names)
+        self.connection.register(f"{name}_rows", rows)
+        self.run(f'create table "{name}" as select * from "{name}_rows"')  # noqa: S608 (own names)
+        self.connection.unregister(f"{name}_rows")
+        return self.backend.table(name)
+
+    def cache(self, expression: ir.Table) -> ir.Table:
+        """Compute a table once and hold the result, spilled to disk where it is large."""
+        name = next(self._names)
+        self.run(f'create table "{name}" as {self._select(expression)}')
+        return self.backend.table(name)
+
+    def release(self, table: ir.Table) -> None:
+        """Let go of a table that ``cache`` or ``frame`` returned."""
+        self.run(f'drop table if exists "{table.get_name()}"')
+
+    def to_pandas(self, expression: ir.Table) -> pd.DataFrame:
+        """Compute a table and return it whole."""
+        batches = list(self.batches(expression))
+        return pa.Table.from_batches(batches, self._schema(expression)).to_pandas()
+
+    def batches(self, expression: ir.Table, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
+        """Compute a table and return it in record batches of at most ``rows``.
+
+        The cursor is its own, so that other expressions may run while one is being read.
+        """
+        schema = self._schema(expression)
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute("set timezone = 'UTC'")
+            reader = self._guard(lambda: cursor.sql(self._select(expression)).to_arrow_reader(rows))
+            for batch in reader:
+                yield batch.cast(schema)
+        finally:
+            cursor.close()
+
+    def to_parquet(self, expression: ir.Table, path: Path) -> None:
+        """Compute a table and write it to one Parquet file, in the table's own order."""
+        target = str(path).replace("'", "''")
+        self.run(
+            f"copy ({self._select(expression)}) to '{target}' "
+            "(format parquet, compression zstd, preserve_order true)"
+        )
+
+    def run(self, sql: str) -> None:
+        """Execute a statement that this module wrote."""
+        self._guard(lambda: self.connection.execute(sql))
+
+    def close(self) -> None:
+        """Give back memory and disk."""
+        self.backend.disconnect()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self) -> DuckDBEngine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _select(self, expression: ir.Table) -> str:
+        """Compile, and hold every column to the type Ibis promises (sums are wider here)."""
+        body = self.backend.compile(expression)
+        columns = ", ".join(
+            f'cast("{name}" as bigint) as "{name}"' if kind.is_int64() else f'"{name}"'
+            for name, kind in expression.schema().items()
+        )
+        return f"select {columns} from ({body})"  # noqa: S608 (compiled by Ibis)
+
+    def _schema(self, expression: ir.Table) -> pa.Schema:
+        return expression.schema().to_pyarrow()
+
+    def _guard(self, action: Any) -> Any:
+        try:
+            return action()
+        except duckdb.OutOfMemoryException as error:
+            raise StorageError(
+                f"engine: {_first_line(error)} Raise engine.memory_limit, or free space in "
+                f"{self._directory.parent}."
+            ) from error
+        except duckdb.IOException as error:
+            raise StorageError(f"engine: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
+
+
+def connect(
+    kind: str = "duckdb",
+    *,
+    threads: int | None = None,
+    memory_limit: str | None = None,
+    temp_directory: Path | None = None,
+) -> DuckDBEngine:
+    """Open an engine.
+
+    Raises
+    ------
+    UsageError
+        For an engine that is not known.
+    StorageError
+        When there is no directory to spill to.
+    """
+    if kind != "duckdb":
+        raise UsageError(f"engine: {kind!r} is not an engine; expected 'duckdb'.")
+    return DuckDBEngine(threads=threads, memory_limit=memory_limit, temp_directory=temp_directory)

@@ -1,0 +1,211 @@
+"""Tables: a company's accepted rows, and the terms on which they are read.
+
+The only argument of features, markers and outcomes. Columns have the contract's names and
+one physical type per kind, the same on every engine: ids and words are strings, times are
+int64 seconds since 1970-01-01 UTC (truncated, since engines round differently), money is
+int64 ten-thousandths of the currency unit (exact in any order of summing), other numbers
+float64, whole numbers int64.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import ibis
+
+from clv.errors import DataError, SchemaError, UsageError
+from clv.schema import SCHEMA, Kind
+from clv.windows import day_of
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    import ibis.expr.types as ir
+    import pandas as pd
+
+    from clv.data.engine import Engine
+    from clv.notes import Note
+
+MONEY_SCALE = 10_000
+THOUSANDTHS = 1_000
+
+PHYSICAL: dict[Kind, str] = {
+    Kind.ID: "string",
+    Kind.TEXT: "string",
+    Kind.CATEGORY: "string",
+    Kind.TIME: "int64",
+    Kind.MONEY: "int64",
+    Kind.NUMBER: "float64",
+    Kind.INTEGER: "int64",
+}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms on which a company's tables are read.
+
+    Attributes
+    ----------
+    currency : str
+        The unit of all money.
+    margin_rate : float or None
+        Contribution per unit of revenue, where orders carry no margin. With neither, value
+        is revenue, and every output says so.
+    fcr_days : int
+        Days without a further contact before a contact counts as resolved at first.
+    language : str
+        Of interactions that name none (BCP 47).
+    agent_cost_per_hour : float or None
+        Of agents that name none.
+    attributes : tuple of str
+        Columns of ``customers`` that may become features.
+    protected : tuple of str
+        Attributes that must never be features or reasons.
+    """
+
+    currency: str = "units"
+    margin_rate: float | None = None
+    fcr_days: int = 7
+    language: str = "en"
+    agent_cost_per_hour: float | None = None
+    attributes: tuple[str, ...] = ("segment", "region", "acquisition_channel")
+    protected: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.margin_rate is not None and not 0 < self.margin_rate <= 1:
+            raise UsageError(f"margin_rate is {self.margin_rate}; expected more than 0, at most 1.")
+        if self.fcr_days < 1:
+            raise UsageError(f"fcr_days is {self.fcr_days}; expected 1 or more.")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Accepted tables by their contract names.
+
+    Attributes
+    ----------
+    engine : Engine
+        Executes whatever is built from the tables.
+    frames : mapping of str to ibis Table
+        In physical types; extra columns of the company's own are kept.
+    terms : Terms
+        How they are to be read.
+    notes : tuple of Note
+        What was left out or replaced on the way here.
+    """
+
+    engine: Engine
+    frames: Mapping[str, ir.Table]
+    terms: Terms = field(default_factory=Terms)
+    notes: tuple[Note, ...] = ()
+
+    def __getitem__(self, name: str) -> ir.Table:
+        try:
+            return self.frames[name]
+        except KeyError:
+            raise SchemaError(
+                f"{name}: the table was not given; found {', '.join(sorted(self.frames))}. "
+                f"Add a file {name}.parquet or {name}.csv, or map one under sources.{name}."
+            ) from None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.frames
+
+    def has(self, table: str, *columns: str) -> bool:
+        """Say whether a table was given, with all these columns."""
+        return table in self.frames and set(columns) <= set(self.frames[table].columns)
+
+    @property
+    def value_is_margin(self) -> bool:
+        """Whether money outputs are margin; otherwise they are revenue."""
+        return self.has("orders", "margin") or self.terms.margin_rate is not None
+
+    def span(self) -> tuple[dt.date, dt.date]:
+        """Return the days of the first and the last order.
+
+        Raises
+        ------
+        DataError
+            When no order was accepted.
+        """
+        at = self["orders"].ordered_at
+        row = self.engine.to_pandas(self["orders"].aggregate(first=at.min(), last=at.max()))
+        if row["first"].isna().any():
+            raise DataError("orders: no accepted row; nothing can be modelled without orders.")
+        return day_of(int(row["first"].iloc[0])), day_of(int(row["last"].iloc[0]))
+
+    def replaced(self, **frames: ir.Table) -> Tables:
+        """Return the same tables with some of them exchanged."""
+        return replace(self, frames={**self.frames, **frames})
+
+    @classmethod
+    def from_frames(
+        cls, engine: Engine, frames: Mapping[str, pd.DataFrame], terms: Terms | None = None
+    ) -> Tables:
+        """Hold frames that already keep the contract, without validating them.
+
+        Parameters
+        ----------
+        engine : Engine
+            Where to hold them.
+        frames : mapping of str to DataFrame
+            In the contract's names and logical types: timestamps, plain money.
+        terms : Terms, optional
+            How they are to be read.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from clv.data.engine import connect
+        >>> orders = pd.DataFrame({"order_id": ["o1"], "customer_id": ["007"],
+        ...     "ordered_at": pd.to_datetime(["2025-01-02"]), "amount": [9.99]})
+        >>> with connect(threads=1) as engine:
+        ...     tables = Tables.from_frames(engine, {"orders": orders})
+        ...     engine.to_pandas(tables["orders"]).amount.tolist(), tables.span()[0]
+        ([99900], datetime.date(2025, 1, 2))
+        """
+        held = {
+            name: engine.cache(physical(name, engine.frame(frame)))
+            for name, frame in frames.items()
+        }
+        return cls(engine, held, terms or Terms())
+
+
+def seconds(at: ir.Value) -> ir.Value:
+    """Turn a timestamp into whole seconds since 1970-01-01 UTC, truncated."""
+    return at.truncate("s").epoch_seconds().cast("int64")
+
+
+def money(amount: ir.Value) -> ir.Value:
+    """Turn an amount of money into int64 ten-thousandths, rounded half away from zero."""
+    return (amount.cast("decimal(38, 4)") * MONEY_SCALE).cast("int64")
+
+
+def thousandths(number: ir.Value) -> ir.Value:
+    """Turn a number into int64 thousandths, so that sums are exact in any order."""
+    return (number * THOUSANDTHS).round().cast("int64")
+
+
+def physical(name: str, table: ir.Table) -> ir.Table:
+    """Hold the contract's columns of a table of logical types to their physical types."""
+    contract = SCHEMA[name]
+    columns: dict[str, ir.Value] = {}
+    for column in contract.columns:
+        if column.name not in table.columns:
+            continue
+        value = table[column.name]
+        if column.kind is Kind.TIME:
+            moment = value if value.type().is_timestamp() else value.cast("timestamp")
+            columns[column.name] = seconds(moment.cast("timestamp"))
+        elif column.kind is Kind.MONEY:
+            columns[column.name] = money(value)
+        else:
+            columns[column.name] = value.cast(PHYSICAL[column.kind])
+    return table.mutate(**columns)
+
+
+def missing(kind: Kind) -> ir.Value:
+    """Return a null of a kind's physical type: a column that was not given."""
+    return ibis.null(PHYSICAL[kind])

@@ -1,0 +1,1 @@
+"""How good the models are, measured on the company's own past."""

@@ -1,0 +1,1 @@
+"""Purchase, churn and value models, and what they used."""

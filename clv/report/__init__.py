@@ -1,0 +1,1 @@
+"""The attribution report: facts, then charts, then pages."""

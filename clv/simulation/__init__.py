@@ -1,0 +1,1 @@
+"""A synthetic company whose true value and true effects are known."""

@@ -1,0 +1,1 @@
+"""Destinations of scores: one file per kind."""

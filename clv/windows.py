@@ -1,0 +1,164 @@
+"""The one place where time is cut.
+
+A day D as a cutoff means the end of D, UTC: what happened on D is known, what happens on
+D + 1 lies ahead. Times are whole seconds since 1970-01-01 UTC; every comparison is with
+the first second that lies ahead.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clv.errors import UsageError, WindowError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DAY_SECONDS = 86_400
+_EPOCH = dt.date(1970, 1, 1)
+
+
+def day_start_s(day: dt.date) -> int:
+    """Return the first second of a day, in seconds since 1970-01-01 UTC.
+
+    Examples
+    --------
+    >>> day_start_s(dt.date(1970, 1, 2))
+    86400
+    """
+    return (day - _EPOCH).days * DAY_SECONDS
+
+
+def day_of(second: int) -> dt.date:
+    """Return the UTC day that a second lies in.
+
+    Examples
+    --------
+    >>> day_of(86399)
+    datetime.date(1970, 1, 1)
+    """
+    return _EPOCH + dt.timedelta(days=second // DAY_SECONDS)
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """What may be seen (up to the cutoff), and what is asked about (the horizon after it).
+
+    The methods take anything that compares with an integer: a number, an array, or an
+    Ibis column of seconds; they return the same kind of thing.
+
+    Attributes
+    ----------
+    cutoff : datetime.date
+        The last day that is known.
+    horizon_days : int
+        Days after the cutoff that a label covers; 0 where nothing is asked.
+
+    Examples
+    --------
+    >>> window = Window(dt.date(2025, 6, 30), horizon_days=90)
+    >>> window.horizon_end
+    datetime.date(2025, 9, 28)
+    >>> window.seen(window.ahead_s - 1), window.seen(window.ahead_s)
+    (True, False)
+    """
+
+    cutoff: dt.date
+    horizon_days: int = 0
+
+    def __post_init__(self) -> None:
+        if self.horizon_days < 0:
+            raise UsageError(f"horizon_days is {self.horizon_days}; expected 0 or more.")
+
+    @property
+    def ahead_s(self) -> int:
+        """The first second that lies after the cutoff."""
+        return day_start_s(self.cutoff) + DAY_SECONDS
+
+    @property
+    def beyond_s(self) -> int:
+        """The first second that lies after the horizon."""
+        return self.ahead_s + self.horizon_days * DAY_SECONDS
+
+    @property
+    def horizon_end(self) -> dt.date:
+        """The last day of the horizon."""
+        return self.cutoff + dt.timedelta(days=self.horizon_days)
+
+    def seen(self, at_s: Any) -> Any:
+        """Say whether an event at ``at_s`` is known at the cutoff."""
+        return at_s < self.ahead_s
+
+    def within(self, at_s: Any, days: int | None) -> Any:
+        """Say whether an event is known and lies in the last ``days`` days (None: ever)."""
+        if days is None:
+            return self.seen(at_s)
+        return (at_s >= self.ahead_s - days * DAY_SECONDS) & self.seen(at_s)
+
+    def ahead(self, at_s: Any) -> Any:
+        """Say whether an event lies in the horizon."""
+        return (at_s >= self.ahead_s) & (at_s < self.beyond_s)
+
+    def shifted(self, days: int) -> Window:
+        """Return the same window with its cutoff moved by ``days``."""
+        return Window(self.cutoff + dt.timedelta(days=days), self.horizon_days)
+
+
+def rolling_cutoffs(
+    first: dt.date, last: dt.date, horizon_days: int, *, every_days: int = 30, history_days: int = 0
+) -> tuple[Window, ...]:
+    """Return the legal training windows, oldest first, ending with the latest one.
+
+    A window is legal when its horizon ends by ``last`` and at least ``history_days`` (and
+    one day) of data lie before its cutoff.
+
+    Parameters
+    ----------
+    first, last : datetime.date
+        The first and last day of the data.
+    horizon_days : int
+        The horizon of each window.
+    every_days : int
+        Days between cutoffs, counted back from the latest.
+    history_days : int
+        Days of data that each cutoff needs behind it.
+
+    Raises
+    ------
+    WindowError
+        When not even one window fits.
+
+    Examples
+    --------
+    >>> windows = rolling_cutoffs(dt.date(2024, 1, 1), dt.date(2024, 6, 30), 90, every_days=60)
+    >>> [str(window.cutoff) for window in windows]
+    ['2024-02-01', '2024-04-01']
+    """
+    latest = last - dt.timedelta(days=horizon_days)
+    earliest = first + dt.timedelta(days=history_days)
+    if latest < earliest:
+        raise WindowError(
+            f"a horizon of {horizon_days} days with {history_days} days of history does not fit "
+            f"into the data, {first} to {last}. Choose a horizon of at most "
+            f"{max((last - earliest).days, 0)} days, or bring more history."
+        )
+    count = (latest - earliest).days // every_days + 1
+    days = [latest - dt.timedelta(days=every_days * back) for back in range(count)]
+    return tuple(Window(day, horizon_days) for day in reversed(days))
+
+
+def gapped(
+    windows: Sequence[Window], test: Window, reporting_delay_days: int = 0
+) -> tuple[Window, ...]:
+    """Return the windows whose labels were complete and reported by the test cutoff.
+
+    Examples
+    --------
+    >>> a, b = Window(dt.date(2024, 1, 1), 30), Window(dt.date(2024, 1, 15), 30)
+    >>> gapped([a, b], Window(dt.date(2024, 2, 1), 30)) == (a,)
+    True
+    """
+    delay = dt.timedelta(days=reporting_delay_days)
+    return tuple(w for w in windows if w.horizon_end + delay <= test.cutoff)

@@ -1,0 +1,1 @@
+"""The application over clv: settings, runs, the command line. It touches no data itself."""
