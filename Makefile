@@ -1,0 +1,62 @@
+# Everything runs in .venv, made from the hashed lock in requirements/. Needs Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+UV := .cache/bootstrap/bin/uv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+WORKERS ?= 2
+# LightGBM's threads must sleep when idle, and one is enough in tests.
+TEST_ENV := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow check fix bench bench-accuracy lock clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: $(READY) ## Make .venv from the lock
+
+$(UV): requirements/bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "clv needs Python >= 3.11; found `$(PYTHON) --version`. Set PYTHON=/path/to/python3.11."; exit 2; }
+	@$(PYTHON) -m venv .cache/bootstrap
+	@.cache/bootstrap/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@touch $(UV)
+
+$(READY): $(UV) requirements/main.txt pyproject.toml
+	@test -x $(RUN) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
+	@$(UV) pip sync --quiet --python $(RUN) --require-hashes --compile-bytecode requirements/main.txt
+	@$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY) ## Run the whole product on a synthetic company
+	@$(VENV)/bin/clv demo
+
+test: $(READY) ## Run all tests but the slow ones, with coverage
+	@$(TEST_ENV) $(RUN) -m pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+test-slow: $(READY) ## Run the recovery studies
+	@$(TEST_ENV) $(RUN) -m pytest -q -n $(WORKERS) --dist worksteal -m slow
+
+check: $(READY) ## Lint, types, direction of imports, inventory
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-cache > .cache/imports.txt || { cat .cache/imports.txt; exit 1; }
+	@$(RUN) -m pytest -q -p no:randomly tests/architecture
+
+fix: $(READY) ## Format, and fix what lint can fix
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+bench: $(READY) ## Time clv against its peers, in one run each
+	@for bench in tests/benchmarks/bench_*.py; do OMP_WAIT_POLICY=PASSIVE $(RUN) $$bench || exit 1; done
+
+lock: $(UV) ## Renew requirements/ from pyproject.toml
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	  --extra dev --output-file requirements/main.txt pyproject.toml requirements/build.in
+	@echo uv | $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+	  --python-version 3.11 --output-file requirements/bootstrap.txt -
+
+clean: ## Remove .venv, caches and outputs
+	@rm -rf $(VENV) .cache clv-out .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

@@ -1,0 +1,302 @@
+"""The command line: `clv COMMAND`, each a few lines over the pipeline of the same name."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.exceptions
+
+from clv.errors import ClvError, UsageError
+
+if TYPE_CHECKING:
+    from pipelines.run import Result, Run
+
+app = typer.Typer(
+    name="clv",
+    help="What your customers will be worth, and what your support service does to that worth.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    epilog="Start with: clv demo",
+)
+scores_app = typer.Typer(no_args_is_help=True, help="Published score tables: compare, roll back.")
+experiment_app = typer.Typer(no_args_is_help=True, help="A/B tests: design, assign, read.")
+app.add_typer(scores_app, name="scores")
+app.add_typer(experiment_app, name="experiment")
+
+Config = Annotated[Path | None, typer.Option(help="Settings file (YAML); see example.yaml.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of the contract's tables.")]
+AsOf = Annotated[str | None, typer.Option(help="Last day that is known, such as 2025-06-30.")]
+Horizon = Annotated[int | None, typer.Option(help="Days that a value covers.")]
+Model = Annotated[str | None, typer.Option(help="Such as models:/clv@champion.")]
+Out = Annotated[Path | None, typer.Option(help="Where to write.")]
+Workspace = Annotated[Path | None, typer.Option(help="Folder for everything written.")]
+
+
+def _run(command: str, config: Path | None, **flags: Any) -> Run:
+    """Open a run: settings first, so that a misspelt key costs no import."""
+    from pipelines.run import Run
+    from pipelines.settings import load_settings
+
+    if flags.get("as_of") is not None:
+        flags["as_of"] = _day(flags["as_of"])
+    data = flags.pop("data", None)
+    if data is not None:
+        flags["sources__folder"] = str(data)
+    return Run(load_settings(config, **flags), command)
+
+
+def _day(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--as-of {text!r} is no date; expected YYYY-MM-DD.") from None
+
+
+def _show(run: Run, result: Result) -> None:
+    for line in result.lines:
+        run.say(line)
+    for name, path in result.documents.items():
+        run.say(f"{name}: {path}")
+    run.close()
+
+
+@app.command()
+def demo(
+    out: Out = None,
+    customers: Annotated[int, typer.Option(min=1, help="Customers of the company.")] = 20_000,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    config: Config = None,
+) -> None:
+    """Run the whole product on a synthetic company.
+
+    Example: clv demo --out demo --customers 5000
+    """
+    from pipelines import demo as pipeline
+
+    run = _run("demo", config or pipeline.CONFIG, workspace=out or Path("clv-out/demo"), seed=seed)
+    _show(run, pipeline.run(run, customers=customers))
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder to write the tables to.")],
+    customers: Annotated[int, typer.Option(min=1)] = 20_000,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    effects: Annotated[Path | None, typer.Option(help="YAML of effects to plant.")] = None,
+) -> None:
+    """Write a synthetic company and its truth.
+
+    Example: clv simulate company --customers 20000 --seed 1
+    """
+    from pipelines import simulate as pipeline
+
+    run = _run("simulate", None, seed=seed)
+    _show(run, pipeline.run(run, out=out, customers=customers, effects=effects))
+
+
+@app.command()
+def validate(config: Config = None, data: Data = None, workspace: Workspace = None) -> None:
+    """Check the tables; write data quality report and quarantine.
+
+    Example: clv validate --data company
+    """
+    from pipelines import validate as pipeline
+
+    run = _run("validate", config, data=data, workspace=workspace)
+    _show(run, pipeline.run(run))
+
+
+@app.command()
+def check(config: Config = None, data: Data = None, workspace: Workspace = None) -> None:
+    """Say what would be computed and what not, and whether everything can be reached.
+
+    Example: clv check --config company.yaml
+    """
+    from pipelines import check as pipeline
+
+    run = _run("check", config, data=data, workspace=workspace)
+    _show(run, pipeline.run(run))
+
+
+@app.command()
+def train(
+    config: Config = None,
+    data: Data = None,
+    as_of: AsOf = None,
+    horizon_days: Horizon = None,
+    promote: Annotated[bool, typer.Option(help="Make it champion if the gate passes.")] = False,
+    workspace: Workspace = None,
+) -> None:
+    """Fit, test and register a model.
+
+    Example: clv train --data company --promote
+    """
+    from pipelines import train as pipeline
+
+    run = _run(
+        "train",
+        config,
+        data=data,
+        as_of=as_of,
+        training__horizon_days=horizon_days,
+        workspace=workspace,
+    )
+    _show(run, pipeline.run(run, promote=promote))
+
+
+@app.command()
+def backtest(
+    config: Config = None,
+    data: Data = None,
+    folds: Annotated[int | None, typer.Option(min=1, help="Folds at most.")] = None,
+    workspace: Workspace = None,
+) -> None:
+    """Measure the models on the company's own past.
+
+    Example: clv backtest --data company --folds 3
+    """
+    from pipelines import backtest as pipeline
+
+    run = _run("backtest", config, data=data, training__folds=folds, workspace=workspace)
+    _show(run, pipeline.run(run))
+
+
+@app.command()
+def score(
+    config: Config = None,
+    data: Data = None,
+    as_of: AsOf = None,
+    model: Model = None,
+    out: Out = None,
+    dry_run: Annotated[bool, typer.Option(help="Publish nothing.")] = False,
+    workspace: Workspace = None,
+) -> None:
+    """Score every customer and publish the table.
+
+    Example: clv score --data company --as-of 2025-06-30
+    """
+    from pipelines import score as pipeline
+
+    run = _run("score", config, data=data, as_of=as_of, workspace=workspace)
+    _show(run, pipeline.run(run, model=model, out=out, dry_run=dry_run))
+
+
+@app.command()
+def attribute(
+    config: Config = None,
+    data: Data = None,
+    as_of: AsOf = None,
+    horizon_days: Horizon = None,
+    model: Model = None,
+    out: Out = None,
+    workspace: Workspace = None,
+) -> None:
+    """Attribute value to service behaviours, each with its evidence.
+
+    Example: clv attribute --data company
+    """
+    from pipelines import attribute as pipeline
+
+    run = _run("attribute", config, data=data, as_of=as_of, workspace=workspace)
+    _show(run, pipeline.run(run, horizon_days=horizon_days, model=model, out=out))
+
+
+@app.command()
+def report(
+    config: Config = None,
+    data: Data = None,
+    model: Model = None,
+    out: Out = None,
+    pdf: Annotated[bool, typer.Option(help="Write a PDF beside it.")] = False,
+    workspace: Workspace = None,
+) -> None:
+    """Write the attribution report from the newest results.
+
+    Example: clv report --out report.html --pdf
+    """
+    from pipelines import report as pipeline
+
+    run = _run("report", config, data=data, workspace=workspace)
+    _show(run, pipeline.run(run, model=model, out=out, pdf=pdf))
+
+
+@app.command()
+def promote(
+    version: Annotated[str | None, typer.Argument(help="By default the challenger.")] = None,
+    why: Annotated[str, typer.Option(help="Kept with the version.")] = "",
+    config: Config = None,
+    workspace: Workspace = None,
+) -> None:
+    """Make a version champion, if the gate passes.
+
+    Example: clv promote 3 --why "beats the champion on all folds"
+    """
+    from pipelines import lifecycle
+
+    run = _run("promote", config, workspace=workspace)
+    _show(run, lifecycle.promote(run, version=version, why=why))
+
+
+@app.command()
+def rollback(
+    why: Annotated[str, typer.Option(help="Kept with the version.")] = "",
+    config: Config = None,
+    workspace: Workspace = None,
+) -> None:
+    """Restore the champion before this one.
+
+    Example: clv rollback --why "scores drifted"
+    """
+    from pipelines import lifecycle
+
+    run = _run("rollback", config, workspace=workspace)
+    _show(run, lifecycle.rollback(run, why=why))
+
+
+def main() -> None:
+    """Run the command line; an error is one line and an exit code."""
+    debug = "--debug" in sys.argv
+    if debug:
+        sys.argv.remove("--debug")
+    sys.exit(_guarded(debug=debug))
+
+
+def _guarded(*, debug: bool) -> int:
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except ClvError as error:
+        return _fail(str(error), error.exit_code, debug=debug)
+    except typer.exceptions.TyperException as error:
+        return _fail(f"{error} See clv --help.", 2, debug=debug)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("interrupted; nothing half-written was published.", 130, debug=debug)
+    except MemoryError:
+        return _fail(
+            "out of memory. Lower engine.memory_limit and scoring.chunk_customers.", 9, debug=debug
+        )
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}.", 9, debug=debug)
+    except Exception as error:  # noqa: BLE001 (the outermost guard: one line instead of a traceback)
+        # The message of a foreign exception may quote a row; its type cannot.
+        text = f"unexpected {type(error).__name__}; run again with --debug for the traceback."
+        return _fail(text, 1, debug=debug)
+
+
+def _fail(message: str, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    try:
+        sys.stderr.write(f"clv: {' '.join(message.split())}\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    return code

@@ -1,0 +1,226 @@
+"""Run: what every pipeline is given, and the only place that knows console, clock and workspace.
+
+Environment switches are set here, when the module is imported, before any heavy library is:
+no telemetry, no row in an exception, no pickle, LightGBM's idle threads asleep.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import logging
+import os
+import sys
+import time
+import uuid
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from clv.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from clv.notes import Note, OnProgress
+    from pipelines.settings import Settings
+
+SWITCHES = {
+    "DO_NOT_TRACK": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_DISABLE_SCHEMA_DETAILS": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOG_UV_FILES": "false",
+    "MLFLOW_UV_AUTO_DETECT": "false",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+for _name, _value in SWITCHES.items():
+    os.environ.setdefault(_name, _value)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a pipeline leaves behind.
+
+    Attributes
+    ----------
+    command : str
+        The command that ran.
+    lines : tuple of str
+        What it found, in sentences for the console.
+    documents : dict of str to Path
+        What it wrote, by name.
+    notes : tuple of Note
+        What was dropped, replaced, refused or skipped on the way.
+    facts : dict
+        The figures behind the lines, JSON-able.
+    """
+
+    command: str
+    lines: tuple[str, ...] = ()
+    documents: dict[str, Path] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Run:
+    """One run of one command.
+
+    Parameters
+    ----------
+    settings : Settings
+        The company's settings.
+    command : str
+        Its name, for logs and manifests.
+    console : rich.console.Console, optional
+        Where people read; by default standard output. Where it is not a terminal, every
+        event is one line of JSON instead.
+    """
+
+    def __init__(self, settings: Settings, command: str, console: Console | None = None) -> None:
+        self.settings = settings
+        self.command = command
+        self.console = console or Console(highlight=False)
+        self.started_at = dt.datetime.now(dt.UTC)
+        self.run_id = f"{self.started_at:%Y%m%dT%H%M%S}-{command}-{uuid.uuid4().hex[:6]}"
+        self.notes: list[Note] = []
+        self._quiet_libraries()
+
+    @property
+    def workspace(self) -> Path:
+        """The folder that everything is written under."""
+        return self.settings.workspace
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder."""
+        return self.workspace / "runs" / self.run_id
+
+    def open(self) -> None:
+        """Make the run's folder.
+
+        Raises
+        ------
+        StorageError
+            When the workspace cannot be written.
+        """
+        with disk_errors(self.workspace):
+            self.folder.mkdir(parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def step(self, title: str) -> Iterator[OnProgress]:
+        """Show a step while it runs: a bar on a terminal, JSON lines elsewhere."""
+        began = time.perf_counter()
+        if not self.console.is_terminal:
+            self.event("step", title=title, state="started")
+            yield lambda _step, _done, _total: None
+        else:
+            columns = (
+                TextColumn("  {task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+            )
+            with Progress(*columns, console=self.console, transient=True) as bar:
+                task = bar.add_task(title, total=None)
+
+                def advance(step: str, done: int, total: int) -> None:
+                    bar.update(task, description=f"{title}: {step}", completed=done, total=total)
+
+                yield advance
+        seconds = time.perf_counter() - began
+        if self.console.is_terminal:
+            self.console.print(f"  [green]✓[/] {title} [dim]{seconds:.1f} s[/]")
+        else:
+            self.event("step", title=title, state="done", seconds=round(seconds, 3))
+
+    def say(self, text: str) -> None:
+        """Tell the user one sentence."""
+        if self.console.is_terminal:
+            self.console.print(f"  {text}", markup=False, soft_wrap=True)
+        else:
+            self.event("found", text=text)
+
+    def note(self, notes: Iterable[Note]) -> None:
+        """Collect what a result wants said, once each, and show it."""
+        for note in notes:
+            if note in self.notes:
+                continue
+            self.notes.append(note)
+            if self.console.is_terminal:
+                self.console.print(f"  · {note}", style="yellow", markup=False, soft_wrap=True)
+            else:
+                self.event("note", **note.as_dict())
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Write one line of JSON to where machines read."""
+        line = {"event": kind, "command": self.command, "run_id": self.run_id, **fields}
+        self.console.file.write(json.dumps(line, default=str) + "\n")
+        self.console.file.flush()
+
+    def save(self, name: str, document: dict[str, Any], *, latest: bool = True) -> Path:
+        """Write a document into the run's folder and, as the newest, into the workspace.
+
+        Raises
+        ------
+        StorageError
+            When the disk is full or the folder may not be written.
+        """
+        text = json.dumps(document, indent=1, ensure_ascii=False, default=str)
+        self.open()
+        with disk_errors(self.workspace):
+            _write_private(self.folder / name, text)
+            if latest:
+                _write_private(self.workspace / name, text)
+        return (self.workspace if latest else self.folder) / name
+
+    def newest(self, name: str) -> dict[str, Any] | None:
+        """Read the newest document of a name, or None where there is none."""
+        path = self.workspace / name
+        if not path.exists():
+            return None
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return document
+
+    def _quiet_libraries(self) -> None:
+        """Keep other libraries' chatter off the console; errors still come as exceptions."""
+        for name in (
+            "mlflow",
+            "alembic",
+            "great_expectations",
+            "altair",
+            "fontTools",
+            "weasyprint",
+        ):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn an operating-system error into a StorageError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{path}: cannot be written: {error.strerror or error}. "
+            "Free some space, mend the permissions, or set `workspace` to another folder."
+        ) from error
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Replace a file in one step, readable by its owner alone."""
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    staged.replace(path)

@@ -1,0 +1,263 @@
+"""Settings: one YAML file, one frozen object; a key that is no setting is an error.
+
+Every setting can also be given as an environment variable: ``CLV__SECTION__KEY``. The
+environment wins over the file, a flag of the command line over both. Passwords belong in
+the environment only, such as ``CLV__SOURCES__DATABASE``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from clv.errors import SettingsError
+
+
+class Section(BaseModel):
+    """A section of the settings: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Terms(Section):
+    """How the company's tables are to be read."""
+
+    currency: str | None = Field(None, description="unit of all money; else the currency column's")
+    margin_rate: float | None = Field(
+        None, gt=0, le=1, description="contribution per unit of revenue, without a margin column"
+    )
+    fcr_days: int = Field(7, ge=1, description="days without a further contact: resolved at first")
+    language: str = Field("en", description="of interactions that name none (BCP 47)")
+    agent_cost_per_hour: float | None = Field(
+        None, ge=0, description="of agents that name none; without it no net figures"
+    )
+    attributes: tuple[str, ...] = Field(
+        ("segment", "region", "acquisition_channel"),
+        description="columns of customers that may become features",
+    )
+    protected: tuple[str, ...] = Field((), description="attributes never used, nor given as reason")
+
+
+class Quality(Section):
+    """When bad rows stop the run."""
+
+    quarantine_limit_share: float = Field(
+        0.05, ge=0, le=1, description="share of a table's rows that may be quarantined"
+    )
+
+
+class Engine(Section):
+    """What executes everything that scales with events."""
+
+    kind: Literal["duckdb"] = Field("duckdb", description="the engine")
+    threads: int | None = Field(None, ge=1, description="worker threads; none: all cores")
+    memory_limit: str | None = Field("4GB", description="what does not fit is spilled to disk")
+    temp_directory: Path | None = Field(None, description="where to spill; none: the system's")
+
+
+class Training(Section):
+    """How models are fitted."""
+
+    horizon_days: int | None = Field(
+        None,
+        ge=1,
+        description="days a value covers; none: the largest that fits",
+    )
+    discount_rate_annual: float = Field(0.10, ge=0, description="of later money, per year")
+    cutoffs: int = Field(6, ge=1, description="training cutoffs at most, the latest ones")
+    every_days: int = Field(30, ge=1, description="days between cutoffs")
+    reporting_delay_days: int = Field(0, ge=0, description="days until an order is in the data")
+    folds: int = Field(3, ge=1, description="backtest folds at most")
+    interval_level: float = Field(0.90, gt=0, lt=1, description="of clv_low and clv_high")
+    leaves: int = Field(7, ge=2, description="leaves per tree; depth is what contributions cost")
+    trees: int = Field(150, ge=1, description="trees per model")
+    learning_rate: float = Field(0.05, gt=0, le=1, description="of the trees")
+    threads: int = Field(2, ge=1, description="LightGBM's threads")
+    time_unit: Literal["days", "weeks"] = Field(
+        "days", description="unit in which purchase models' parameters are logged"
+    )
+    allow_leaks: tuple[str, ...] = Field(
+        (), description="features that predict the label too well, and may do so"
+    )
+
+
+class Registry(Section):
+    """Where models are kept."""
+
+    tracking_uri: str | None = Field(
+        None, description="MLflow's store; none: MLFLOW_TRACKING_URI, else SQLite in the workspace"
+    )
+    name: str = Field("clv", description="the registered model's name")
+
+
+class Scoring(Section):
+    """How customers are scored."""
+
+    chunk_customers: int = Field(100_000, ge=1, description="customers in memory at once")
+    reasons: str = Field("all", description="`all`, `none`, or `top:N` customers by value")
+    keep: int = Field(10, ge=1, description="published score tables to keep")
+    sinks: tuple[dict[str, Any], ...] = Field(
+        (), description="further destinations, each with a `kind`"
+    )
+
+
+class Attribution(Section):
+    """How effects of service behaviours are estimated."""
+
+    exposure_days: int = Field(365, ge=1, description="days of contacts before the cutoff")
+    customers: int = Field(200_000, ge=1, description="above this many, a sample of customers")
+    level: float = Field(0.95, gt=0, lt=1, description="of intervals")
+    minimum_gain: float = Field(
+        0.5, ge=0, description="gain per customer below which no target is moved, in the currency"
+    )
+
+
+class Markers(Section):
+    """Which behaviours are found in the words of support."""
+
+    pack: Path | None = Field(None, description="a TOML file that extends or overrides the pack")
+
+
+class Report(Section):
+    """How the report reads."""
+
+    company: str | None = Field(None, description="whose report it is")
+    language: Literal["en", "de"] = Field("en", description="of the sentences")
+    individual_agents: bool = Field(default=False, description="name agents; else teams only")
+
+
+class Settings(BaseSettings):
+    """Everything a run can be told.
+
+    Examples
+    --------
+    >>> Settings(training={"horizon_days": 90}).training.horizon_days
+    90
+    """
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="CLV__", env_nested_delimiter="__"
+    )
+
+    workspace: Path = Field(Path("clv-out"), description="everything a command writes lies here")
+    seed: int = Field(0, ge=0, description="of every random choice")
+    as_of: dt.date | None = Field(None, description="the last day that is known; none: see docs")
+    sources: dict[str, Any] = Field(default_factory=dict, description="where the tables are")
+    terms: Terms = Terms()
+    quality: Quality = Quality()
+    engine: Engine = Engine()
+    training: Training = Training()
+    registry: Registry = Registry()
+    scoring: Scoring = Scoring()
+    attribution: Attribution = Attribution()
+    markers: Markers = Markers()
+    report: Report = Report()
+
+
+def load_settings(path: Path | None = None, **flags: Any) -> Settings:
+    """Read the settings file and lay flags over it.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A YAML file; without one the defaults hold.
+    **flags
+        Values from the command line, by dotted key with ``__`` for the dot
+        (``training__horizon_days=90``); None means not given.
+
+    Raises
+    ------
+    SettingsError
+        When the file cannot be read, or says something that is no setting.
+    """
+    document = _read(path) if path else {}
+
+    class Layered(Settings):
+        """Flags over the environment over the file."""
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (the overridden signature)
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, InitSettingsSource(settings_cls, document)
+
+    try:
+        return Layered(**_nested(flags))
+    except ValidationError as error:
+        raise SettingsError(_explain(error, str(path) if path else "settings")) from None
+
+
+def _nested(flags: dict[str, Any]) -> dict[str, Any]:
+    """Turn ``section__key`` into sections, leaving out what was not given."""
+    document: dict[str, Any] = {}
+    for key, value in flags.items():
+        if value is not None:
+            *sections, name = key.split("__")
+            target = document
+            for section in sections:
+                target = target.setdefault(section, {})
+            target[name] = value
+    return document
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: cannot be read: {error.strerror}. Expected a YAML file of settings; "
+            "see pipelines/config/example.yaml for every one of them."
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        at = "" if line is None else f", line {line + 1}"
+        raise SettingsError(
+            f"{path}{at}: is not YAML: {getattr(error, 'problem', None) or 'not UTF-8 text'}. "
+            "Mend the line, or compare with pipelines/config/example.yaml."
+        ) from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise SettingsError(
+            f"{path}: holds a {type(document).__name__}; expected sections and keys."
+        )
+    return document
+
+
+def _explain(error: ValidationError, where: str) -> str:
+    """Say the first complaint in one line: what, where, expected, next."""
+    complaint = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in complaint["loc"])
+    if complaint["type"] == "extra_forbidden":
+        known = _known_keys(complaint["loc"][:-1])
+        near = difflib.get_close_matches(str(complaint["loc"][-1]), known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else f" Known here: {', '.join(known)}."
+        return f"{where}: {key} is not a setting.{hint}"
+    message = str(complaint["msg"])
+    return f"{where}: {key} is {complaint['input']!r}: {message[0].lower()}{message[1:]}."
+
+
+def _known_keys(sections: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for section in sections:
+        kind = model.model_fields[str(section)].annotation
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return []
+        model = kind
+    return list(model.model_fields)
