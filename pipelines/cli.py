@@ -275,7 +275,7 @@ def _guarded(*, debug: bool) -> int:
     except ClvError as error:
         return _fail(str(error), error.exit_code, debug=debug)
     except typer.exceptions.TyperException as error:
-        return _fail(f"{error} See clv --help.", 2, debug=debug)
+        return _fail(f"{error} See clv --help.", 2, debug=debug) if str(error) else 2
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted; nothing half-written was published.", 130, debug=debug)
     except MemoryError:

@@ -1,0 +1,53 @@
+"""Imports are cheap and change nothing."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["pandas", "sklearn", "ibis", "duckdb", "lightgbm", "lifetimes", "mlflow", "shap"]
+HEAVY += ["great_expectations", "pyarrow", "scipy", "altair", "numpy"]
+
+
+def loaded(code: str) -> set[str]:
+    program = (
+        f"{code}\nimport json, sys; print(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(json.loads(out.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("code", ["import clv", "import pipelines.cli, pipelines.settings"])
+def test_importing_loads_nothing_heavy(code):
+    assert loaded(code) == set()
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom pipelines.cli import app\nsys.argv = ['clv', '--help']\n"
+        "app(standalone_mode=False)"
+    )
+    assert loaded(code) == set()
+
+
+def test_scoring_loads_neither_lifetimes_nor_shap():
+    assert not loaded("import clv.models.lifetime_value") & {"lifetimes", "shap", "mlflow"}
+
+
+def test_importing_the_library_changes_no_switch_and_no_filter():
+    code = (
+        "import os, warnings, importlib, pkgutil\nimport pandas as pd\n"
+        "before = dict(os.environ), list(warnings.filters), os.getcwd()\n"
+        "import clv\n"
+        "names = [m.name for m in pkgutil.walk_packages(clv.__path__, 'clv.')]\n"
+        "import ibis, altair, pyarrow, scipy.stats, sklearn.linear_model\n"
+        "before = dict(os.environ), list(warnings.filters), os.getcwd()\n"
+        "[importlib.import_module(n) for n in names if not n.endswith('entry')]\n"
+        "after = dict(os.environ), list(warnings.filters), os.getcwd()\n"
+        "assert before == after, [f for f in after[1] if f not in before[1]]"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert out.returncode == 0, out.stderr[-2000:]

@@ -1,0 +1,81 @@
+"""The settings file: strict keys, environment over file, flags over both."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clv.errors import SettingsError
+from pipelines.settings import Settings, load_settings
+
+CONFIG = Path(__file__).parents[2] / "pipelines" / "config"
+
+
+@pytest.fixture
+def settings_file(tmp_path):
+    def write(text):
+        path = tmp_path / "settings.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("training: {horizn_days: 3}", "training.horizn_days is not a setting. Did you mean"),
+        ("trainin: {}", "trainin is not a setting. Did you mean 'training'?"),
+        ("training: {horizon_days: soon}", "training.horizon_days is 'soon': input should be"),
+        ("terms: {margin_rate: 2}", "terms.margin_rate is 2: input should be less than"),
+        ("a: [", "line 1: is not YAML"),
+        ("- 1", "holds a list; expected sections and keys"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it(settings_file, text, message):
+    path = settings_file(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"nowhere\.yaml: cannot be read: No such file"):
+        load_settings(tmp_path / "nowhere.yaml")
+
+
+def test_environment_wins_over_file_and_flag_over_both(settings_file, monkeypatch):
+    path = settings_file("seed: 1\ntraining: {horizon_days: 10, cutoffs: 2}")
+    assert load_settings(path).training.horizon_days == 10
+    monkeypatch.setenv("CLV__TRAINING__HORIZON_DAYS", "20")
+    assert load_settings(path).training.horizon_days == 20
+    flagged = load_settings(path, training__horizon_days=30)
+    assert (flagged.training.horizon_days, flagged.training.cutoffs, flagged.seed) == (30, 2, 1)
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().seed = 3
+
+
+def keys(document, prefix=""):
+    for name, value in document.items():
+        if isinstance(value, dict) and prefix + name not in ("sources",):
+            yield from keys(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def test_the_example_names_every_setting_and_its_default():
+    document = yaml.safe_load((CONFIG / "example.yaml").read_text(encoding="utf-8"))
+    defaults = Settings().model_dump(mode="json")
+    assert set(keys(document)) == set(keys(defaults))
+    given = load_settings(CONFIG / "example.yaml").model_dump(mode="json")
+    assert {**given, "sources": {}} == defaults
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda p: p.stem)
+def test_shipped_settings_load(path):
+    assert load_settings(path).workspace
