@@ -23,12 +23,23 @@ never more than five examples, whatever the size of the table.
 
 from __future__ import annotations
 
+import errno
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 EXAMPLES = 5
+_STORAGE = {
+    errno.ENOSPC: "Free some space, or choose another place.",
+    errno.EDQUOT: "Free some space, or choose another place.",
+    errno.EACCES: "Allow this user to write there, or choose another place.",
+    errno.EPERM: "Allow this user to write there, or choose another place.",
+    errno.EROFS: "Choose a place that can be written.",
+    errno.EIO: "Check the disk.",
+}
 
 
 def listing(items: Iterable[object], limit: int = EXAMPLES) -> str:
@@ -128,3 +139,29 @@ class StorageError(ClvError):
     """The disk is full, or a path may not be written."""
 
     exit_code = 9
+
+
+@contextmanager
+def storing(where: Path | str) -> Iterator[None]:
+    """Turn a full disk or a missing permission into a StorageError; let the rest pass.
+
+    Raises
+    ------
+    StorageError
+        For an OSError that says: no space, no permission, read-only, broken disk.
+
+    Examples
+    --------
+    >>> with storing("out"):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    clv.errors.StorageError: out: No space left on device. Free some space, or choose another place.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _STORAGE:
+            raise
+        place = error.filename or where
+        advice = _STORAGE[error.errno]
+        raise StorageError(f"{place}: {error.strerror}. {advice}") from error
