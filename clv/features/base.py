@@ -9,10 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+import ibis
+
+from clv.data.tables import MONEY_SCALE, THOUSANDTHS
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import ibis.expr.types as ir
 
@@ -30,6 +35,13 @@ GROUPS: dict[str, str] = {
 SERVICE_GROUPS = ("empathy", "tone", "resolution", "efficiency", "waits")
 """The groups whose sum is the service contribution."""
 
+UNITS = ("days", "currency", "count", "share", "ratio", "seconds", "hours", "score", "category")
+"""What a feature may be measured in; a slope is in its unit per day."""
+
+SIGNIFICANT_DIGITS = 9
+
+Sign = Literal[-1, 0, 1]
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -39,40 +51,166 @@ class Feature:
     ----------
     name : str
         The column's name, unit and window included (``spend_90d``).
+    table : str
+        Whose rows the expression takes: ``orders``, ``interactions``, ``surveys``,
+        ``customers``, or ``features`` for what follows from other features.
     group : str
         A key of ``GROUPS``.
     needs : tuple of str
         ``"table"`` or ``"table.column"`` without which the feature is unavailable.
     unit : str
-        ``days``, ``currency``, ``count``, ``share``, ``seconds``, ``score`` or ``category``.
+        One of ``UNITS``.
     doc : str
         One line for the glossary.
     monotone : int
         The sign that the value model must give it; 0 leaves it free.
     kind : {"number", "category"}
         Numbers are float64 in the table, categories strings.
+    fill : float or None
+        The value of a customer without rows in the table; None leaves it unknown.
+    days : int or None
+        The window that it covers, in days up to the cutoff; None for all time.
     expression : callable
-        Rows of its table to an aggregate, one value per customer.
+        Rows of its table to an aggregate: one value per customer.
     """
 
     name: str
+    table: str
     group: str
     needs: tuple[str, ...]
     unit: str
     doc: str
-    expression: Callable[..., ir.Value]
-    monotone: Literal[-1, 0, 1] = 0
+    expression: Callable[[ir.Table], ir.Value]
+    monotone: Sign = 0
     kind: Literal["number", "category"] = "number"
+    fill: float | None = None
+    days: int | None = None
 
 
 FEATURES: dict[str, Feature] = {}
 """Every declared feature by name, in order of declaration."""
 
 
+def feature(
+    table: str,
+    *,
+    group: str,
+    unit: str,
+    windows: tuple[int | None, ...] = (),
+    monotone: Sign = 0,
+    needs: Iterable[str] = (),
+    fill: float | None = None,
+    name: str | None = None,
+    doc: str | None = None,
+) -> Callable[[Callable[..., ir.Value]], Callable[..., ir.Value]]:
+    """Declare a feature, or one for each window.
+
+    Parameters
+    ----------
+    table : str
+        Whose rows, as known at the cutoff, the function aggregates.
+    group : str
+        The contribution group.
+    unit : str
+        One of ``UNITS``.
+    windows : tuple of int or None
+        Days up to the cutoff, one feature each, with the suffix ``_90d``, or ``_ever`` for
+        None; the function is called with ``(rows, days)``. Without windows there is one
+        feature, without suffix, and the function is called with the rows alone.
+    monotone : int
+        The sign that the value model must give it.
+    needs : iterable of str
+        Columns, as ``"table.column"``, beyond the table itself.
+    fill : float, optional
+        The value of customers without a row.
+    name, doc : str, optional
+        Instead of the function's name and the first line of its docstring.
+
+    Examples
+    --------
+    >>> from clv.features import purchases
+    >>> FEATURES["orders_90d"].doc
+    'Purchases, in the last 90 days.'
+    """
+
+    def declare(function: Callable[..., ir.Value]) -> Callable[..., ir.Value]:
+        line = (doc or function.__doc__ or "").strip().splitlines()[0]
+        stem = name or function.__name__
+        for days in windows or (None,):
+            suffix, span = _span(days) if windows else ("", "")
+            full = f"{stem}{suffix}"
+            if full in FEATURES:
+                raise ValueError(f"feature {full!r} is declared twice")
+            FEATURES[full] = Feature(
+                name=full,
+                table=table,
+                group=group,
+                needs=(table, *needs) if table != "features" else tuple(needs),
+                unit=unit,
+                doc=f"{line.rstrip('.')}{span}.",
+                expression=partial(function, days=days) if windows else function,
+                monotone=monotone,
+                kind="category" if unit == "category" else "number",
+                fill=fill,
+                days=days,
+            )
+        return function
+
+    return declare
+
+
+def _span(days: int | None) -> tuple[str, str]:
+    return ("_ever", ", ever") if days is None else (f"_{days}d", f", in the last {days} days")
+
+
 def fingerprint(features: dict[str, Feature] | None = None) -> str:
     """Return a short hash of the declarations; it changes when any of them does."""
     declared = [
-        [f.name, f.group, f.needs, f.unit, f.monotone, f.kind]
+        [f.name, f.table, f.group, f.needs, f.unit, f.doc, f.monotone, f.kind, f.fill]
         for f in (FEATURES if features is None else features).values()
     ]
     return hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:16]
+
+
+def inside(rows: ir.Table, days: int | None) -> ir.BooleanValue:
+    """Say which rows lie in the last ``days`` days up to the cutoff (None: all of them)."""
+    return ibis.literal(value=True) if days is None else rows[f"in_{days}d"]
+
+
+def previous(rows: ir.Table, days: int) -> ir.BooleanValue:
+    """Say which rows lie in the ``days`` days before the last ``days`` days."""
+    return rows[f"in_{2 * days}d"] & ~rows[f"in_{days}d"]
+
+
+def ratio(part: ir.Value, whole: ir.Value) -> ir.Value:
+    """Divide exact sums; null where the whole is zero."""
+    return part.cast("float64") / whole.cast("float64").nullif(0.0)
+
+
+def in_currency(total: ir.Value) -> ir.Value:
+    """Turn an exact sum of ten-thousandths into currency."""
+    return total.cast("float64") / float(MONEY_SCALE)
+
+
+def in_units(total: ir.Value, count: ir.Value) -> ir.Value:
+    """Turn an exact sum of thousandths into a mean."""
+    return ratio(total, count) / float(THOUSANDTHS)
+
+
+def significant(value: ir.Value, digits: int = SIGNIFICANT_DIGITS) -> ir.Value:
+    """Round a float to significant digits on the engine; NaN and infinities become null.
+
+    Scaling is by exact powers of ten on the side where they are exact, so the result is
+    the double nearest to the decimal, whichever engine computes it.
+    """
+    finite = (value.isnan() | value.isinf()).ifelse(ibis.null("float64"), value)
+    size = finite.abs()
+    exponent = size.nullif(0.0).log10().floor()
+    shift = float(digits - 1) - exponent
+    up = ibis.literal(10.0).pow(ibis.greatest(shift, ibis.literal(0.0)))
+    down = ibis.literal(10.0).pow(ibis.greatest(-shift, ibis.literal(0.0)))
+    scaled = finite * up / down
+    # Adding a half and taking the floor of the absolute value rounds alike everywhere.
+    whole = (scaled.abs() + 0.5).floor()
+    signed = (finite < 0).ifelse(-whole, whole)
+    return (finite == 0).ifelse(ibis.literal(0.0), signed * down / up)
