@@ -335,14 +335,14 @@ def _outcomes(rows: ir.Table, *, resolution: bool) -> ir.Table:
     """Settle each contact, for good, ``fcr_days`` after its end."""
     judged = rows.by_customer & rows.attended
     answer_ms = ibis.coalesce(rows.first_response_ms, rows.wait_ms)
-    missed = (answer_ms > rows.sla_ms).fill_null(replacement=False)
+    missed = (answer_ms > rows.sla_ms).fill_null(ibis.literal(value=False))
     never = ibis.literal(NEVER, "int64")
     rows = rows.mutate(
         repeated=rows.by_customer.ifelse(rows.next_s <= rows.settle_s, ibis.null("boolean")),
         sla_known_s=_after(rows.at_s, ibis.least(rows.sla_ms, answer_ms)).fill_null(NEVER),
         sla_miss_s=missed.ifelse(_after(rows.at_s, rows.sla_ms), never),
         handed_on_s=(rows.hand_offs >= MANY_TRANSFERS)
-        .fill_null(replacement=False)
+        .fill_null(ibis.literal(value=False))
         .ifelse(rows.end_s, never),
     )
     if not resolution:

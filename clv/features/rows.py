@@ -101,7 +101,7 @@ def customers_known(rows: ir.Table, window: Window) -> ir.Table:
         return rows
     signed = window.seen(rows.signed_up_at)
     return rows.mutate(
-        known=signed.fill_null(replacement=True),
+        known=signed.fill_null(ibis.literal(value=True)),
         days_ago=_if(signed, cutoff_day(window) - day_number(rows.signed_up_at)),
     )
 
