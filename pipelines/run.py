@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from clv.data.contracts import Checked
+    from clv.data.engine import DuckDBEngine
     from clv.notes import Note, OnProgress
     from pipelines.settings import Settings
 
@@ -92,7 +94,30 @@ class Run:
         self.started_at = dt.datetime.now(dt.UTC)
         self.run_id = f"{self.started_at:%Y%m%dT%H%M%S}-{command}-{uuid.uuid4().hex[:6]}"
         self.notes: list[Note] = []
+        self.checked: Checked | None = None
+        self._engine: DuckDBEngine | None = None
         self._quiet_libraries()
+
+    @property
+    def engine(self) -> DuckDBEngine:
+        """The engine of this run, opened at its first use."""
+        if self._engine is None:
+            from clv.data.engine import connect
+
+            options = self.settings.engine
+            self._engine = connect(
+                options.kind,
+                threads=options.threads,
+                memory_limit=options.memory_limit,
+                temp_directory=options.temp_directory,
+            )
+        return self._engine
+
+    def close(self) -> None:
+        """Give back what the engine holds."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine, self.checked = None, None
 
     @property
     def workspace(self) -> Path:

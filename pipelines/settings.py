@@ -181,7 +181,7 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
     SettingsError
         When the file cannot be read, or says something that is no setting.
     """
-    document = _read(path) if path else {}
+    document = read_yaml(path) if path else {}
 
     class Layered(Settings):
         """Flags over the environment over the file."""
@@ -216,7 +216,7 @@ def _nested(flags: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -1,0 +1,32 @@
+"""Demo: the whole product on a synthetic company, one pipeline after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines import attribute, report, score, simulate, train, validate
+from pipelines.run import Result
+
+if TYPE_CHECKING:
+    from pipelines.run import Run
+
+CONFIG = Path(__file__).parent / "config" / "demo.yaml"
+COMPANY = "company"
+
+
+def run(ctx: Run, *, customers: int) -> Result:
+    """Simulate, validate, train, register, promote, score, attribute and report."""
+    simulate.run(ctx, out=ctx.workspace / COMPANY, customers=customers)
+    validate.run(ctx)
+    train.run(ctx, promote=True)
+    scored = score.run(ctx)
+    attribute.run(ctx)
+    reported = report.run(ctx)
+    ui = f"mlflow ui --backend-store-uri {ctx.settings.tracking_uri}"
+    return Result(
+        "demo",
+        (*reported.lines, f"models and runs: {ui}"),
+        {**scored.documents, **reported.documents},
+        tuple(ctx.notes),
+    )
