@@ -1,1 +1,6 @@
 """A synthetic company whose true value and true effects are known."""
+
+from clv.simulation.company import Company, simulate
+from clv.simulation.options import Effects, SimulationOptions
+
+__all__ = ["Company", "Effects", "SimulationOptions", "simulate"]

@@ -1,0 +1,214 @@
+"""What a synthetic company looks like, and which effects are planted in it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from clv.errors import UsageError
+
+Routing = Literal["random", "skill"]
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What one contact does to the logarithm of a customer's later value.
+
+    Every contact adds to a running sum S, measured against the usual contact of its kind;
+    from then on the customer buys exp(``rate_share`` · S) times as often, spends
+    exp((1 − ``rate_share``) · S) times as much an order, and leaves at exp(−``survival`` · S)
+    times the rate. ``x`` is log(handle_seconds / 360).
+
+    Attributes
+    ----------
+    empathy : float
+        For the share of occasions that were met, per unit (0 to 1); nothing without occasion.
+    fcr : float
+        For a contact that was resolved at first.
+    handle_log, handle_log2 : float
+        For x and x²: the direct effect of handle time, first contact resolution held fixed.
+    fcr_log, fcr_log2 : float
+        How the log-odds of resolution move with x and x².
+    wait_log : float
+        For log(1 + wait in minutes), against the channel's mean.
+    severity : float
+        For one standard deviation of the problem's hidden severity.
+    temperament : float
+        For one standard deviation of the customer's hidden fussiness, on all of their value
+        (not per contact).
+    rate_share, survival : float
+        See above.
+
+    Examples
+    --------
+    >>> Effects.none().empathy
+    0.0
+    >>> round(Effects().with_optimum(1.4).handle_log, 3)
+    0.098
+    """
+
+    empathy: float = 0.30
+    fcr: float = 0.20
+    handle_log: float = 0.075
+    handle_log2: float = -0.146
+    fcr_log: float = 0.55
+    fcr_log2: float = -0.35
+    wait_log: float = -0.02
+    severity: float = -0.10
+    temperament: float = -0.30
+    rate_share: float = 0.7
+    survival: float = 0.4
+
+    @classmethod
+    def none(cls) -> Effects:
+        """Plant nothing that an agent does; hidden severity and temperament still hurt."""
+        return cls(empathy=0.0, fcr=0.0, handle_log=0.0, handle_log2=0.0, wait_log=0.0)
+
+    def with_optimum(self, scale: float) -> Effects:
+        """Put the best direct handle time at ``scale`` times the usual one, same curvature."""
+        return replace(self, handle_log=-2.0 * self.handle_log2 * math.log(scale))
+
+
+@dataclass(frozen=True)
+class SimulationOptions:
+    """The company to simulate; the same options give the same bytes.
+
+    Attributes
+    ----------
+    customers : int
+        Customers who buy at least once.
+    years : int
+        Calendar years of data, ending with ``end``.
+    agents : int
+        Human agents, spread over four queues.
+    seed : int
+        Of every random part; each part draws from a stream of its own.
+    end : datetime.date
+        The last day of the data.
+    horizon_days : int
+        Of the true values and effects; they are as of ``end`` − ``horizon_days``.
+    transcripts : bool
+        Write the words of the contacts (the table ``messages``).
+    effects : Effects
+        What is planted.
+    routing : {"random", "skill"}
+        Whether any agent on shift in the queue may answer, or severe cases go to the skilled.
+    routing_strength : float
+        Under ``"skill"``: share of the variance of the answering agent's skill rank that the
+        problem's hidden severity explains, 0 to 1.
+    contacts_per_order, contacts_per_year : float
+        Problems per order, and other contacts per active year, of an average customer.
+    prospects : float
+        People who were in contact and never bought, as a share of ``customers``.
+    warmth_sd, pace_sd, skill_sd : float
+        Spread of agents: log-odds of meeting an occasion, log of handle time, log-odds of
+        resolution.
+    style_sd : float
+        Spread of whatever else agents do that moves value and is not measured, in S per
+        contact.
+    canned_share : float
+        Share of agents who paste stock lines.
+    trained_teams : int
+        Teams whose agents were trained in the exposure year, and grew warmer by
+        ``training_lift`` (log-odds).
+    training_lift : float
+        See above.
+    experiment_share : float
+        Share of customers in the experiment ``empathy_coaching``, half of them in each arm,
+        over the exposure year.
+    experiment_lift : float
+        What coached contacts add to the probability of meeting an occasion.
+    experiment_lost : float
+        Share of the coached customers who are missing from the assignment log: a sample
+        ratio mismatch.
+    german_share : float
+        Share of customers who write German.
+    agent_cost_per_hour : float
+        Mean cost of an agent, in the currency.
+    currency : str
+        Of all money.
+
+    Examples
+    --------
+    >>> options = SimulationOptions.default()
+    >>> options.customers, str(options.as_of)
+    (20000, '2024-12-31')
+    """
+
+    customers: int = 20_000
+    years: int = 3
+    agents: int = 150
+    seed: int = 0
+    end: dt.date = dt.date(2025, 12, 31)
+    horizon_days: int = 365
+    transcripts: bool = True
+    effects: Effects = field(default_factory=Effects)
+    routing: Routing = "random"
+    routing_strength: float = 0.35
+    contacts_per_order: float = 0.24
+    contacts_per_year: float = 0.9
+    prospects: float = 0.03
+    warmth_sd: float = 0.9
+    pace_sd: float = 0.22
+    skill_sd: float = 0.45
+    style_sd: float = 0.05
+    canned_share: float = 0.08
+    trained_teams: int = 2
+    training_lift: float = 0.6
+    experiment_share: float = 0.2
+    experiment_lift: float = 0.1
+    experiment_lost: float = 0.0
+    german_share: float = 0.02
+    agent_cost_per_hour: float = 27.0
+    currency: str = "USD"
+
+    def __post_init__(self) -> None:
+        for name, least in (("customers", 1), ("years", 1), ("agents", 4), ("horizon_days", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name} is {getattr(self, name)}; expected {least} or more.")
+        for name in (
+            "routing_strength",
+            "prospects",
+            "canned_share",
+            "experiment_share",
+            "experiment_lift",
+            "experiment_lost",
+            "german_share",
+        ):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; expected 0 to 1.")
+        if self.routing not in ("random", "skill"):
+            raise UsageError(f"routing is {self.routing!r}; expected 'random' or 'skill'.")
+        if self.horizon_days >= self.span_days:
+            raise UsageError(
+                f"horizon_days is {self.horizon_days}, the data last {self.span_days} days; "
+                "choose a shorter horizon or more years."
+            )
+
+    @classmethod
+    def default(cls) -> SimulationOptions:
+        """Return the company of the demo: 20,000 customers, 3 years, 150 agents."""
+        return cls()
+
+    @property
+    def start(self) -> dt.date:
+        """The first day of the data."""
+        day = self.end + dt.timedelta(days=1)
+        return day.replace(year=day.year - self.years, day=min(day.day, 28))
+
+    @property
+    def span_days(self) -> int:
+        """Days from the first to the last, both counted."""
+        return (self.end - self.start).days + 1
+
+    @property
+    def as_of(self) -> dt.date:
+        """The day as of which true values and effects are stated."""
+        return self.end - dt.timedelta(days=self.horizon_days)
+
+    @property
+    def as_of_days(self) -> float:
+        """The end of ``as_of``, in days since the start of the first day."""
+        return float(self.span_days - self.horizon_days)
