@@ -16,7 +16,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 
-from clv.errors import StorageError, UsageError
+from clv.errors import SourceError, StorageError, UsageError, listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +35,12 @@ class Engine(Protocol):
 
     def read_parquet(self, paths: Sequence[str], *, hive: bool = False) -> ir.Table:
         """Return Parquet files as one table."""
+
+    def read_database(self, path: Path, name: str) -> ir.Table:
+        """Return a table of a DuckDB file."""
+
+    def scratch(self) -> Path:
+        """Return a fresh path for a file that ``close`` removes."""
 
     def frame(self, data: pd.DataFrame | pa.Table) -> ir.Table:
         """Hold a frame in the engine and return it as a table."""
@@ -110,12 +116,51 @@ class DuckDBEngine:
         self.connection.execute("set enable_progress_bar = false")
         self.connection.execute("set preserve_insertion_order = false")
         self._names = (f"clv_{number}" for number in itertools.count())
+        self._attached: dict[Path, str] = {}
 
     def read_parquet(self, paths: Sequence[str], *, hive: bool = False) -> ir.Table:
         """Return Parquet files as one table."""
-        return self.backend.read_parquet(
-            list(paths), table_name=next(self._names), hive_partitioning=hive, union_by_name=True
+        # A view of our own: the one Ibis makes is temporary, and no other cursor sees it.
+        name = next(self._names)
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        self.run(
+            f'create view "{name}" as select * from '  # noqa: S608 (own names, quoted paths)
+            f"read_parquet([{listed}], hive_partitioning = {hive}, union_by_name = true)"
         )
+        return self.backend.table(name)
+
+    def read_database(self, path: Path, name: str) -> ir.Table:
+        """Return a table of a DuckDB file, opened for reading only.
+
+        Raises
+        ------
+        SourceError
+            When the file is no DuckDB database, another process writes to it, or it holds
+            no table of that name.
+        """
+        catalog = self._attached.get(path)
+        try:
+            if catalog is None:
+                catalog = next(self._names)
+                target = str(path).replace("'", "''")
+                self.connection.execute(f"attach '{target}' as \"{catalog}\" (read_only)")
+                self._attached[path] = catalog
+            found = sorted(self.backend.list_tables(database=(catalog, "main")))
+        except duckdb.Error as error:
+            raise SourceError(
+                f"{path}: cannot be read as a DuckDB database: {_first_line(error)} "
+                "Name a database file that no other process is writing to."
+            ) from error
+        if name not in found:
+            raise SourceError(
+                f"{path}: no table {name!r}; found {listing(found)}. "
+                "Name the one to read under sources.<table>.table in the settings."
+            )
+        return self.backend.table(name, database=(catalog, "main"))
+
+    def scratch(self) -> Path:
+        """Return a fresh path for a file that ``close`` removes."""
+        return self._directory / next(self._names)
 
     def frame(self, data: pd.DataFrame | pa.Table) -> ir.Table:
         """Hold a frame in the engine and return it as a table."""

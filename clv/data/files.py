@@ -1,0 +1,342 @@
+"""Reading files and databases as they are: names and values untouched, text as text.
+
+CSV, whitespace-separated text and SQL results become Parquet in the engine's own
+directory, in bounded memory, every column as text: an id of 007 stays 007, and what is a
+number or a time is decided later by the contract's rules, row by row.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from clv.errors import DataError, SchemaError, SourceError, StorageError, listing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import ibis.expr.types as ir
+
+    from clv.data.engine import Engine
+
+BLOCK_BYTES = 32 * 2**20  # the longest row of a CSV file that can be read
+SNIFF_BYTES = 2**16
+DELIMITERS = (",", ";", "\t", "|")
+ROWS = 50_000
+PACKAGE = "package:"
+SUFFIXES = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".csv.gz": "csv",
+    ".tsv.gz": "csv",
+}
+
+
+def locate(path: str, root: Path, table: str) -> list[Path]:
+    """Return the files that a path of the settings means, sorted.
+
+    Parameters
+    ----------
+    path : str
+        A file, a folder of parts, a pattern such as ``lines_*.csv``, or
+        ``package:lifetimes/datasets/CDNOW_master.txt``, a file of an installed package.
+    root : pathlib.Path
+        Where relative paths start.
+    table : str
+        For errors.
+
+    Raises
+    ------
+    SourceError
+        When there is no such file.
+    """
+    if path.startswith(PACKAGE):
+        package, _, inside = path.removeprefix(PACKAGE).partition("/")
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            raise SourceError(
+                f"{table}: package {package!r} is not installed; {path} is part of it."
+            )
+        target = Path(next(iter(spec.submodule_search_locations))) / inside
+    else:
+        target = root / path
+    if target.is_dir():
+        found = sorted(p for p in target.rglob("*") if format_of(p) and p.is_file())
+    elif "*" in target.name or "?" in target.name:
+        found = sorted(p for p in target.parent.glob(target.name) if p.is_file())
+    else:
+        found = [target] if target.is_file() else []
+    if not found:
+        raise SourceError(
+            f"{table}: no file at {target}. Expected a .parquet or .csv file, or a folder of "
+            f"them; mend sources.{table}.path in the settings."
+        )
+    return found
+
+
+def format_of(path: Path) -> str | None:
+    """Return ``parquet`` or ``csv`` by a file's name, or None."""
+    name = path.name.lower()
+    if name.startswith((".", "_")):
+        return None
+    return next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
+
+
+def read_parquet(engine: Engine, table: str, paths: Sequence[Path]) -> ir.Table:
+    """Return Parquet files as one table; folders named ``column=value`` become columns."""
+    for path in paths:
+        try:
+            schema = pq.read_schema(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise SourceError(
+                f"{table}: {path} cannot be read as Parquet: {_line(error)} "
+                "Write the file again, or name another one."
+            ) from None
+        _distinct(table, path, schema.names)
+    hive = any("=" in path.parent.name for path in paths)
+    return engine.read_parquet([str(path.resolve()) for path in paths], hive=hive)
+
+
+def read_csv(
+    engine: Engine, table: str, paths: Sequence[Path], *, delimiter: str | None, encoding: str
+) -> ir.Table:
+    """Return CSV files as one table of text; an empty cell is null."""
+    parts = []
+    for path in paths:
+        reader = _csv_reader(table, path, delimiter, encoding)
+        parts.append(_to_parquet(engine, table, path, reader.schema, _guarded(table, path, reader)))
+    return engine.read_parquet(parts)
+
+
+def read_whitespace(
+    engine: Engine,
+    table: str,
+    paths: Sequence[Path],
+    *,
+    names: Sequence[str],
+    skip_rows: int,
+    encoding: str,
+) -> ir.Table:
+    """Return text whose columns are separated by spaces, named by position."""
+    schema = pa.schema([(name, pa.string()) for name in names])
+    parts = []
+    for path in paths:
+        rows = _words(table, path, len(names), skip_rows, encoding)
+        parts.append(_to_parquet(engine, table, path, schema, _batched(rows, schema)))
+    return engine.read_parquet(parts)
+
+
+def read_sql(engine: Engine, table: str, url: str, name: str) -> ir.Table:
+    """Return a table or view of a SQL database, every column as the database's own text.
+
+    Parameters
+    ----------
+    url : str
+        SQLAlchemy's, such as ``postgresql+psycopg://user@host/base``.
+    name : str
+        ``table`` or ``schema.table``.
+
+    Raises
+    ------
+    SourceError
+        When the database cannot be reached, or holds no such table. The password is in no
+        message.
+    """
+    import sqlalchemy as sa
+
+    try:
+        address = sa.make_url(url)
+        shown = address.render_as_string(hide_password=True)
+        database = sa.create_engine(address)
+    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+        raise SourceError(
+            f"{table}: sources.database is not a database that can be opened: "
+            f"{type(error).__name__}. Expected something like sqlite:///shop.db or "
+            "postgresql+psycopg://user@host/base (pip install 'clv[postgres]')."
+        ) from None
+    space, _, bare = name.rpartition(".")
+    try:
+        with database.connect() as connection:
+            source = sa.Table(bare, sa.MetaData(), schema=space or None, autoload_with=connection)
+            names = [column.name for column in source.columns]
+            query = sa.select(*(sa.cast(source.c[n], sa.Text).label(n) for n in names))
+            rows = connection.execution_options(yield_per=ROWS).execute(query)
+            schema = pa.schema([(n, pa.string()) for n in names])
+            part = _to_parquet(engine, table, shown, schema, _batched(rows, schema))
+    except sa.exc.NoSuchTableError:
+        found = sorted(sa.inspect(database).get_table_names(schema=space or None))
+        raise SourceError(
+            f"{table}: no table {name!r} in {shown}; found {listing(found)}. "
+            f"Name the one to read under sources.{table}.table in the settings."
+        ) from None
+    except sa.exc.SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        raise SourceError(f"{table}: {shown} cannot be read: {_line(cause)}") from None
+    finally:
+        database.dispose()
+    return engine.read_parquet([part])
+
+
+def sql_tables(url: str) -> set[str]:
+    """Return the names of a SQL database's tables and views."""
+    import sqlalchemy as sa
+
+    try:
+        database = sa.create_engine(url)
+        try:
+            inspector = sa.inspect(database)
+            return {*inspector.get_table_names(), *inspector.get_view_names()}
+        finally:
+            database.dispose()
+    except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise SourceError(
+            f"sources.database cannot be opened: {type(cause).__name__}: {_hidden(url, _line(cause))} "
+            "Expected something like sqlite:///shop.db or postgresql+psycopg://user@host/base "
+            "(pip install 'clv[postgres]')."
+        ) from None
+
+
+def _hidden(url: str, message: str) -> str:
+    """Take the address, and with it any password, out of a driver's message."""
+    return message.replace(url, "the address")
+
+
+def sniff_delimiter(header: str) -> str:
+    r"""Return the delimiter that cuts a header into most cells, a comma in doubt.
+
+    Examples
+    --------
+    >>> sniff_delimiter('order_id;"amount, net";customer_id')
+    ';'
+    """
+    counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in DELIMITERS}
+    return max(DELIMITERS, key=lambda mark: (counts[mark], -DELIMITERS.index(mark)))
+
+
+def _csv_reader(
+    table: str, path: Path, delimiter: str | None, encoding: str
+) -> pacsv.CSVStreamingReader:
+    """Open a CSV file with every column as text."""
+    try:
+        with pa.input_stream(str(path)) as stream:
+            head = stream.read(SNIFF_BYTES)
+        text = io.StringIO(head.decode(encoding, errors="replace").lstrip("\ufeff"))
+        header = text.readline()
+    except (OSError, pa.ArrowInvalid, LookupError) as error:
+        raise SourceError(f"{table}: {path} cannot be read: {_line(error)}") from None
+    if not header.strip():
+        raise DataError(f"{table}: {path} is empty; expected a line of column names, then rows.")
+    mark = delimiter or sniff_delimiter(header)
+    names = next(csv.reader([header], delimiter=mark))
+    _distinct(table, path, names)
+    try:
+        return pacsv.open_csv(
+            pa.input_stream(str(path)),
+            read_options=pacsv.ReadOptions(
+                block_size=BLOCK_BYTES, use_threads=False, encoding=encoding
+            ),
+            parse_options=pacsv.ParseOptions(delimiter=mark, newlines_in_values=True),
+            convert_options=pacsv.ConvertOptions(
+                column_types={name: pa.string() for name in names},
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+        raise _broken(table, path, error) from None
+
+
+def _guarded(table: str, path: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Pass batches on; a file that breaks off becomes a source error without its rows."""
+    try:
+        yield from batches
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+        raise _broken(table, path, error) from None
+
+
+def _broken(table: str, path: Path, error: Exception) -> SourceError:
+    # Arrow quotes the offending row after the second colon; rows are not for messages.
+    problem = ": ".join(_line(error).split(": ")[:2]).rstrip(".:")
+    return SourceError(
+        f"{table}: {path} cannot be read as CSV: {problem}. Expected UTF-8 text with as many cells "
+        f"in each row as in the header, rows of at most {BLOCK_BYTES // 2**20} MB; mend the file, "
+        f"or set sources.{table}.delimiter or .encoding."
+    )
+
+
+def _words(
+    table: str, path: Path, width: int, skip_rows: int, encoding: str
+) -> Iterator[list[str]]:
+    """Yield the words of each line of a text file."""
+    try:
+        with path.open(encoding=encoding) as lines:
+            for number, line in enumerate(lines, start=1):
+                words = line.split()
+                if number <= skip_rows or not words:
+                    continue
+                if len(words) != width:
+                    raise SourceError(
+                        f"{table}: {path}, line {number}: {len(words)} columns; expected {width}. "
+                        f"Mend the line, or sources.{table}.names in the settings."
+                    )
+                yield words
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{table}: {path} cannot be read: {_line(error)}") from None
+
+
+def _batched(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Gather rows of text into record batches."""
+    iterator = iter(rows)
+    while True:
+        chunk = list(itertools.islice(iterator, ROWS))
+        if not chunk:
+            return
+        columns = zip(*chunk, strict=True)
+        yield pa.record_batch([pa.array(c, pa.string()) for c in columns], schema=schema)
+
+
+def _to_parquet(
+    engine: Engine,
+    table: str,
+    source: Path | str,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+) -> str:
+    """Write batches to the engine's own directory and return the file's path."""
+    target = engine.scratch()
+    try:
+        with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+    except OSError as error:
+        raise StorageError(
+            f"{table}: no room to read {source} into {target.parent}: {error.strerror}. "
+            "Free some space, or set engine.temp_directory."
+        ) from error
+    return str(target)
+
+
+def _distinct(table: str, path: Path, names: Sequence[str]) -> None:
+    """Refuse columns that engines cannot tell apart."""
+    lower = [name.lower() for name in names]
+    twice = sorted({name for name in names if lower.count(name.lower()) > 1})
+    if twice:
+        raise SchemaError(
+            f"{table}: {path} has the column {listing(twice)} twice (case does not tell columns "
+            "apart). Rename or leave out one of them."
+        )
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
