@@ -1,1 +1,1 @@
-"""What a service behaviour is worth, with the evidence it rests on."""
+"""What service behaviours are worth: effects with their evidence, targets, agents, journeys."""

@@ -1,0 +1,240 @@
+"""A study: one exposure, prepared for both estimators of a set of behaviours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from clv.attribution.adjusted import Adjusted, partialled_out
+from clv.attribution.exposure import CLIP_SHARES, Basis, basis
+from clv.attribution.leniency import Instrumented, instrumented, instruments
+from clv.attribution.residuals import (
+    customer_folds,
+    group_sums,
+    ridge,
+    within_residuals,
+)
+from clv.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from clv.attribution.exposure import Behaviour, Codes, Exposure, Floats
+    from clv.attribution.residuals import Learner
+
+
+@dataclass(frozen=True)
+class EffectOptions:
+    """How effects are estimated, and when they are refused.
+
+    Attributes
+    ----------
+    level : float
+        Of every interval.
+    folds : int
+        Folds of the cross-fitting, by customer.
+    seed : int
+        For folds, permutations and draws.
+    nuisance : {"ridge", "boosted"}
+        What predicts outcomes and behaviours from controls; ``boosted`` puts LightGBM on
+        what ridge leaves.
+    permutations : int
+        Of the balance test.
+    draws : int
+        Of the coefficients, for simultaneous bands.
+    min_agents, min_contacts : int
+        Level 2 needs that many agents with that many contacts each.
+    min_first_stage_f : float
+        Level 2 needs that conditional F for each term of a behaviour.
+    min_balance_p : float
+        Level 2 needs the balance test not to reject at it.
+    max_unknown_agents : float
+        Level 2 needs no larger share of contacts without an agent.
+    max_customers : int
+        Of more, a sample of that many is studied.
+    """
+
+    level: float = 0.95
+    folds: int = 5
+    seed: int = 0
+    nuisance: Literal["ridge", "boosted"] = "ridge"
+    permutations: int = 299
+    draws: int = 2000
+    min_agents: int = 60
+    min_contacts: int = 30
+    min_first_stage_f: float = 25.0
+    min_balance_p: float = 0.05
+    max_unknown_agents: float = 0.2
+    max_customers: int = 200_000
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.level < 1:
+            raise UsageError(f"attribution: level is {self.level}; expected 0.5 to less than 1.")
+        if self.folds < 2:
+            raise UsageError(f"attribution: folds is {self.folds}; expected 2 or more.")
+        if self.permutations < 19:
+            raise UsageError(
+                f"attribution: permutations is {self.permutations}; expected 19 or more."
+            )
+
+
+@dataclass(frozen=True)
+class Study:
+    """Residuals, instruments and sums of k treatment terms.
+
+    Attributes
+    ----------
+    exposure : Exposure
+        What is studied: C contacts of n customers.
+    bases : tuple of Basis
+        The behaviours, all of them treatments of one model.
+    residuals, instrument : float64 arrays, shape (C, k)
+        Per contact; 0 where not treated.
+    present : bool array, shape (C, k)
+        Where treated.
+    treatment : float64 array, shape (n, k)
+        Sums of residuals.
+    raw_treatment : float64 array, shape (n, k)
+        Sums of the terms themselves.
+    controls : float64 array, shape (n, r)
+        Of customers: their own, and sums over their contacts.
+    control_names : tuple of str
+        Names of the r columns.
+    outcome : float64 array, shape (n,)
+        Less its out-of-fold prediction.
+    folds : int64 array, shape (n,)
+        Of customers.
+    learner : Learner
+        What predicts.
+    """
+
+    exposure: Exposure
+    bases: tuple[Basis, ...]
+    residuals: Floats
+    present: NDArray[np.bool_]
+    instrument: Floats
+    treatment: Floats
+    raw_treatment: Floats
+    controls: Floats
+    control_names: tuple[str, ...]
+    outcome: Floats
+    folds: Codes
+    learner: Learner
+
+    def columns(self, name: str) -> slice:
+        """Return which of the k terms belong to a behaviour."""
+        start = 0
+        for one in self.bases:
+            if one.behaviour.name == name:
+                return slice(start, start + one.values.shape[1])
+            start += one.values.shape[1]
+        raise KeyError(name)
+
+    def weights(self, name: str) -> Floats:
+        """Return the k weights that turn coefficients into the effect of the change."""
+        weights = np.zeros(self.treatment.shape[1])
+        found = next(one for one in self.bases if one.behaviour.name == name)
+        weights[self.columns(name)] = found.gradient
+        return weights
+
+    @property
+    def pools(self) -> int:
+        """The number of agent pools."""
+        return len(np.unique(self.exposure.pool))
+
+    @property
+    def degrees(self) -> int:
+        """Degrees of freedom of level 2: agents − pools − behaviours."""
+        return self.exposure.n_agents - self.pools - len(self.bases)
+
+    def adjusted(self) -> Adjusted:
+        """Estimate level 1."""
+        rest = self.raw_treatment - self.learner(self.controls, self.raw_treatment, self.folds)
+        return partialled_out(rest, self.outcome)
+
+    def instrumented(self) -> Instrumented:
+        """Estimate level 2."""
+        return instrumented(
+            self.instrument,
+            self.treatment,
+            self.outcome,
+            self.exposure.agent,
+            self.exposure.customer,
+        )
+
+
+def customer_design(exposure: Exposure, bases: Sequence[Basis]) -> tuple[Floats, tuple[str, ...]]:
+    """Return the controls of customers: their own, contact counts, and sums of contacts'."""
+    n = exposure.customers
+    _, pool = np.unique(exposure.pool, return_inverse=True)
+    pools = np.eye(int(pool.max(initial=-1)) + 1)[pool]
+    counts = group_sums(pools, exposure.customer, n)
+    treated = [np.bincount(exposure.customer, weights=one.present, minlength=n) for one in bases]
+    partly = [
+        (one.behaviour.name, column)
+        for one, column in zip(bases, treated, strict=True)
+        if not one.present.all()
+    ]
+    blocks = [
+        exposure.customer_controls,
+        counts,
+        group_sums(exposure.controls, exposure.customer, n),
+        *(column[:, None] for _, column in partly),
+    ]
+    names = (
+        *exposure.customer_control_names,
+        *(f"contacts={number}" for number in range(counts.shape[1])),
+        *exposure.control_names,
+        *(f"occasions={name}" for name, _ in partly),
+    )
+    return np.hstack(blocks), names
+
+
+def build_study(
+    exposure: Exposure,
+    behaviours: Sequence[Behaviour],
+    options: EffectOptions,
+    learner: Learner = ridge,
+    shares: tuple[float, float] = CLIP_SHARES,
+) -> Study:
+    """Residualise behaviours and outcome, and build the agents' instruments."""
+    bases = tuple(basis(exposure, behaviour, shares) for behaviour in behaviours)
+    folds = customer_folds(exposure.customers, options.folds, options.seed)
+    residuals, present = [], []
+    for one in bases:
+        rest = np.zeros_like(one.values)
+        rows = np.flatnonzero(one.present)
+        stratum = np.unique(exposure.stratum[rows], return_inverse=True)[1].astype(np.int64)
+        rest[rows] = within_residuals(
+            one.values[rows],
+            exposure.controls[rows],
+            stratum,
+            folds[exposure.customer[rows]],
+            learner,
+        )
+        residuals.append(rest)
+        present.append(np.repeat(one.present[:, None], rest.shape[1], axis=1))
+    residual, treated = np.hstack(residuals), np.hstack(present)
+    controls, names = customer_design(exposure, bases)
+    predicted = learner(controls, exposure.outcome[:, None], folds)[:, 0]
+    raw = np.hstack([one.values for one in bases])
+    return Study(
+        exposure=exposure,
+        bases=bases,
+        residuals=residual,
+        present=treated,
+        instrument=instruments(
+            residual, treated, exposure.agent, exposure.customer, exposure.stratum
+        ),
+        treatment=group_sums(residual, exposure.customer, exposure.customers),
+        raw_treatment=group_sums(raw, exposure.customer, exposure.customers),
+        controls=controls,
+        control_names=names,
+        outcome=exposure.outcome - predicted,
+        folds=folds,
+        learner=learner,
+    )
