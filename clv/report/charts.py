@@ -1,0 +1,160 @@
+"""Facts as charts: Vega-Lite by Altair, turned into static SVG that follows the page's colours.
+
+Every chart is drawn twice, for a wide and for a narrow page, because a scaled-down chart
+cannot be read on a phone. Colours are written as CSS variables, so the same SVG serves the
+light page, the dark page and paper.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import altair as alt
+
+    from clv.report.sentences import Texts
+
+FULL, HALF, NARROW = 980, 430, 250
+"""Widths of a chart's plot in CSS pixels: across the page, half of it, on a phone."""
+
+# Placeholder colours and the CSS variables they stand for: Vega wants colours, the page themes.
+PAINT = {
+    "#0a0a01": "var(--accent)",
+    "#0a0a02": "var(--second)",
+    "#0a0a03": "var(--soft)",
+    "#0a0a04": "var(--ink)",
+    "#0a0a05": "var(--muted)",
+    "#0a0a06": "var(--line)",
+    "#0a0a07": "var(--card)",
+}
+ACCENT, SECOND, SOFT, INK, MUTED, LINE, CARD = PAINT
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart as the page shows it.
+
+    Attributes
+    ----------
+    key : str
+        Unique on the page.
+    title, description : str
+        For readers who cannot see it.
+    wide, narrow : str
+        SVG without width and height, for wide and narrow pages.
+    columns : tuple of str
+        Head of the table behind the chart.
+    rows : tuple of tuple of str
+        Its rows, as the page writes them.
+    """
+
+    key: str
+    title: str
+    description: str
+    wide: str
+    narrow: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def chart(
+    key: str,
+    title: str,
+    description: str,
+    draw: Callable[[int], alt.TopLevelMixin],
+    texts: Texts,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    wide: int = HALF,
+) -> Chart:
+    """Draw a chart at both widths.
+
+    Parameters
+    ----------
+    draw : callable
+        Width in CSS pixels to an Altair chart.
+    """
+    large = svg(draw(wide), f"{key}-w", title, description, texts)
+    small = svg(draw(NARROW), f"{key}-s", title, description, texts)
+    return Chart(key, title, description, large, small, columns, tuple(rows))
+
+
+def svg(drawn: alt.TopLevelMixin, key: str, title: str, description: str, texts: Texts) -> str:
+    """Turn an Altair chart into an SVG that can stand beside others on one page."""
+    # The converter embeds a JavaScript engine; a report without charts need not start it.
+    import vl_convert
+
+    specification: dict[str, Any] = drawn.to_dict()
+    text = vl_convert.vegalite_to_svg(
+        specification,
+        config=_config(),
+        allowed_base_urls=[],
+        format_locale=texts.formats.d3_locale(),
+    )
+    return dress(text, key, title, description)
+
+
+def dress(text: str, key: str, title: str, description: str) -> str:
+    """Give an SVG its own ids, the page's colours and words, and a title for screen readers.
+
+    The converter numbers its ids on and on within a process, so they are numbered afresh:
+    the same facts give the same bytes.
+    """
+    for colour, variable in PAINT.items():
+        text = text.replace(colour, variable)
+    for number, name in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]*)"', text))):
+        text = text.replace(f'id="{name}"', f'id="{key}-{number}"')
+        text = text.replace(f"url(#{name})", f"url(#{key}-{number})")
+    for useless in _USELESS:
+        text = useless.sub("", text)
+    text = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found.group()):.2f}", text)
+    opening = re.search(r'<svg\b[^>]*?\bviewBox="(0 0 ([\d.]+) [\d.]+)"[^>]*>', text)
+    if opening is None:
+        raise ValueError(f"chart {key!r}: expected an svg element with a viewBox")
+    head = (
+        f'<svg role="img" aria-labelledby="{key}-t {key}-d" viewBox="{opening.group(1)}" '
+        f'style="max-width:{float(opening.group(2)):.0f}px"><title id="{key}-t">{escape(title)}'
+        f'</title><desc id="{key}-d">{escape(description)}</desc>'
+    )
+    return head + text[opening.end() :]
+
+
+# What the converter writes for other viewers: empty paths, roles inside an image, its font.
+_USELESS = (
+    re.compile(r'<path class="(?:background|foreground)"[^>]*/>'),
+    re.compile(r' aria-[a-z]+="[^"]*"'),
+    re.compile(r' (?:role|class|pointer-events|font-family)="[^"]*"'),
+)
+
+
+def _config() -> dict[str, Any]:
+    axis = {
+        "domain": False,
+        "ticks": False,
+        "labelColor": MUTED,
+        "titleColor": MUTED,
+        "gridColor": LINE,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelPadding": 8,
+        "titlePadding": 12,
+        "labelLimit": 150,
+        "tickCount": 5,
+    }
+    return {
+        "aria": False,
+        "background": None,
+        "font": "sans-serif",
+        "padding": 2,
+        "view": {"stroke": None},
+        "axis": axis,
+        "axisX": {"grid": False},
+        "text": {"fontSize": 12, "color": INK},
+        "bar": {"color": ACCENT},
+    }

@@ -1,0 +1,144 @@
+"""Numbers, money, dates and durations as a reader of the language writes them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clv.report.figures import Figure
+
+SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "PLN": "zł", "CNY": "¥"}
+"""Signs of currencies; any other is shown by its code."""
+
+GAP = "\u00a0"
+MINUS = "−"
+
+_MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+}
+_MARKS = {"en": (",", "."), "de": (".", ",")}
+_SCALES = {"en": ("million", "billion"), "de": ("Mio.", "Mrd.")}
+
+LANGUAGES = tuple(_MARKS)
+
+
+@dataclass(frozen=True)
+class Formats:
+    r"""How figures are written.
+
+    Attributes
+    ----------
+    language : str
+        A member of ``LANGUAGES``.
+    currency : str
+        ISO 4217 code, or ``units``.
+
+    Examples
+    --------
+    >>> english, german = Formats("en", "EUR"), Formats("de", "EUR")
+    >>> english.money(3_418_220.0), german.money(1234.5)
+    ('€3.42 million', '1.234\xa0€')
+    >>> english.money(-7.9, signed=True), german.share(0.413), english.seconds(372)
+    ('−€7.90', '41\xa0%', '6:12\xa0min')
+    """
+
+    language: str
+    currency: str
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """Write a number with the language's marks."""
+        text = f"{abs(value):,.{digits}f}"
+        thousands, decimal = _MARKS[self.language]
+        text = text.translate({ord(","): thousands, ord("."): decimal})
+        negative = value < 0 and any(character in "123456789" for character in text)
+        return f"{MINUS}{text}" if negative else text
+
+    def money(self, value: float, *, signed: bool = False) -> str:
+        """Write an amount: three or four digits that matter, cents only where they do."""
+        size = abs(value)
+        if size >= 999_500:
+            billions = size >= 999_500_000
+            text = self.number(size / (1e9 if billions else 1e6), 2)
+            unit = _SCALES[self.language][billions]
+        else:
+            text, unit = self.number(size, 0 if size >= 99.995 or size == 0 else 2), ""
+        zero = not any(character in "123456789" for character in text)
+        sign = "" if zero else MINUS if value < 0 else "+" if signed else ""
+        symbol = SYMBOLS.get(self.currency, self.currency)
+        if self.language == "en" and self.currency in SYMBOLS:
+            return f"{sign}{symbol}{text}" + (f" {unit}" if unit else "")
+        return sign + GAP.join(part for part in (text, unit, symbol) if part)
+
+    def share(self, value: float, *, signed: bool = False) -> str:
+        """Write a share in per cent; below 10 % with a decimal."""
+        size = abs(value) * 100
+        text = self.number(size, 1 if 0 < size < 9.95 else 0)
+        sign = MINUS if value < 0 else "+" if signed and value > 0 else ""
+        return f"{sign}{text}{GAP if self.language == 'de' else ''}%"
+
+    def points(self, value: float, *, signed: bool = True) -> str:
+        """Write a difference of shares in percentage points, without the word."""
+        size = abs(value) * 100
+        text = self.number(size, 0 if abs(size - round(size)) < 0.05 else 1)
+        return (MINUS if value < 0 else "+" if signed else "") + text
+
+    def seconds(self, value: float, *, signed: bool = False) -> str:
+        """Write a duration as minutes and seconds, or as hours above two of them."""
+        sign = MINUS if value < 0 else "+" if signed else ""
+        whole = round(abs(value))
+        if whole >= 7200:
+            return f"{sign}{self.number(whole / 3600, 1)}{GAP}h"
+        return f"{sign}{whole // 60}:{whole % 60:02d}{GAP}min"
+
+    def date(self, iso: str) -> str:
+        """Write an ISO date in words; what is no date stays as it is."""
+        try:
+            day = dt.date.fromisoformat(iso)
+        except ValueError:
+            return iso
+        month = _MONTHS[self.language].split()[day.month - 1]
+        dot = "." if self.language == "de" else ""
+        return f"{day.day}{dot}{GAP}{month}{GAP}{day.year}"
+
+    def value(self, value: float, unit: str, *, signed: bool = False) -> str:
+        """Write a value of any unit of ``Figure``."""
+        if unit == "currency":
+            return self.money(value, signed=signed)
+        if unit == "share":
+            return self.share(value, signed=signed)
+        if unit == "seconds":
+            return self.seconds(value, signed=signed)
+        if unit == "score":
+            return self.number(value, 3)
+        return self.number(value)
+
+    def figure(self, figure: Figure, *, signed: bool = False) -> str:
+        """Write a figure without its interval."""
+        return self.value(figure.value, figure.unit, signed=signed)
+
+    def interval(self, figure: Figure, *, signed: bool = False) -> str:
+        """Write the interval of a figure as ``low to high``; empty where there is none."""
+        if figure.low is None or figure.high is None:
+            return ""
+        low = self.value(figure.low, figure.unit, signed=signed)
+        high = self.value(figure.high, figure.unit, signed=signed)
+        return f"{low} {'bis' if self.language == 'de' else 'to'} {high}"
+
+    def d3_locale(self) -> dict[str, object]:
+        """Return the same marks for the axes of charts (d3-format's locale)."""
+        thousands, decimal = _MARKS[self.language]
+        symbol = SYMBOLS.get(self.currency, self.currency)
+        before = self.language == "en" and self.currency in SYMBOLS
+        currency = [symbol, ""] if before else ["", GAP + symbol]
+        percent = "%" if self.language == "en" else GAP + "%"
+        return {
+            "decimal": decimal,
+            "thousands": thousands,
+            "grouping": [3],
+            "currency": currency,
+            "percent": percent,
+            "minus": MINUS,
+        }

@@ -1,0 +1,275 @@
+"""Page 1: what the customers are worth, what service does to it, what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from clv.report.figures import (
+    EVIDENCE,
+    Figure,
+    Missing,
+    count,
+    figure,
+    lookup,
+    number,
+    records,
+    words,
+)
+
+if TYPE_CHECKING:
+    from clv.report.figures import Document
+    from clv.report.sections.inputs import ReportInputs
+
+SERVICE_TABLES = ("interactions", "messages", "surveys")
+BIAS_LIMIT = 0.10
+"""A total that was off by more than this share in the backtest is cautioned against."""
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """One number of the strip below the headline; ``key`` names its texts."""
+
+    key: str
+    figure: Figure
+    share: float | None = None
+
+
+@dataclass(frozen=True)
+class Level:
+    """One evidence level of an effect; without a figure it was refused."""
+
+    evidence: str
+    figure: Figure | None
+    why: str = ""
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What changing a behaviour would do, per customer over the horizon, at its best evidence."""
+
+    behaviour: str
+    change: float
+    unit: str
+    evidence: str
+    figure: Figure
+    per_contact: float | None
+    agents: int | None
+    levels: tuple[Level, ...]
+
+
+@dataclass(frozen=True)
+class Association:
+    """Predicted value that goes with a group of features: lowest and highest tenth of customers."""
+
+    group: str
+    label: str
+    bottom: Figure
+    top: Figure
+    mean_abs: float
+    share: float | None
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A target: ``move`` is ``raise``, ``lower``, ``keep`` or ``unclear``."""
+
+    behaviour: str
+    move: str
+    current: Figure
+    best: Figure | None
+    gain: Figure | None
+    unit: str
+
+
+@dataclass(frozen=True)
+class Caution:
+    """Something the reader must not conclude; ``key`` names its text."""
+
+    key: str
+    values: dict[str, str | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Everything on page 1."""
+
+    total: Figure | None
+    mean: Figure | None
+    strip: tuple[KeyFigure, ...]
+    behaviours: tuple[Behaviour, ...]
+    associations: tuple[Association, ...]
+    recommendations: tuple[Recommendation, ...]
+    cautions: tuple[Caution, ...]
+    missing: tuple[Missing, ...]
+
+
+def answer(inputs: ReportInputs) -> Answer:
+    """Collect page 1."""
+    n = inputs.customers
+    found = behaviours(inputs.attribution)
+    groups = associations(inputs.contributions)
+    targets = recommendations(inputs.attribution)
+    total = figure(
+        inputs.portfolio, "total_clv", "currency", low="total_low", high="total_high", n=n
+    )
+    missing = [] if total else [Missing("portfolio")]
+    missing += [] if groups else [_no_groups(inputs)]
+    missing += [] if found else [_no_effects(inputs)]
+    if found and not targets:
+        missing.append(Missing("targets"))
+    return Answer(
+        total=total,
+        mean=figure(inputs.portfolio, "mean_clv", "currency", n=n),
+        strip=strip(inputs.portfolio),
+        behaviours=found,
+        associations=groups,
+        recommendations=targets,
+        cautions=cautions(inputs, found, groups),
+        missing=tuple(missing),
+    )
+
+
+def strip(portfolio: Document | None) -> tuple[KeyFigure, ...]:
+    """Return the key numbers that the portfolio holds."""
+    n = count(portfolio, "customers")
+    total = number(portfolio, "total_clv")
+    risky = count(portfolio, "at_risk_customers")
+    first = count(portfolio, "first_time_customers")
+    value = figure(portfolio, "at_risk_value", "currency", n=risky)
+    found = {
+        "median": figure(portfolio, "median_clv", "currency", n=n),
+        "churn": figure(portfolio, "p_churn_mean", "share", n=n),
+        "at_risk": value,
+        "repeat": figure(portfolio, "p_repeat_mean", "share", n=first) if first else None,
+    }
+    top = max(records(portfolio, "deciles"), key=lambda d: number(d, "decile") or 0, default=None)
+    found["top_decile"] = figure(top, "share", "share", n=count(top, "customers"))
+    return tuple(
+        KeyFigure(key, shown, shown.value / total if key == "at_risk" and total else None)
+        for key, shown in found.items()
+        if shown is not None
+    )
+
+
+def behaviours(attribution: Document | None) -> tuple[Behaviour, ...]:
+    """Return the effects that have a figure at their headline level, strongest evidence first."""
+    found = []
+    for effect in records(attribution, "effects"):
+        n = count(effect, "n")
+        levels = tuple(_level(document, n) for document in records(effect, "levels"))
+        headline = words(effect, "headline")
+        best = next((x.figure for x in levels if x.evidence == headline and x.figure), None)
+        if best is None or headline not in EVIDENCE:
+            continue
+        found.append(
+            Behaviour(
+                behaviour=words(effect, "behaviour"),
+                change=number(effect, "change") or 0.0,
+                unit="seconds" if words(effect, "unit") == "seconds" else "share",
+                evidence=headline,
+                figure=best,
+                per_contact=number(effect, "per_contact"),
+                agents=count(effect, "agents"),
+                levels=levels,
+            )
+        )
+    return tuple(
+        sorted(
+            found, key=lambda b: (-EVIDENCE.index(b.evidence), -abs(b.figure.value), b.behaviour)
+        )
+    )
+
+
+def _level(document: Document, n: int | None) -> Level:
+    return Level(
+        evidence=words(document, "evidence"),
+        figure=figure(document, "estimate", "currency", n=n),
+        why=words(document, "refused", "why", limit=240),
+        mend=words(document, "refused", "mend", limit=240),
+    )
+
+
+def associations(contributions: Document | None) -> tuple[Association, ...]:
+    """Return the contribution groups, largest first."""
+    found = []
+    for row in records(contributions, "groups"):
+        n = count(row, "customers")
+        bottom = figure(row, "mean_bottom", "currency", n=n)
+        top = figure(row, "mean_top", "currency", n=n)
+        if bottom is None or top is None or bottom.value == top.value == 0:
+            continue
+        found.append(
+            Association(
+                group=words(row, "group"),
+                label=words(row, "label"),
+                bottom=bottom,
+                top=top,
+                mean_abs=number(row, "mean_abs") or 0.0,
+                share=number(row, "share"),
+            )
+        )
+    return tuple(sorted(found, key=lambda a: (-a.mean_abs, a.group)))
+
+
+def recommendations(attribution: Document | None) -> tuple[Recommendation, ...]:
+    """Return the targets, in the order of the document."""
+    found = []
+    for target in records(attribution, "targets"):
+        behaviour = words(target, "behaviour")
+        unit = "seconds" if behaviour.endswith("_seconds") else "share"
+        n = count(target, "n") or count(attribution, "customers")
+        current = figure(target, "current", unit, n=n)
+        if current is None:
+            continue
+        best = figure(target, "best", unit, low="best_low", high="best_high", n=n)
+        gain = figure(
+            target, "gain_per_customer", "currency", low="gain_low", high="gain_high", n=n
+        )
+        move = _move(words(target, "recommend"), current, best)
+        found.append(Recommendation(behaviour, move, current, best, gain, unit))
+    return tuple(found)
+
+
+def _move(said: str, current: Figure, best: Figure | None) -> str:
+    if said == "keep":
+        return "keep"
+    if best is None or best.value == current.value or said not in ("move", "raise", "lower"):
+        return "unclear"
+    return "raise" if best.value > current.value else "lower"
+
+
+def cautions(
+    inputs: ReportInputs, found: tuple[Behaviour, ...], groups: tuple[Association, ...]
+) -> tuple[Caution, ...]:
+    """Return what not to conclude from this report."""
+    shown = [Caution("association")] if groups else []
+    shown += [
+        Caution("adjusted", {"behaviour": b.behaviour}) for b in found if b.evidence == "adjusted"
+    ]
+    shown += [
+        Caution("unsettled", {"behaviour": b.behaviour})
+        for b in found
+        if b.evidence != "adjusted" and not b.figure.settled
+    ]
+    if lookup(inputs.training, "value_is_margin") is False:
+        shown.append(Caution("revenue"))
+    chosen = words(inputs.backtest, "chosen")
+    bias = number(inputs.backtest, "models", chosen, "total_bias", "mean")
+    if bias is not None and abs(bias) > BIAS_LIMIT:
+        shown.append(Caution("bias", {"share": bias}))
+    if number(inputs.training, "blend_weight") == 1.0:
+        shown.append(Caution("btyd_alone"))
+    return (*shown, Caution("forecast"))
+
+
+def _no_groups(inputs: ReportInputs) -> Missing:
+    known = bool(records(inputs.contributions, "groups"))
+    return Missing("contributions_none" if known else "contributions")
+
+
+def _no_effects(inputs: ReportInputs) -> Missing:
+    absent = lookup(inputs.validation, "absent")
+    no_contacts = isinstance(absent, list | tuple) and "interactions" in absent
+    return Missing("effects_no_contacts" if no_contacts else "effects")

@@ -1,0 +1,140 @@
+"""Empathy against handle time: the net-value curves, and what a reader may try on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clv.report.figures import Figure, Missing, count, lookup, number, records, words
+from clv.report.sections.answer import recommendations
+
+if TYPE_CHECKING:
+    from clv.report.figures import Document
+    from clv.report.sections.inputs import ReportInputs
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Net value per customer against today, where every contact's behaviour is scaled."""
+
+    at: float
+    net: float
+    low: float
+    high: float
+    supported: bool
+
+
+@dataclass(frozen=True)
+class Lever:
+    """A behaviour that can be set: its curve, its supported range and where it stands.
+
+    Attributes
+    ----------
+    current, supported_low, supported_high : float
+        In ``unit``: seconds or a share.
+    best : Figure or None
+        The recommended position with its interval.
+    move : str
+        ``raise``, ``lower``, ``keep`` or ``unclear``.
+    gain : Figure or None
+        Net value per customer of moving there.
+    cost_per_minute, minutes_per_customer : float or None
+        Agent cost, and agent minutes per customer over the horizon as they are today; with
+        both, the curve can be redrawn for another cost.
+    """
+
+    behaviour: str
+    unit: str
+    current: float
+    supported_low: float
+    supported_high: float
+    best: Figure | None
+    move: str
+    gain: Figure | None
+    curve: tuple[CurvePoint, ...]
+    n: int | None
+    cost_per_minute: float | None
+    minutes_per_customer: float | None
+
+
+@dataclass(frozen=True)
+class Levers:
+    """The section."""
+
+    levers: tuple[Lever, ...]
+    missing: tuple[Missing, ...]
+
+
+def levers(inputs: ReportInputs) -> Levers:
+    """Collect the curves; handle time first."""
+    found = [
+        lever
+        for target in records(inputs.attribution, "targets")
+        if (lever := _lever(target, count(inputs.attribution, "customers"))) is not None
+    ]
+    found.sort(key=lambda lever: lever.behaviour != "handle_seconds")
+    named = {lever.behaviour for lever in found}
+    missing = [Missing(f"curve_{key}") for key in ("handle_seconds", "empathy") if key not in named]
+    handle = [lever for lever in found if lever.behaviour == "handle_seconds"]
+    if handle and (handle[0].cost_per_minute is None or handle[0].minutes_per_customer is None):
+        missing.append(Missing("cost_per_minute"))
+    reasons = {
+        words(u, "what"): words(u, "why", limit=240)
+        for u in records(inputs.attribution, "unavailable")
+    }
+    missing += [Missing("stated", f"{what}: {why}") for what, why in reasons.items()]
+    return Levers(tuple(found), tuple(missing))
+
+
+def _lever(target: Document, customers: int | None) -> Lever | None:
+    shown = recommendations({"targets": [target], "customers": customers})
+    supported = lookup(target, "supported")
+    if not shown or not _is_range(supported):
+        return None
+    target_facts = shown[0]
+    current, low, high = target_facts.current.value, float(supported[0]), float(supported[1])
+    curve = sorted(
+        (_point(row, current, low, high) for row in records(target, "curve") if _is_point(row)),
+        key=lambda point: point.at,
+    )
+    if len(curve) < 2:
+        return None
+    return Lever(
+        behaviour=target_facts.behaviour,
+        unit=target_facts.unit,
+        current=current,
+        supported_low=low,
+        supported_high=high,
+        best=target_facts.best,
+        move=target_facts.move,
+        gain=target_facts.gain,
+        curve=tuple(curve),
+        n=target_facts.current.n,
+        cost_per_minute=number(target, "cost_per_minute"),
+        minutes_per_customer=number(target, "minutes_per_customer"),
+    )
+
+
+def _is_range(value: object) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and all(isinstance(end, int | float) for end in value)
+    )
+
+
+def _is_point(row: Document) -> bool:
+    return all(number(row, key) is not None for key in ("scale", "net", "low", "high"))
+
+
+def _point(row: Document, current: float, low: float, high: float) -> CurvePoint:
+    at = float(row["scale"]) * current
+    # A scale times today's level may miss the end of the range by a rounding.
+    slack = 1e-6 * abs(current)
+    return CurvePoint(
+        at=at,
+        net=float(row["net"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        supported=low - slack <= at <= high + slack,
+    )

@@ -1,0 +1,324 @@
+"""Trust: how good the forecast was on money not yet seen, and what the data could not tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clv.report.figures import (
+    EVIDENCE,
+    Figure,
+    Missing,
+    count,
+    figure,
+    lookup,
+    number,
+    records,
+    words,
+)
+from clv.report.sections.answer import behaviours
+
+if TYPE_CHECKING:
+    from clv.report.figures import Document
+    from clv.report.sections.inputs import ReportInputs
+
+METRICS = {
+    "gini": "score", "spearman": "score", "mae": "currency", "decile_mape": "share",
+    "total_bias": "share", "brier": "score", "calibration_error": "score",
+}  # fmt: skip
+"""The backtest's metrics and their units, in the order of the table."""
+
+SUPPORT_TABLES = ("interactions", "messages", "surveys", "customers", "agent_days")
+NOTES_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class ModelScore:
+    """One model's metrics over the folds, each with its interval."""
+
+    model: str
+    chosen: bool
+    metrics: dict[str, Figure]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Predicted against what happened, for ``label`` (a decile, a day, a probability)."""
+
+    label: str
+    predicted: float
+    actual: float
+    n: int
+
+
+@dataclass(frozen=True)
+class EvidenceCheck:
+    """One check of one level of one effect."""
+
+    behaviour: str
+    evidence: str
+    check: str
+    passed: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Where the association and the best evidence tell different stories."""
+
+    behaviour: str
+    associated: Figure
+    evidence: str
+    measured: Figure
+    opposite: bool
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the contract that rows broke."""
+
+    rule: str
+    count: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the company: what came in, what was set aside and why."""
+
+    table: str
+    rows: int
+    accepted: int
+    quarantined: int
+    first: str
+    last: str
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far an input or the scores moved since training (population stability index)."""
+
+    name: str
+    psi: float
+    status: str
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A note of a run: something dropped, replaced, refused or skipped."""
+
+    where: str
+    message: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Term:
+    """A feature's definition."""
+
+    name: str
+    group: str
+    unit: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The section."""
+
+    chosen: str
+    folds: tuple[str, ...]
+    test_customers: int
+    models: tuple[ModelScore, ...]
+    coverage_nominal: float | None
+    coverage: float | None
+    deciles: tuple[Pair, ...]
+    calibration: tuple[Pair, ...]
+    tracking: tuple[Pair, ...]
+    checks: tuple[EvidenceCheck, ...]
+    disagreements: tuple[Disagreement, ...]
+    tables: tuple[Table, ...]
+    drift: tuple[Drift, ...]
+    remarks: tuple[Remark, ...]
+    remarks_more: int
+    glossary: tuple[Term, ...]
+    versions: dict[str, str]
+    missing: tuple[Missing, ...]
+
+
+def trust(inputs: ReportInputs) -> Trust:
+    """Collect the section."""
+    backtest = inputs.backtest
+    chosen = words(backtest, "chosen")
+    folds = records(backtest, "folds")
+    noted = remarks(inputs)
+    found = tables(inputs.validation)
+    missing = [Missing("backtest")] if not lookup(backtest, "models") else []
+    missing += [Missing("validation")] if not found else []
+    missing += [Missing("drift")] if inputs.monitoring is None else []
+    absent = lookup(inputs.validation, "absent")
+    absent = absent if isinstance(absent, list | tuple) else ()
+    missing += [Missing(f"table_{table}") for table in SUPPORT_TABLES if table in absent]
+    return Trust(
+        chosen=chosen,
+        folds=tuple(words(fold, "as_of") for fold in folds),
+        test_customers=sum(count(fold, "test_customers") or 0 for fold in folds),
+        models=models(backtest, chosen),
+        coverage_nominal=number(backtest, "coverage", "nominal"),
+        coverage=number(backtest, "coverage", "customers"),
+        deciles=pairs(backtest, "deciles", "decile", "actual"),
+        calibration=pairs(backtest, "calibration", "predicted", "observed"),
+        tracking=pairs(backtest, "tracking", "as_of", "actual"),
+        checks=checks(inputs.attribution),
+        disagreements=disagreements(inputs.attribution),
+        tables=found,
+        drift=drift(inputs.monitoring),
+        remarks=noted[:NOTES_SHOWN],
+        remarks_more=max(0, len(noted) - NOTES_SHOWN),
+        glossary=tuple(
+            Term(words(t, "name"), words(t, "group"), words(t, "unit"), words(t, "doc", limit=240))
+            for t in inputs.glossary
+        ),
+        versions=versions(inputs),
+        missing=tuple(missing),
+    )
+
+
+def models(backtest: Document | None, chosen: str) -> tuple[ModelScore, ...]:
+    """Return every model's metrics; the chosen one first, then by ranking skill."""
+    n = sum(count(fold, "test_customers") or 0 for fold in records(backtest, "folds"))
+    entries = lookup(backtest, "models")
+    found = []
+    for model in entries if isinstance(entries, dict) else ():
+        metrics = {
+            name: shown
+            for name, unit in METRICS.items()
+            if (shown := figure(lookup(entries, model, name), "mean", unit, n=n)) is not None
+        }
+        found.append(ModelScore(words({"m": model}, "m"), model == chosen, metrics))
+
+    def skill(score: ModelScore) -> tuple[bool, float, str]:
+        gini = score.metrics.get("gini")
+        return not score.chosen, -(gini.value if gini else -1.0), score.model
+
+    return tuple(sorted(found, key=skill))
+
+
+def pairs(backtest: Document | None, key: str, label: str, actual: str) -> tuple[Pair, ...]:
+    """Return the rows of a chart of predicted against observed."""
+    return tuple(
+        Pair(words(row, label), predicted, observed, count(row, "customers") or 0)
+        for row in records(backtest, key)
+        if (predicted := number(row, "predicted")) is not None
+        and (observed := number(row, actual)) is not None
+    )
+
+
+def checks(attribution: Document | None) -> tuple[EvidenceCheck, ...]:
+    """Return every check of every level, in the order of the document."""
+    return tuple(
+        EvidenceCheck(
+            behaviour=words(effect, "behaviour"),
+            evidence=words(level, "evidence"),
+            check=words(check, "name"),
+            passed=lookup(check, "passed") is True,
+            message=words(check, "message", limit=160),
+        )
+        for effect in records(attribution, "effects")
+        for level in records(effect, "levels")
+        for check in records(level, "checks")
+    )
+
+
+def disagreements(attribution: Document | None) -> tuple[Disagreement, ...]:
+    """Return the behaviours whose association lies outside the better evidence's interval."""
+    found = []
+    for effect in behaviours(attribution):
+        lower = [
+            level
+            for level in effect.levels
+            if level.figure is not None
+            and level.evidence in EVIDENCE
+            and EVIDENCE.index(level.evidence) < EVIDENCE.index(effect.evidence)
+        ]
+        if not lower or effect.figure.low is None or effect.figure.high is None:
+            continue
+        weakest = min(lower, key=lambda level: EVIDENCE.index(level.evidence)).figure
+        if weakest is None or effect.figure.low <= weakest.value <= effect.figure.high:
+            continue
+        opposite = weakest.value * effect.figure.value < 0
+        found.append(
+            Disagreement(effect.behaviour, weakest, effect.evidence, effect.figure, opposite)
+        )
+    return tuple(found)
+
+
+def tables(validation: Document | None) -> tuple[Table, ...]:
+    """Return what came in, table by table."""
+    entries = lookup(validation, "tables")
+    return tuple(
+        Table(
+            table=words({"t": name}, "t"),
+            rows=count(document, "rows") or 0,
+            accepted=count(document, "accepted") or 0,
+            quarantined=count(document, "quarantined") or 0,
+            first=words(document, "first"),
+            last=words(document, "last"),
+            rules=tuple(
+                Rule(words(r, "rule"), count(r, "count") or 0, words(r, "message", limit=160))
+                for r in records(document, "rules")
+            ),
+        )
+        for name, document in (entries.items() if isinstance(entries, dict) else ())
+    )
+
+
+def drift(monitoring: Document | None) -> tuple[Drift, ...]:
+    """Return the drift of scores and inputs, largest first."""
+    rows = [("scores", lookup(monitoring, "scores"))]
+    rows += [(words(r, "feature"), r) for r in records(monitoring, "inputs")]
+    found = [
+        Drift(name, psi, words(row, "status"))
+        for name, row in rows
+        if (psi := number(row, "psi")) is not None
+    ]
+    return tuple(sorted(found, key=lambda d: (-d.psi, d.name)))
+
+
+def remarks(inputs: ReportInputs) -> tuple[Remark, ...]:
+    """Return the notes of every document, each once."""
+    documents = (
+        inputs.validation, inputs.training, inputs.backtest, inputs.portfolio,
+        inputs.attribution, inputs.manifest, inputs.monitoring,
+    )  # fmt: skip
+    found = [
+        Remark(words(note, "where"), words(note, "message", limit=240), count(note, "count") or 0)
+        for document in documents
+        for note in records(document, "notes")
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def versions(inputs: ReportInputs) -> dict[str, str]:
+    """Return what a second run needs to give the same numbers."""
+    found = {
+        "model": " ".join(
+            filter(
+                None,
+                (words(inputs.training, "model_name"), words(inputs.training, "model_version")),
+            )
+        ),
+        "trained_as_of": words(inputs.training, "as_of"),
+        "scored_as_of": words(inputs.portfolio, "as_of"),
+        "seed": words(inputs.training, "seed"),
+        "feature_fingerprint": words(inputs.training, "feature_fingerprint"),
+        "data_fingerprint": words(inputs.training, "data_fingerprint"),
+        "scores_hash": words(inputs.manifest, "content_hash"),
+        "btyd": words(inputs.training, "btyd", "model"),
+        "btyd_verdict": words(inputs.training, "btyd", "verdict"),
+    }
+    packages = lookup(inputs.manifest, "versions")
+    for name in sorted(packages) if isinstance(packages, dict) else ():
+        found[words({"p": name}, "p")] = words(packages, name)
+    return {name: value for name, value in found.items() if value}

@@ -1,0 +1,244 @@
+"""The words of the report: a catalogue per language, and the sentences that need a choice."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from clv.errors import UsageError, listing
+from clv.report.formats import LANGUAGES, Formats
+
+if TYPE_CHECKING:
+    from clv.report.facts import ReportFacts
+    from clv.report.figures import Figure
+    from clv.report.sections.answer import Behaviour, Caution, Recommendation
+    from clv.report.sections.changes import Why
+    from clv.report.sections.customers import Referrals
+    from clv.report.sections.levers import Lever
+    from clv.report.sections.teams import Training
+    from clv.report.sections.trust import Disagreement, Trust
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One language's catalogue, with the way it writes numbers.
+
+    Attributes
+    ----------
+    formats : Formats
+        Numbers, money, dates.
+    catalogue : dict
+        Section to key to template.
+    """
+
+    formats: Formats
+    catalogue: dict[str, dict[str, str]]
+
+    def say(self, key: str, **values: object) -> str:
+        """Fill in the template at ``section.key``."""
+        section, name = key.split(".", 1)
+        return self.catalogue[section][name].format(**values)
+
+    def name(self, section: str, key: str) -> str:
+        """Return the name of an id; an id without one is shown as words."""
+        return self.catalogue[section].get(key) or key.replace("_", " ")
+
+    def behaviour(self, key: str) -> str:
+        """Return a behaviour's name as it stands inside a sentence."""
+        return self.catalogue["in_sentence"].get(key) or self.name("behaviour", key)
+
+
+def load(language: str, currency: str) -> Texts:
+    """Read a language's catalogue.
+
+    Raises
+    ------
+    UsageError
+        No catalogue exists in the language.
+
+    Examples
+    --------
+    >>> load("en", "EUR").say("page.n", n="12")
+    'n = 12'
+    """
+    if language not in LANGUAGES:
+        raise UsageError(
+            f"report: no texts in language {language!r}; expected one of {listing(LANGUAGES)}. "
+            "Set report.language to one of them."
+        )
+    text = resources.files("clv.report").joinpath("texts", f"{language}.toml").read_text("utf-8")
+    return Texts(Formats(language, currency), tomllib.loads(text))
+
+
+def kind(facts: ReportFacts, texts: Texts) -> str:
+    """Return the word for what value is: margin or revenue."""
+    return texts.say("headline.margin" if facts.value_is_margin else "headline.revenue")
+
+
+def headline(facts: ReportFacts, texts: Texts) -> str:
+    """Return the one sentence that page 1 answers with."""
+    total = facts.answer.total
+    if total is None or facts.customers is None:
+        return texts.say("headline.none")
+    key = "headline.total" if facts.horizon_days else "headline.total_no_horizon"
+    return texts.say(
+        key,
+        days=texts.formats.number(facts.horizon_days or 0),
+        customers=texts.formats.number(facts.customers),
+        total=texts.formats.figure(total),
+        kind=kind(facts, texts),
+    )
+
+
+def subline(facts: ReportFacts, texts: Texts) -> str:
+    """Return the sentence with the interval of the total."""
+    total, mean = facts.answer.total, facts.answer.mean
+    if total is None or mean is None:
+        return ""
+    if total.low is None or total.high is None:
+        return texts.say("headline.no_interval", mean=texts.formats.figure(mean))
+    return texts.say(
+        "headline.interval",
+        level=texts.formats.share(facts.level),
+        low=texts.formats.money(total.low),
+        high=texts.formats.money(total.high),
+        mean=texts.formats.figure(mean),
+    )
+
+
+def change(behaviour: Behaviour, texts: Texts) -> str:
+    """Return the change that an effect is stated for: ``+10 points``, ``+1:00 min``."""
+    if behaviour.unit == "seconds":
+        minutes = texts.formats.seconds(behaviour.change, signed=True)
+        return texts.say("change.seconds", minutes=minutes)
+    return texts.say("change.points", points=texts.formats.points(behaviour.change))
+
+
+def recommendation(target: Recommendation, texts: Texts) -> str:
+    """Return what to do about one target."""
+    return texts.say(
+        f"recommendations.{target.move}",
+        behaviour=texts.behaviour(target.behaviour),
+        current=texts.formats.figure(target.current),
+        best=texts.formats.figure(target.best) if target.best else "",
+    )
+
+
+def gain(figure: Figure, texts: Texts) -> str:
+    """Return what a recommended move brings."""
+    shown = texts.formats.figure(figure, signed=True)
+    interval = texts.formats.interval(figure, signed=True)
+    key = "recommendations.gain" if interval else "recommendations.gain_plain"
+    return texts.say(key, gain=shown, interval=interval)
+
+
+def caution(item: Caution, texts: Texts) -> str:
+    """Return what not to conclude."""
+    values: dict[str, Any] = dict(item.values)
+    if "behaviour" in values:
+        values["behaviour"] = texts.name("behaviour", str(values["behaviour"]))
+    if "share" in values:
+        values["share"] = texts.formats.share(float(values["share"]), signed=True)
+    return texts.say(f"cautions.{item.key}", **values)
+
+
+def lever(item: Lever, texts: Texts) -> str:
+    """Return what the curve says, for paper and for readers without the sliders."""
+    current = texts.formats.value(item.current, item.unit)
+    if item.move in ("raise", "lower") and item.best is not None and item.gain is not None:
+        return texts.say(
+            "levers.static_move",
+            best=texts.formats.figure(item.best),
+            gain=texts.formats.figure(item.gain, signed=True),
+            interval=texts.formats.interval(item.gain, signed=True) or "–",
+        )
+    key = "levers.static_keep" if item.move == "keep" else "levers.static_unclear"
+    return texts.say(key, current=current)
+
+
+def referrals(item: Referrals, texts: Texts) -> str:
+    """Return what customers bring by bringing others."""
+    return texts.say(
+        "journey.referrals_text",
+        n=texts.formats.number(item.referrers),
+        referred=texts.formats.number(item.referred),
+        own=texts.formats.figure(item.own_value),
+        brought=texts.formats.figure(item.referred_value),
+        interval=texts.formats.interval(item.referred_value) or "–",
+    )
+
+
+def training(item: Training, texts: Texts) -> str:
+    """Return what moved after a training."""
+    write = texts.formats
+    if item.change.unit == "share":
+        moved = texts.say("change.points", points=write.points(item.change.value))
+        ends = (item.change.low, item.change.high)
+        interval = " – ".join(write.points(end) for end in ends if end is not None)
+    else:
+        moved = write.figure(item.change, signed=True)
+        interval = write.interval(item.change, signed=True)
+    return texts.say(
+        "teams.training_text",
+        team=item.team,
+        date=write.date(item.date),
+        behaviour=texts.behaviour(item.behaviour),
+        change=moved,
+        interval=interval or "–",
+        n=write.number(item.change.n or 0),
+    )
+
+
+def test_of_totals(trust: Trust, texts: Texts) -> str:
+    """Return how far the backtest's total was off; empty where it is not known."""
+    chosen = next((score for score in trust.models if score.chosen), None)
+    bias = chosen.metrics.get("total_bias") if chosen else None
+    if bias is None:
+        return ""
+    return texts.say(
+        "trust.bias_text",
+        share=texts.formats.share(abs(bias.value)),
+        direction=texts.say("trust.over" if bias.value > 0 else "trust.under"),
+        interval=texts.formats.interval(bias, signed=True) or "–",
+    )
+
+
+def test_of_errors(trust: Trust, texts: Texts) -> str:
+    """Return the error per customer against the best simpler rule."""
+    chosen = next((score for score in trust.models if score.chosen), None)
+    mae = chosen.metrics.get("mae") if chosen else None
+    if mae is None:
+        return ""
+    simple = [s for s in trust.models if s.model in ("last_period", "mean") and "mae" in s.metrics]
+    if not simple:
+        return texts.say("trust.error_alone", mae=texts.formats.figure(mae))
+    best = min(simple, key=lambda score: score.metrics["mae"].value)
+    return texts.say(
+        "trust.error_text",
+        mae=texts.formats.figure(mae),
+        baseline=texts.formats.figure(best.metrics["mae"]),
+        model=f"“{texts.name('model', best.model)}”",
+    )
+
+
+def disagreement(item: Disagreement, texts: Texts) -> str:
+    """Return how association and evidence differ for one behaviour."""
+    return texts.say(
+        "trust.disagree_opposite" if item.opposite else "trust.disagree_text",
+        behaviour=texts.name("behaviour", item.behaviour),
+        associated=texts.formats.figure(item.associated, signed=True),
+        evidence=texts.name("evidence", item.evidence).lower(),
+        measured=texts.formats.figure(item.measured, signed=True),
+    )
+
+
+def why(item: Why, texts: Texts) -> str:
+    """Return where the total's change comes from."""
+    return texts.say(
+        "changes.why",
+        total=texts.formats.money(item.total, signed=True),
+        customers=texts.formats.money(item.from_customers, signed=True),
+        value=texts.formats.money(item.from_value, signed=True),
+    )

@@ -1,0 +1,426 @@
+"""Documents of a company as the pipelines write them: complete, purchases only, hostile."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from clv.report.facts import ReportInputs
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "</style><img src=x onerror=alert(1)>",
+    "{{7*7}}{% raw %}",
+    "\u202egnitset\u202c \u2066‮",
+    "x" * 10_000,
+    "'\"><svg onload=alert(1)>]]>--></script>",
+    "=cmd|' /C calc'!A0 ** http://evil.example/a.js **",
+)
+
+
+def complete() -> ReportInputs:
+    """20,000 customers with support, markers, effects and a previous report."""
+    return ReportInputs(
+        validation=_validation(),
+        training=_training(),
+        backtest=_backtest(),
+        contributions=_contributions(),
+        portfolio=_portfolio(),
+        attribution=_attribution(),
+        manifest=_manifest(),
+        monitoring=_monitoring(),
+        previous=None,
+        glossary=_glossary(),
+        organisation="Nordlicht Outdoor",
+    )
+
+
+def purchases_only() -> ReportInputs:
+    """A company that gave nothing but orders."""
+    contributions = _contributions()
+    kept = ("purchase_history", "customer")
+    contributions["groups"] = [g for g in contributions["groups"] if g["group"] in kept]
+    validation = _validation()
+    validation["tables"] = {"orders": validation["tables"]["orders"]}
+    validation["gx"] = {"orders": validation["gx"]["orders"]}
+    validation["absent"] = ["interactions", "messages", "surveys", "customers", "agent_days"]
+    portfolio = _portfolio()
+    portfolio["segments"] = []
+    portfolio["prospects"] = 0
+    training = _training() | {"value_is_margin": False, "blend_weight": 1.0}
+    return ReportInputs(
+        validation=validation,
+        training=training,
+        backtest=_backtest(),
+        contributions=contributions,
+        portfolio=portfolio,
+        manifest=_manifest(),
+    )
+
+
+def hostile() -> ReportInputs:
+    """The complete company with an attack in every text of every document."""
+    whole = complete()
+    turn = iter(range(10**9))
+
+    def poison(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: poison(item, name) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [poison(item, key) for item in value]
+        free = isinstance(value, str) and key not in _STRUCTURE
+        return HOSTILE[next(turn) % len(HOSTILE)] if free else value
+
+    documents = {
+        name: poison(getattr(whole, name))
+        for name in (
+            "validation", "training", "backtest", "contributions", "portfolio", "attribution",
+            "manifest", "monitoring", "glossary",
+        )
+    }  # fmt: skip
+    return ReportInputs(**documents, organisation=HOSTILE[0] + HOSTILE[4])
+
+
+# Keys whose text decides what is shown; everything else is free text.
+_STRUCTURE = ("behaviour", "headline", "evidence", "recommend", "group", "currency", "chosen")
+
+
+def _validation() -> dict[str, Any]:
+    def table(rows: int, bad: int, first: str, last: str, rules: list[Any]) -> dict[str, Any]:
+        return {
+            "rows": rows, "accepted": rows - bad, "quarantined": bad, "share": bad / rows,
+            "rules": rules, "first": first, "last": last,
+        }  # fmt: skip
+
+    def gx(rows: int, expectations: int) -> dict[str, Any]:
+        return {
+            "rows_checked": rows, "sampled": False, "success": True,
+            "expectations": expectations, "agrees": True,
+        }  # fmt: skip
+
+    late = {"rule": "orders.ordered_at:future", "count": 31, "message": "dated after the load"}
+    empty = {"rule": "orders.amount:missing", "count": 112, "message": "no amount"}
+    ended = {"rule": "interactions.ended_at:order", "count": 58, "message": "ended before it began"}
+    return {
+        "tables": {
+            "orders": table(148_213, 143, "2022-07-01", "2025-06-30", [empty, late]),
+            "customers": table(21_450, 0, "2022-07-01", "2025-06-30", []),
+            "interactions": table(60_412, 58, "2022-07-02", "2025-06-30", [ended]),
+            "messages": table(402_930, 0, "2022-07-02", "2025-06-30", []),
+            "surveys": table(9_120, 4, "2022-07-05", "2025-06-29", []),
+        },
+        "gx": {"orders": gx(148_213, 14), "interactions": gx(60_412, 22)},
+        "absent": ["agent_days"],
+        "notes": [
+            {"code": "naive_time", "where": "orders.ordered_at", "count": 148_213,
+             "message": "times without a zone were read as UTC"},
+        ],
+    }  # fmt: skip
+
+
+def _training() -> dict[str, Any]:
+    return {
+        "as_of": "2024-12-31", "horizon_days": 180, "currency": "EUR", "value_is_margin": True,
+        "cutoffs": ["2024-03-31", "2024-04-30", "2024-06-30"], "customers": 18_804,
+        "rows": 54_310, "features": 143,
+        "btyd": {
+            "model": "mbg_nbd", "verdict": "converged",
+            "parameters": {"r": 0.61, "alpha": 41.2, "a": 0.52, "b": 1.9},
+            "log_likelihood": -81234.5, "spend_verdict": "converged",
+        },
+        "blend_weight": 0.28, "calibration": 1.031, "model_name": "clv", "model_version": 3,
+        "feature_fingerprint": "9b1f3c55aa01e2d4", "data_fingerprint": "51c0ffee77aa9910",
+        "seed": 7, "discount_rate_annual": 0.10, "interval_level": 0.9, "notes": [],
+    }  # fmt: skip
+
+
+def _metric(mean: float, spread: float) -> dict[str, float]:
+    return {"mean": mean, "low": mean - spread, "high": mean + spread}
+
+
+def _backtest() -> dict[str, Any]:
+    def scores(gini: float, rank: float, mae: float, mape: float, bias: float) -> dict[str, Any]:
+        return {
+            "gini": _metric(gini, 0.012), "spearman": _metric(rank, 0.011),
+            "mae": _metric(mae, 1.6), "decile_mape": _metric(mape, 0.02),
+            "total_bias": _metric(bias, 0.022), "brier": _metric(0.149, 0.004),
+            "calibration_error": _metric(0.014, 0.004),
+        }  # fmt: skip
+
+    predicted = [2.1, 9.8, 24.0, 47.5, 78.9, 116.0, 162.3, 224.9, 330.4, 718.2]
+    actual = [3.0, 8.8, 25.9, 44.1, 81.2, 112.4, 168.8, 219.5, 338.9, 701.1]
+    return {
+        "horizon_days": 180, "level": 0.9,
+        "folds": [
+            {"as_of": day, "train_rows": rows, "test_customers": n}
+            for day, rows, n in (
+                ("2024-01-01", 30_114, 15_020), ("2024-06-29", 41_230, 16_702),
+                ("2024-12-31", 54_310, 18_804),
+            )
+        ],
+        "chosen": "blend",
+        "models": {
+            "blend": scores(0.642, 0.611, 88.1, 0.061, -0.018),
+            "lightgbm": scores(0.633, 0.604, 89.4, 0.084, 0.031),
+            "btyd": scores(0.611, 0.588, 93.2, 0.102, -0.067),
+            "last_period": scores(0.512, 0.497, 118.7, 0.331, 0.112),
+            "mean": scores(0.0, 0.0, 171.4, 1.2, 0.02),
+            "zero": {"mae": _metric(169.0, 1.9), "total_bias": _metric(-1.0, 0.0)},
+        },
+        "coverage": {"nominal": 0.9, "customers": 0.893},
+        "deciles": [
+            {"decile": i + 1, "predicted": p, "actual": a, "customers": 1_880}
+            for i, (p, a) in enumerate(zip(predicted, actual, strict=True))
+        ],
+        "calibration": [
+            {"predicted": 0.05 + 0.1 * i, "observed": 0.05 + 0.1 * i + 0.012 * math.sin(i),
+             "customers": 1_500 + 40 * i}
+            for i in range(10)
+        ],
+        "tracking": [
+            {"as_of": f"2024-{month:02d}-01", "predicted": 410_000.0 * month,
+             "actual": 410_000.0 * month * (1 + 0.02 * math.sin(month))}
+            for month in range(1, 13)
+        ],
+        "segments": [], "notes": [],
+    }  # fmt: skip
+
+
+def _contributions() -> dict[str, Any]:
+    rows = [
+        ("purchase_history", "Purchase history", 61.0, 0.61, 190.4, -92.0),
+        ("customer", "Customer", 9.8, 0.10, 24.1, -17.7),
+        ("resolution", "Resolution", 9.1, 0.09, 14.9, -27.8),
+        ("efficiency", "Efficiency", 7.2, 0.07, 15.1, -15.6),
+        ("empathy", "Empathy", 6.4, 0.06, 16.8, -12.9),
+        ("waits", "Waits", 4.0, 0.04, 5.2, -13.3),
+        ("tone", "Tone", 2.8, 0.03, 6.1, -6.5),
+    ]
+    return {
+        "currency": "EUR", "customers": 20_000, "typical_clv": 142.7,
+        "groups": [
+            {"group": g, "label": label, "mean_abs": size, "share": share, "mean_top": top,
+             "mean_bottom": bottom, "customers": 20_000}
+            for g, label, size, share, top, bottom in rows
+        ],
+        "features": [
+            {"feature": "days_since_last_purchase", "group": "purchase_history", "mean_abs": 31.2},
+            {"feature": "fcr_rate_365d", "group": "resolution", "mean_abs": 5.3},
+            {"feature": "empathy_rate", "group": "empathy", "mean_abs": 4.4},
+        ],
+    }  # fmt: skip
+
+
+def _portfolio() -> dict[str, Any]:
+    shares = [0.001, 0.006, 0.014, 0.028, 0.046, 0.068, 0.095, 0.131, 0.193, 0.418]
+    total = 3_418_220.0
+    bins = [3900, 3400, 2700, 2200, 1800, 1400, 1100, 900, 700, 500, 400, 300, 250, 200, 150, 100]
+    return {
+        "as_of": "2025-06-30", "horizon_days": 180, "currency": "EUR", "customers": 20_000,
+        "prospects": 1_450, "total_clv": total, "total_low": 3_214_800.0,
+        "total_high": 3_655_100.0, "mean_clv": 170.91, "median_clv": 88.4,
+        "deciles": [
+            {"decile": i + 1, "customers": 2_000, "clv": total * s / 2_000, "share": s}
+            for i, s in enumerate(shares)
+        ],
+        "p_churn_mean": 0.413, "at_risk_customers": 1_204, "at_risk_value": 402_300.0,
+        "first_time_customers": 3_120, "p_repeat_mean": 0.37,
+        "segments": [
+            {"column": "channel", "value": v, "customers": n, "clv": c}
+            for v, n, c in (
+                ("Web shop", 9_120, 161.2), ("App", 5_480, 214.7), ("Store", 3_900, 149.3),
+                ("Marketplace", 1_500, 125.9),
+            )
+        ] + [
+            {"column": "country", "value": v, "customers": n, "clv": c}
+            for v, n, c in (
+                ("Germany", 11_300, 176.9), ("Austria", 4_100, 171.0), ("Benelux", 3_200, 168.1),
+                ("Denmark", 1_400, 129.0),
+            )
+        ],
+        "histogram": [
+            {"low": 40.0 * i, "high": 40.0 * (i + 1), "customers": n} for i, n in enumerate(bins)
+        ],
+    }  # fmt: skip
+
+
+def _check(name: str, verdict: str, statistic: float, message: str) -> dict[str, Any]:
+    return {"name": name, "passed": verdict == "passed", "statistic": statistic, "message": message}
+
+
+def _effect(
+    behaviour: str, change: float, unit: str, values: dict[str, tuple[float, float, float] | None],
+    headline: str, per_contact: float,
+) -> dict[str, Any]:  # fmt: skip
+    refused = {
+        "why": "routing is not close to random: balance p = .001",
+        "mend": "log the routing rule, or randomise a share of contacts",
+    }
+    levels = []
+    for evidence, interval in values.items():
+        estimate, low, high = interval or (None, None, None)
+        levels.append({
+            "evidence": evidence, "estimate": estimate, "low": low, "high": high,
+            "checks": [
+                _check("overlap", "passed", 0.97, "97 % of contacts have a comparable one"),
+                _check("balance", "passed" if interval else "failed", 0.41, "permutation test"),
+            ],
+            "refused": None if interval else refused,
+        })  # fmt: skip
+    return {
+        "behaviour": behaviour, "change": change, "unit": unit, "headline": headline,
+        "levels": levels, "per": "customer over the horizon", "per_contact": per_contact,
+        "n": 10_412, "agents": 150,
+    }  # fmt: skip
+
+
+def _curve(theta: float, bend: float, width: float, scales: list[float]) -> list[dict[str, float]]:
+    rows = []
+    for k in scales:
+        net = theta * (k - 1) - bend * (k - 1) ** 2
+        half = width * abs(k - 1)
+        rows.append({"scale": k, "net": net, "low": net - half, "high": net + half})
+    return rows
+
+
+def _attribution() -> dict[str, Any]:
+    scales = [round(0.6 + 0.05 * i, 2) for i in range(19)]
+    return {
+        "currency": "EUR", "as_of": "2024-12-31", "horizon_days": 180, "customers": 20_000,
+        "model_version": 3, "contributions": _contributions()["groups"],
+        "effects": [
+            _effect("empathy", 0.1, "share of agent turns with an opportunity", {
+                "predictive": (2.1, 1.7, 2.5), "adjusted": (4.6, 3.1, 6.1),
+                "quasi-experimental": (7.9, 3.4, 12.4)}, "quasi-experimental", 4.8),
+            _effect("handle_seconds", 60, "seconds", {
+                "predictive": (-3.9, -4.4, -3.4), "adjusted": (-2.2, -3.0, -1.4),
+                "quasi-experimental": (1.6, -0.9, 4.1)}, "quasi-experimental", 0.9),
+            _effect("fcr", 0.1, "share of contacts", {
+                "predictive": (3.2, 2.6, 3.8), "adjusted": (5.9, 4.2, 7.6),
+                "quasi-experimental": (9.4, 5.1, 13.7)}, "quasi-experimental", 5.6),
+            _effect("wait_seconds", 60, "seconds", {
+                "predictive": (-0.8, -1.0, -0.6), "adjusted": (-1.3, -2.1, -0.5),
+                "quasi-experimental": None}, "adjusted", -0.7),
+            _effect("goodwill", 0.1, "share of contacts", {
+                "adjusted": (1.1, -0.6, 2.8), "experimental": (2.4, 0.7, 4.1)},
+                "experimental", 1.3),
+        ],
+        "targets": [
+            {"behaviour": "handle_seconds", "current": 372, "supported": [290, 520], "best": 428,
+             "best_low": 396, "best_high": 461, "gain_per_customer": 2.9, "gain_low": 0.6,
+             "gain_high": 5.2, "recommend": "raise", "cost_per_minute": 0.75,
+             "minutes_per_customer": 14.2, "n": 10_412,
+             "curve": _curve(38.0, 126.0, 15.0, scales)},
+            {"behaviour": "empathy", "current": 0.42, "supported": [0.31, 0.58], "best": 0.52,
+             "best_low": 0.46, "best_high": 0.58, "gain_per_customer": 6.8, "gain_low": 2.4,
+             "gain_high": 11.2, "recommend": "raise", "n": 10_412,
+             "curve": _curve(33.2, 8.0, 18.9, scales)},
+        ],
+        "agents": [
+            {"agent_id": f"a{i}", "team": ("North", "South", "Night")[i % 3], "n": 150 + 5 * i,
+             "index": 1.9 - 0.2 * i, "low": 0.7 - 0.2 * i, "high": 3.1 - 0.2 * i,
+             "coaching_gaps": [
+                 {"behaviour": "empathy", "money": 410.0 - 20 * i, "low": 120.0, "high": 700.0},
+                 {"behaviour": "fcr", "money": 260.0 + 30 * i, "low": 60.0, "high": 480.0}]}
+            for i in range(12)
+        ],
+        "segments": [
+            {"name": "Delivery problems", "customers": 3_410, "clv": 151.2, "effects": []},
+        ],
+        "journey": _journey(),
+        "teams": _teams(),
+        "trainings": [
+            {"team": "North", "date": "2025-02-03", "behaviour": "empathy", "change": 0.06,
+             "low": 0.03, "high": 0.09, "money": 4.7, "n": 4_120},
+        ],
+        "phrases": [
+            {"phrase": "I have checked the order myself", "value": 3.1, "low": 1.2, "high": 5.0,
+             "contacts": 1_204},
+            {"phrase": "within 24 hours", "value": 2.2, "low": 0.8, "high": 3.6, "contacts": 2_977},
+            {"phrase": "as per our policy", "value": -2.7, "low": -4.4, "high": -1.0,
+             "contacts": 811},
+        ],
+        "unavailable": [
+            {"what": "waits at level 2", "why": "load moves waits, so agents do not identify them"},
+        ],
+    }  # fmt: skip
+
+
+def _journey() -> dict[str, Any]:
+    stages = ("Order", "Payment", "Delivery", "Product", "Return")
+    channels = ("Chat", "E-mail", "Voice")
+    return {
+        "bad_experiences": [
+            {"count": 1, "customers": 4_310, "value": -6.1, "low": -9.0, "high": -3.2,
+             "churn": 0.021, "evidence": "adjusted"},
+            {"count": 2, "customers": 1_402, "value": -17.9, "low": -23.8, "high": -12.0,
+             "churn": 0.064, "evidence": "adjusted"},
+            {"count": 3, "customers": 511, "value": -31.5, "low": -42.6, "high": -20.4,
+             "churn": 0.118, "evidence": "adjusted"},
+        ],
+        "friction": [
+            {"stage": s, "channel": c, "contacts": 400 + 310 * i * (j + 1),
+             "wait_seconds": 40 + 55 * j + 25 * i, "repeat_share": 0.08 + 0.05 * i + 0.02 * j,
+             "transfer_share": 0.05 + 0.02 * j}
+            for i, s in enumerate(stages) for j, c in enumerate(channels)
+        ],
+        "referrals": {"referrers": 1_180, "referred": 1_702, "own_value": 204.4,
+                      "referred_value": 96.1, "low": 80.2, "high": 112.0},
+        "issues": [
+            {"value": v, "customers": n, "clv": c}
+            for v, n, c in (("Delivery", 3_410, 151.2), ("Product", 2_204, 160.9),
+                            ("Returns", 2_950, 172.2), ("Payment", 1_102, 139.9))
+        ],
+    }  # fmt: skip
+
+
+def _teams() -> list[dict[str, Any]]:
+    return [
+        {"team": name, "agents": agents, "contacts": contacts, "index": index,
+         "low": index - 0.5, "high": index + 0.5,
+         "gaps": [
+             {"behaviour": "empathy", "money": 9_400.0 * scale, "low": 4_000.0 * scale,
+              "high": 14_800.0 * scale},
+             {"behaviour": "fcr", "money": 12_100.0 * scale, "low": 6_600.0 * scale,
+              "high": 17_600.0 * scale},
+         ],
+         "trend": [
+             {"week": f"2025-{4 + w // 4:02d}-{1 + 7 * (w % 4):02d}",
+              "index": index + 0.3 * math.sin(w / 2 + agents), "n": contacts // 40}
+             for w in range(12)
+         ]}
+        for name, agents, contacts, index, scale in (
+            ("North", 58, 24_120, 1.1, 0.6), ("South", 51, 21_330, 0.2, 1.0),
+            ("Night", 41, 14_904, -0.9, 1.4),
+        )
+    ]  # fmt: skip
+
+
+def _manifest() -> dict[str, Any]:
+    return {
+        "rows_in": 20_000, "rows_out": 21_450, "model_name": "clv", "model_version": 3,
+        "content_hash": "f0e1d2c3b4a59687", "as_of": "2025-06-30",
+        "versions": {"clv": "0.1.0", "python": "3.11.7", "lightgbm": "4.6.0", "duckdb": "2.0.0"},
+    }  # fmt: skip
+
+
+def _monitoring() -> dict[str, Any]:
+    return {
+        "inputs": [
+            {"feature": "spend_90d", "psi": 0.03, "status": "stable"},
+            {"feature": "wait_seconds_mean_90d", "psi": 0.27, "status": "moved"},
+        ],
+        "scores": {"psi": 0.05, "status": "stable"},
+        "realised": [],
+    }  # fmt: skip
+
+
+def _glossary() -> list[dict[str, str]]:
+    return [
+        {"name": "spend_90d", "group": "purchase_history", "unit": "currency",
+         "doc": "Net spend in the last 90 days."},
+        {"name": "fcr_rate_365d", "group": "resolution", "unit": "share",
+         "doc": "Share of settled contacts solved at the first attempt."},
+        {"name": "empathy_rate", "group": "empathy", "unit": "share",
+         "doc": "Share of agent turns with empathy after an upset customer turn."},
+    ]  # fmt: skip
