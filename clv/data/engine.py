@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BATCH_ROWS = 100_000
+_HELD = {"int64": "bigint", "float64": "double"}
 
 
 class Engine(Protocol):
@@ -232,10 +233,15 @@ class DuckDBEngine:
         self.close()
 
     def _select(self, expression: ir.Table) -> str:
-        """Compile, and hold every column to the type Ibis promises (sums are wider here)."""
+        """Compile, and hold columns to the types Ibis promises.
+
+        Sums of integers are wider here, and literals with a point are decimals.
+        """
         body = self.backend.compile(expression)
         columns = ", ".join(
-            f'cast("{name}" as bigint) as "{name}"' if kind.is_int64() else f'"{name}"'
+            f'cast("{name}" as {_HELD[str(kind)]}) as "{name}"'
+            if str(kind) in _HELD
+            else f'"{name}"'
             for name, kind in expression.schema().items()
         )
         return f"select {columns} from ({body})"  # noqa: S608 (compiled by Ibis)

@@ -39,6 +39,8 @@ UNITS = ("days", "currency", "count", "share", "ratio", "seconds", "hours", "sco
 """What a feature may be measured in; a slope is in its unit per day."""
 
 SIGNIFICANT_DIGITS = 9
+LARGEST, SMALLEST = 1.0e290, 1.0e-290
+"""What lies beyond cannot be scaled: it is as good as infinite, or as zero."""
 
 Sign = Literal[-1, 0, 1]
 
@@ -200,17 +202,25 @@ def in_units(total: ir.Value, count: ir.Value) -> ir.Value:
 def significant(value: ir.Value, digits: int = SIGNIFICANT_DIGITS) -> ir.Value:
     """Round a float to significant digits on the engine; NaN and infinities become null.
 
-    Scaling is by exact powers of ten on the side where they are exact, so the result is
-    the double nearest to the decimal, whichever engine computes it.
+    The scale is a power of ten, exact from 1e-14 up to the largest whole number of so many
+    digits; the result there is the double nearest to the decimal on every engine.
     """
-    finite = (value.isnan() | value.isinf()).ifelse(ibis.null("float64"), value)
-    size = finite.abs()
-    exponent = size.nullif(0.0).log10().floor()
-    shift = float(digits - 1) - exponent
-    up = ibis.literal(10.0).pow(ibis.greatest(shift, ibis.literal(0.0)))
-    down = ibis.literal(10.0).pow(ibis.greatest(-shift, ibis.literal(0.0)))
-    scaled = finite * up / down
-    # Adding a half and taking the floor of the absolute value rounds alike everywhere.
-    whole = (scaled.abs() + 0.5).floor()
-    signed = (finite < 0).ifelse(-whole, whole)
-    return (finite == 0).ifelse(ibis.literal(0.0), signed * down / up)
+    # Greatest and least put NaN last, so the size is a number that has a logarithm.
+    size = ibis.greatest(ibis.least(value.abs(), LARGEST), SMALLEST)
+    scale = ibis.literal(10.0).pow(float(digits - 1) - size.log10().floor())
+    finite = (value.abs() < LARGEST).ifelse(ibis.literal(0.0), ibis.null("float64"))
+    return _whole(value * scale) / scale + finite
+
+
+def decimals(value: ir.Value, digits: int = SIGNIFICANT_DIGITS) -> ir.Value:
+    """Round a share: so many decimals are no more significant digits, and cost less."""
+    scale = 10.0**digits
+    return _whole(value * scale) / scale
+
+
+def _whole(value: ir.Value) -> ir.Value:
+    """Round to a whole number, halves to even: beyond 2^52 a double holds nothing finer."""
+    return value + _SHIFT - _SHIFT
+
+
+_SHIFT = 1.5 * 2.0**52

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from clv.data.tables import MONEY_SCALE
 from clv.errors import UsageError
 from clv.features import customers as customer_attributes
 from clv.features import purchases, service
-from clv.features.base import FEATURES, Feature, significant
+from clv.features.base import FEATURES, Feature, decimals, significant
 from clv.features.prepared import Prepared, prepare
 from clv.features.rows import contacts_known, customers_known, orders_known, surveys_known
 from clv.notes import Note
@@ -151,8 +152,7 @@ def build_feature_table(
     window = Window(cutoff)
     ready = prepared or prepare(tables)
     features, notes = available(ready)
-    expression = feature_rows(ready, window, features, customers)
-    rows = tables.engine.cache(expression)
+    rows = _built(ready, window, features, customers)
     if prepared is None:
         ready.close()
     return FeatureTable(tables.engine, rows, cutoff, features, notes)
@@ -188,34 +188,46 @@ def _given(need: str, prepared: Prepared, kept: dict[str, Feature]) -> bool:
     return table in prepared.columns and (not column or column in prepared.columns[table])
 
 
-def feature_rows(
+def _built(
     prepared: Prepared,
     window: Window,
     features: dict[str, Feature],
-    customers: Sequence[str] | None = None,
+    customers: Sequence[str] | None,
 ) -> ir.Table:
-    """Return the expression of the feature table, one row per known customer."""
+    """Aggregate each table, join the results and hold what leaves.
+
+    The aggregates are held before they are joined and rounded: one statement for all of it
+    would repeat every expression wherever its column is used.
+    """
+    engine = prepared.tables.engine
     known = _known_rows(prepared, window)
     spine = _spine(known)
     company = _company(known["orders"])
+    held = []
     if customers is not None:
-        wanted = prepared.tables.engine.frame(pd.DataFrame({"customer_id": list(customers)}))
+        wanted = engine.frame(pd.DataFrame({"customer_id": list(customers)}, dtype="str"))
+        held.append(wanted)
         spine = spine.semi_join(wanted, "customer_id")
         known = {name: rows.semi_join(wanted, "customer_id") for name, rows in known.items()}
-    joined = spine
     for name, rows in known.items():
         mine = [f for f in features.values() if f.table == name]
         if mine:
-            joined = _joined(joined, _aggregated(rows, mine))
-    joined = joined.cross_join(company)
-    for feature in features.values():
-        if feature.table == "features":
-            joined = joined.mutate(**{feature.name: feature.expression(joined)})
-    return joined.select(
-        customer_id=joined.customer_id,
-        as_of=ibis.literal(window.cutoff.isoformat()),
-        **{feature.name: _leaving(joined[feature.name], feature) for feature in features.values()},
-    )
+            held.append(engine.cache(_aggregated(rows, mine)))
+            spine = spine.left_join(held[-1], "customer_id").drop("customer_id_right")
+    joined = spine.mutate(
+        **{f.name: spine[f.name].fill_null(f.fill) for f in features.values() if f.fill is not None}
+    ).cross_join(company)
+    derived = {
+        f.name: _leaving(f.expression(joined), f)
+        for f in features.values()
+        if f.table == "features"
+    }
+    columns = {n: derived[n] if n in derived else joined[n] for n in features}
+    as_of = ibis.literal(window.cutoff.isoformat())
+    built = engine.cache(joined.select("customer_id", as_of=as_of, **columns))
+    for table in held:
+        engine.release(table)
+    return built
 
 
 def _known_rows(prepared: Prepared, window: Window) -> dict[str, ir.Table]:
@@ -247,24 +259,21 @@ def _company(orders: ir.Table) -> ir.Table:
     net = totals.net.cast("float64")
     return totals.select(
         company_margin_ratio=totals.margin.cast("float64") / net.nullif(0.0),
-        company_order_value=net / totals["count"].cast("float64").nullif(0.0) / 10_000.0,
+        company_order_value=net / totals["count"].cast("float64").nullif(0.0) / float(MONEY_SCALE),
     )
 
 
 def _aggregated(rows: ir.Table, features: list[Feature]) -> ir.Table:
-    return rows.group_by("customer_id").aggregate(
-        **{feature.name: feature.expression(rows) for feature in features}
+    totals = rows.group_by("customer_id").aggregate(
+        **{f.name: f.expression(rows) for f in features}
     )
-
-
-def _joined(spine: ir.Table, aggregates: ir.Table) -> ir.Table:
-    joined = spine.left_join(aggregates, "customer_id")
-    return joined.drop("customer_id_right")
+    return totals.select("customer_id", **{f.name: _leaving(totals[f.name], f) for f in features})
 
 
 def _leaving(value: ir.Value, feature: Feature) -> ir.Value:
-    """Fill, round to nine significant digits and hold a feature to its physical type."""
+    """Round to nine significant digits and hold a feature to its physical type."""
     if feature.kind == "category":
         return value.cast("string")
-    number = value.cast("float64") if value.type().is_integer() else significant(value)
-    return number if feature.fill is None else number.fill_null(float(feature.fill))
+    if value.type().is_integer():
+        return value.cast("float64")
+    return decimals(value) if feature.unit == "share" else significant(value)
