@@ -1,0 +1,290 @@
+"""The models against the company's own past, and against baselines anyone could use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from clv.evaluation.metrics import (
+    CHURN_METRICS,
+    VALUE_METRICS,
+    Estimate,
+    bins_of,
+    bootstrap,
+    coverage,
+    normalised_gini,
+)
+from clv.models.folds import Fold, Folds, out_of_fold
+from clv.models.lifetime_value import Calibration, calibrate
+from clv.notes import Note, silent
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from clv.models.options import ModelOptions
+    from clv.models.panel import Panel
+    from clv.notes import OnProgress
+
+BASELINES = ("btyd", "lightgbm", "last_period", "mean", "zero")
+PROBABILITIES = {"blend": "p_churn", "btyd": "p_none", "lightgbm": "p_raw"}
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What the models would have said, and what happened.
+
+    Attributes
+    ----------
+    horizon_days : int
+    level : float
+        Nominal coverage of intervals.
+    chosen : str
+        ``blend``, or ``btyd`` where the folds gave the trees no weight.
+    folds : tuple of Fold
+    weights : dict of str to float
+        BTYD's weight by fold.
+    models : dict of str to dict of str to Estimate
+        Metrics by model, over all folds.
+    coverage : float
+        Share of customers whose realised value lay in the interval.
+    rows : DataFrame
+        One row per customer and fold: realised and predicted.
+    deciles, calibration, tracking, segments : list of dict
+        As in ``backtest.json``.
+    notes : tuple of Note
+    """
+
+    horizon_days: int
+    level: float
+    chosen: str
+    folds: tuple[Fold, ...]
+    weights: dict[str, float]
+    models: dict[str, dict[str, Estimate]]
+    coverage: float
+    rows: pd.DataFrame
+    deciles: list[dict[str, Any]]
+    calibration: list[dict[str, Any]]
+    tracking: list[dict[str, Any]]
+    segments: list[dict[str, Any]]
+    notes: tuple[Note, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return ``backtest.json``."""
+        return {
+            "horizon_days": self.horizon_days,
+            "level": self.level,
+            "folds": [
+                {
+                    "as_of": fold.as_of,
+                    "kind": fold.kind,
+                    "train_rows": fold.train_rows,
+                    "train_cutoffs": fold.train_cutoffs,
+                    "test_customers": fold.test_customers,
+                    "btyd_weight": self.weights[fold.as_of],
+                }
+                for fold in self.folds
+            ],
+            "chosen": self.chosen,
+            "models": {
+                model: {name: estimate._asdict() for name, estimate in metrics.items()}
+                for model, metrics in self.models.items()
+            },
+            "coverage": {"nominal": self.level, "customers": self.coverage},
+            "deciles": self.deciles,
+            "calibration": self.calibration,
+            "tracking": self.tracking,
+            "segments": self.segments,
+            "notes": [note.as_dict() for note in self.notes],
+        }
+
+
+def run_backtest(
+    panel: Panel,
+    options: ModelOptions,
+    on_progress: OnProgress = silent,
+    *,
+    folds: Folds | None = None,
+) -> Backtest:
+    """Test blend, BTYD, LightGBM and naive forecasts on rolling cutoffs with a gap.
+
+    Parameters
+    ----------
+    panel : Panel
+    options : ModelOptions
+    on_progress : OnProgress
+    folds : Folds, optional
+        Of the same panel and options, so that training can share them.
+    """
+    folds = folds or out_of_fold(panel, options, on_progress)
+    frames, weights, sources = [], {}, set()
+    for fold in folds.folds:
+        calibration = _as_known(fold, folds.folds, panel, options)
+        weights[fold.as_of] = calibration.blend.weight
+        sources.add(calibration.source)
+        frames.append(predict_fold(fold, calibration))
+    rows = pd.concat(frames, ignore_index=True)
+    notes = [*folds.notes, Note("calibrated_on", "backtest", 0, " and ".join(sorted(sources)))]
+    final = calibrate(folds.frame, options.model, options.level, "earlier folds")
+    notes += _drift(rows)
+    return Backtest(
+        horizon_days=panel.horizon_days,
+        level=options.level,
+        chosen="btyd" if final.blend.weight == 1.0 else "blend",
+        folds=folds.folds,
+        weights=weights,
+        models=measure(rows, seed=options.seed),
+        coverage=coverage(
+            rows["value"].to_numpy(), rows["clv_low"].to_numpy(), rows["clv_high"].to_numpy()
+        ),
+        rows=rows,
+        deciles=_deciles(rows),
+        calibration=_reliability(rows),
+        tracking=_tracking(rows),
+        segments=_segments(rows),
+        notes=tuple(notes),
+    )
+
+
+def _as_known(
+    fold: Fold, folds: tuple[Fold, ...], panel: Panel, options: ModelOptions
+) -> Calibration:
+    """Calibrate on folds whose outcomes were known by this one, else on held-out customers."""
+    reach = panel.horizon_days + options.reporting_delay_days
+    day = _day(fold.as_of)
+    known = [other for other in folds if (day - _day(other.as_of)).days >= reach]
+    if known:
+        rows = pd.concat([other.test for other in known], ignore_index=True)
+        return calibrate(rows, options.model, options.level, "earlier folds")
+    return calibrate(fold.held_out, options.model, options.level, "held-out customers")
+
+
+def _day(text: str) -> dt.date:
+    return pd.Timestamp(text).date()
+
+
+def predict_fold(fold: Fold, calibration: Calibration) -> pd.DataFrame:
+    """Return a fold's test rows with every model's prediction."""
+    rows = fold.test
+    btyd, trees = rows["btyd"].to_numpy(), rows["trees"].to_numpy()
+    clv = calibration.blend.apply(btyd, trees)
+    low, high = calibration.intervals.apply(clv)
+    score = rows["score"].to_numpy()
+    return rows.assign(
+        blend=clv,
+        clv_low=low,
+        clv_high=high,
+        zero=0.0,
+        p_churn=calibration.platt.apply(score),
+        p_raw=expit(score),
+    )
+
+
+def measure(rows: pd.DataFrame, *, seed: int = 0) -> dict[str, dict[str, Estimate]]:
+    """Return every metric of every model, with intervals by customer bootstrap."""
+    customer = pd.factorize(rows["customer_id"])[0]
+    actual, churned = rows["value"].to_numpy(float), rows["churned"].to_numpy(float)
+    models: dict[str, dict[str, Estimate]] = {}
+    for model in ("blend", *BASELINES):
+        predicted = rows[model].to_numpy(float)
+        if np.isnan(predicted).any():
+            continue
+        models[model] = {
+            name: bootstrap(metric, actual, predicted, customer, seed=seed)
+            for name, metric in VALUE_METRICS.items()
+        }
+        if model in PROBABILITIES:
+            probability = rows[PROBABILITIES[model]].to_numpy(float)
+            models[model] |= {
+                name: bootstrap(metric, churned, probability, customer, seed=seed)
+                for name, metric in CHURN_METRICS.items()
+            }
+    return models
+
+
+def _deciles(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    predicted, actual = rows["blend"].to_numpy(), rows["value"].to_numpy()
+    return [
+        {
+            "decile": k + 1,
+            "predicted": float(predicted[part].mean()),
+            "actual": float(actual[part].mean()),
+            "customers": len(part),
+        }
+        for k, part in enumerate(bins_of(predicted))
+    ]
+
+
+def _reliability(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    predicted, observed = rows["p_churn"].to_numpy(), rows["churned"].to_numpy(float)
+    return [
+        {
+            "predicted": float(predicted[part].mean()),
+            "observed": float(observed[part].mean()),
+            "customers": len(part),
+        }
+        for part in bins_of(predicted)
+    ]
+
+
+def _tracking(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {
+            "as_of": str(as_of),
+            "predicted": float(part["blend"].sum()),
+            "actual": float(part["value"].sum()),
+            "btyd": float(part["btyd"].sum()),
+        }
+        for as_of, part in rows.groupby("as_of")
+    ]
+
+
+def _segments(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    frequency = rows["frequency"]
+    silence = rows["age_days"] - rows["recency_days"]
+    own_rhythm = (rows["recency_days"] / frequency.where(frequency > 0)).clip(lower=1)
+    parts = {
+        ("purchases", "1"): frequency == 0,
+        ("purchases", "2 or 3"): frequency.between(1, 2),
+        ("purchases", "4 or more"): frequency >= 3,
+        ("silence", "within twice their own rhythm"): silence <= 2 * own_rhythm,
+        ("silence", "beyond twice their own rhythm"): silence > 2 * own_rhythm,
+    }
+    found = []
+    for (column, value), here in parts.items():
+        part = rows[here.to_numpy(bool)]
+        if len(part):
+            found.append(_segment(column, value, part))
+    return found
+
+
+def _segment(column: str, value: str, part: pd.DataFrame) -> dict[str, Any]:
+    actual, predicted = part["value"].to_numpy(), part["blend"].to_numpy()
+    low, high = part["clv_low"].to_numpy(), part["clv_high"].to_numpy()
+    return {
+        "column": column,
+        "value": value,
+        "customers": len(part),
+        "predicted": float(predicted.mean()),
+        "actual": float(actual.mean()),
+        "gini": normalised_gini(actual, predicted),
+        "coverage": coverage(actual, low, high),
+        "p_churn": float(part["p_churn"].mean()),
+        "churned": float(part["churned"].mean()),
+    }
+
+
+def _drift(rows: pd.DataFrame) -> list[Note]:
+    """Note when realised value moved between folds by more than a fifth."""
+    means = rows.groupby("as_of")["value"].mean()
+    if len(means) < 2 or means.min() <= 0 or means.max() / means.min() < 1.2:
+        return []
+    ratio = means.max() / means.min()
+    message = (
+        f"realised value per customer differs by a factor of {ratio:.2f} between folds, from "
+        f"{means.idxmin()} to {means.idxmax()}"
+    )
+    return [Note("fold_drift", "backtest", 0, message)]

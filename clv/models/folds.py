@@ -1,0 +1,299 @@
+"""Predictions of rows that the models had not learned from: the ground of every calibration.
+
+A fold tests at T* and learns from cutoffs T_k whose horizon had ended and been reported by
+T*: T_k + H + delay ≤ T*. Within the learning rows of each fold, a part of the customers is
+held out, so that a fold without earlier folds can be calibrated without looking ahead.
+Where the history is too short for any such fold, customers are held out instead of time,
+and every result says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from clv.errors import ModelError
+from clv.models.boosting import Encoding
+from clv.models.churn import ChurnModel
+from clv.models.options import AUTO
+from clv.models.purchases import Choice, Purchases, compare_purchase_models
+from clv.models.value import ValueModel
+from clv.notes import Note, silent
+from clv.windows import gapped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clv.models.options import ModelOptions
+    from clv.models.panel import Panel
+    from clv.notes import OnProgress
+    from clv.windows import Window
+
+MIN_CUSTOMERS = 30
+HELD_OUT_OF = 4
+CARRIED = (
+    "customer_id",
+    "as_of",
+    "frequency",
+    "recency_days",
+    "age_days",
+    "value",
+    "churned",
+    "purchases",
+)
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """BTYD, refitted at every cutoff of a panel on the data up to it.
+
+    Attributes
+    ----------
+    fits : dict of str to Purchases
+        By ISO cutoff.
+    frame : DataFrame
+        ``Purchases.forecast`` of every row of the panel, same index.
+    choices : tuple of Choice
+        How the purchase models compared; empty where the user named one.
+    """
+
+    fits: dict[str, Purchases]
+    frame: pd.DataFrame
+    choices: tuple[Choice, ...]
+
+    @property
+    def latest(self) -> Purchases:
+        """The fit at the last cutoff."""
+        return self.fits[max(self.fits)]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One test of the backtest.
+
+    Attributes
+    ----------
+    as_of : str
+        ISO cutoff of the test.
+    kind : str
+        ``time``, or ``customers`` where the history is too short to hold out time.
+    train_rows, train_cutoffs, test_customers : int
+    test : DataFrame
+        ``CARRIED``, then ``btyd`` and ``trees`` (value), ``p_none`` (BTYD), ``score``
+        (log-odds of churn, uncalibrated), and the baselines ``lightgbm`` (without BTYD),
+        ``last_period`` and ``mean``; one row per test customer.
+    held_out : DataFrame
+        The same, without ``lightgbm``, for customers held out of the learning rows.
+    """
+
+    as_of: str
+    kind: str
+    train_rows: int
+    train_cutoffs: int
+    test_customers: int
+    test: pd.DataFrame
+    held_out: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Folds:
+    """All folds of a panel, oldest first, with the forecasts they share."""
+
+    folds: tuple[Fold, ...]
+    forecasts: Forecasts
+    notes: tuple[Note, ...]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Every test row of every fold."""
+        return pd.concat([fold.test for fold in self.folds], ignore_index=True)
+
+
+def forecast_panel(panel: Panel, options: ModelOptions) -> Forecasts:
+    """Choose the purchase model, fit it at every cutoff and forecast every row."""
+    choices: tuple[Choice, ...] = ()
+    model = options.purchase_model
+    if model == AUTO:
+        first = panel.at(panel.windows[0])
+        choices = compare_purchase_models(first, panel.horizon_days, seed=options.seed)
+        model = choices[0].model
+    fits, frames = {}, []
+    for window in panel.windows:
+        rows = panel.at(window)
+        if len(rows) < MIN_CUSTOMERS:
+            raise ModelError(
+                f"panel: {len(rows)} customers had bought by {window.cutoff}; expected at least "
+                f"{MIN_CUSTOMERS}. Train at later cutoffs, or bring more history."
+            )
+        bought = float(rows["purchases"].sum())
+        pooled = max(float(rows["revenue"].sum()) / bought, 0.0) if bought else 0.0
+        if not bought and not rows["frequency"].any():
+            raise ModelError(
+                f"panel: nobody bought a second time by {window.horizon_end}; value cannot be "
+                "learned from first purchases alone. Bring more history."
+            )
+        fit = Purchases.fit(rows, model, pooled_spend=pooled)
+        fits[window.cutoff.isoformat()] = fit
+        frames.append(fit.forecast(rows, panel.horizon_days, panel.discount_rate_annual))
+    return Forecasts(fits, pd.concat(frames).loc[panel.frame.index], choices)
+
+
+def out_of_fold(panel: Panel, options: ModelOptions, on_progress: OnProgress = silent) -> Folds:
+    """Predict every fold's test rows by models that knew only what was known by then."""
+    forecasts = forecast_panel(panel, options)
+    tests = [
+        (window, earlier)
+        for window in panel.windows
+        if (earlier := gapped(panel.windows, window, options.reporting_delay_days))
+    ][-options.folds :]
+    notes = []
+    folds = []
+    if not tests:
+        window = panel.windows[-1]
+        notes.append(
+            Note(
+                "folds_by_customer",
+                "backtest",
+                len(panel.at(window)),
+                f"no cutoff lies {panel.horizon_days} days before another, so customers were "
+                "held out instead of time; changes of level between years are not tested",
+            )
+        )
+        folds.append(_customer_fold(panel, forecasts, options))
+    for done, (window, earlier) in enumerate(tests):
+        on_progress("backtest", done, len(tests))
+        folds.append(_time_fold(panel, forecasts, window, earlier, options))
+    on_progress("backtest", len(folds), len(folds))
+    return Folds(tuple(folds), forecasts, tuple(notes))
+
+
+def _time_fold(
+    panel: Panel,
+    forecasts: Forecasts,
+    window: Window,
+    earlier: Sequence[Window],
+    options: ModelOptions,
+) -> Fold:
+    train, test = sampled(panel.of(earlier), options), panel.at(window)
+    held = customer_part(train) == 0
+    return Fold(
+        as_of=window.cutoff.isoformat(),
+        kind="time",
+        train_rows=len(train),
+        train_cutoffs=len(earlier),
+        test_customers=len(test),
+        test=_learn_and_predict(panel, forecasts, train, test, options).assign(
+            lightgbm=_trees_alone(panel, train, test, options)
+        ),
+        held_out=_learn_and_predict(panel, forecasts, train[~held], train[held], options),
+    )
+
+
+def _customer_fold(panel: Panel, forecasts: Forecasts, options: ModelOptions) -> Fold:
+    rows = sampled(panel.frame, options)
+    last = panel.windows[-1].cutoff.isoformat()
+    part = customer_part(rows)
+    tests = []
+    for held in range(HELD_OUT_OF):
+        test = rows[(part == held) & (rows["as_of"] == last)]
+        train = rows[part != held]
+        tests.append(
+            _learn_and_predict(panel, forecasts, train, test, options).assign(
+                lightgbm=_trees_alone(panel, train, test, options)
+            )
+        )
+    test = pd.concat(tests).sort_index()
+    return Fold(
+        as_of=last,
+        kind="customers",
+        train_rows=len(rows) * (HELD_OUT_OF - 1) // HELD_OUT_OF,
+        train_cutoffs=len(panel.windows),
+        test_customers=len(test),
+        test=test,
+        held_out=test,
+    )
+
+
+def _learn_and_predict(
+    panel: Panel,
+    forecasts: Forecasts,
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    options: ModelOptions,
+) -> pd.DataFrame:
+    value, churn = learn(panel, forecasts, train, options)
+    btyd = forecasts.frame.loc[test.index]
+    matrix = value.encoding.matrix(test)
+    own, p_none = btyd["value"].to_numpy(), btyd["p_none"].to_numpy()
+    return test[list(CARRIED)].assign(
+        btyd=own,
+        trees=value.predict(matrix, own),
+        p_none=p_none,
+        score=churn.score(matrix, p_none),
+        last_period=last_period(test, panel.horizon_days),
+        mean=float(train["value"].mean()),
+    )
+
+
+def _trees_alone(
+    panel: Panel, train: pd.DataFrame, test: pd.DataFrame, options: ModelOptions
+) -> np.ndarray:
+    """Return the forecast of the same trees without BTYD: from the mean, not its offset."""
+    encoding = Encoding.learn(panel.features, train)
+    level = max(float(train["value"].mean()), 1e-9)
+    model = ValueModel.fit(train, np.full(len(train), level), encoding, options.growth)
+    return model.predict(encoding.matrix(test), np.full(len(test), level))
+
+
+def learn(
+    panel: Panel, forecasts: Forecasts, train: pd.DataFrame, options: ModelOptions
+) -> tuple[ValueModel, ChurnModel]:
+    """Fit the value and the churn trees to some rows of a panel."""
+    btyd = forecasts.frame.loc[train.index]
+    encoding = Encoding.learn(panel.features, train)
+    own = btyd["value"].to_numpy()
+    value = ValueModel.fit(train, own, encoding, options.growth)
+    churn = ChurnModel.fit(train, btyd["p_none"].to_numpy(), encoding, options.growth)
+    return value, churn
+
+
+def customer_part(rows: pd.DataFrame, parts: int = HELD_OUT_OF) -> np.ndarray:
+    """Return a part in 0 … parts − 1 per row, the same for every row of a customer."""
+    ids = rows["customer_id"].astype(str).to_numpy(dtype=object)
+    hashed: np.ndarray = pd.util.hash_array(ids) % np.uint64(parts)
+    return hashed.astype(int)
+
+
+def sampled(rows: pd.DataFrame, options: ModelOptions) -> pd.DataFrame:
+    """Return at most about ``options.rows`` rows, of whole customers, always the same ones."""
+    if len(rows) <= options.rows:
+        return rows
+    ids = rows["customer_id"].astype(str).to_numpy(dtype=object)
+    key = f"{options.seed % 10**16:016d}"
+    place = pd.util.hash_array(ids, hash_key=key).astype(float) / 2.0**64
+    return rows[place < options.rows / len(rows)]
+
+
+def last_period(rows: pd.DataFrame, horizon_days: int) -> np.ndarray:
+    """Return the naive forecast: what was earned in as long a time before, again.
+
+    Taken from the longest spend window of the features that is not longer than the horizon,
+    in proportion to the days; nan where the panel has none.
+    """
+    windows = [
+        (days, name)
+        for days in (365, 90, 30)
+        for name in (f"margin_{days}d", f"spend_{days}d")
+        if name in rows.columns
+    ]
+    fitting = [found for found in windows if found[0] <= horizon_days] or windows[-1:]
+    if not fitting:
+        return np.full(len(rows), np.nan)
+    days, name = fitting[0]
+    recent = rows[name].fillna(0.0).to_numpy(float) * horizon_days / days
+    if name.startswith("spend") and "margin_ratio" in rows.columns:
+        recent = recent * rows["margin_ratio"].fillna(1.0).to_numpy(float)
+    return np.asarray(recent)

@@ -1,0 +1,199 @@
+"""The training panel: features as of several cutoffs, beside what happened after each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from clv.errors import ModelError, WindowError
+from clv.features.base import fingerprint
+from clv.features.outcomes import build_outcomes
+from clv.features.prepared import prepare
+from clv.features.table import build_feature_table
+from clv.notes import Note, silent
+from clv.windows import Window, rolling_cutoffs
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from clv.data.tables import Tables
+    from clv.features.base import Feature
+    from clv.notes import OnProgress
+
+HORIZONS = (365, 180, 90, 30)
+EVERY_DAYS = 30
+BACKTEST_FOLDS = 3
+OUTCOMES = ("value", "value_undiscounted", "revenue", "purchases", "churned")
+BTYD_COLUMNS = ("frequency", "recency_days", "age_days", "monetary_value")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows (customer, cutoff) to learn from.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        ``customer_id``, ``as_of`` (ISO date), every feature, then ``OUTCOMES``; sorted by
+        cutoff and customer, without prospects.
+    features : dict of str to Feature
+        The feature columns that the value and churn models may see, in order.
+    windows : tuple of Window
+        Cutoffs and horizon, oldest first.
+    discount_rate_annual : float
+        Of ``value``.
+    currency : str
+        The unit of money.
+    value_is_margin : bool
+        Otherwise ``value`` is revenue.
+    notes : tuple of Note
+        What was left out on the way.
+    """
+
+    frame: pd.DataFrame
+    features: dict[str, Feature]
+    windows: tuple[Window, ...]
+    discount_rate_annual: float = 0.0
+    currency: str = "units"
+    value_is_margin: bool = False
+    notes: tuple[Note, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.windows or len({window.horizon_days for window in self.windows}) != 1:
+            raise ModelError("panel: expected at least one window, all with the same horizon.")
+        needed = {"customer_id", "as_of", *BTYD_COLUMNS, *OUTCOMES}
+        missing = sorted(needed - set(self.frame.columns))
+        if missing:
+            raise ModelError(f"panel: missing columns {', '.join(missing)}.")
+
+    @property
+    def horizon_days(self) -> int:
+        """Days after each cutoff that the outcomes cover."""
+        return self.windows[0].horizon_days
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the feature declarations."""
+        return fingerprint(self.features)
+
+    def at(self, window: Window) -> pd.DataFrame:
+        """Return the rows of one cutoff."""
+        return self.frame[self.frame["as_of"] == window.cutoff.isoformat()]
+
+    def of(self, windows: Sequence[Window]) -> pd.DataFrame:
+        """Return the rows of several cutoffs."""
+        days = [window.cutoff.isoformat() for window in windows]
+        return self.frame[self.frame["as_of"].isin(days)]
+
+
+def history_days(horizon_days: int) -> int:
+    """Return the days of data that a training cutoff needs behind it."""
+    return min(horizon_days, 180)
+
+
+def choose_horizon(first: dt.date, last: dt.date) -> tuple[int, Note]:
+    """Return the longest of 365, 180, 90 and 30 days with three backtest folds, and say so.
+
+    A fold needs one horizon to test in and another before it to learn from.
+
+    Raises
+    ------
+    WindowError
+        When not even 30 days fit.
+
+    Examples
+    --------
+    >>> import datetime as dt
+    >>> choose_horizon(dt.date(2022, 1, 1), dt.date(2024, 12, 31))[0]
+    365
+    >>> choose_horizon(dt.date(2024, 1, 1), dt.date(2024, 12, 31))[0]
+    90
+    """
+    span = (last - first).days
+    for horizon in HORIZONS:
+        need = 2 * horizon + history_days(horizon) + (BACKTEST_FOLDS - 1) * EVERY_DAYS
+        if span >= need:
+            message = (
+                f"{horizon} days, the longest of {', '.join(map(str, HORIZONS))} for which "
+                f"{BACKTEST_FOLDS} backtest folds fit into {span} days of orders"
+            )
+            return horizon, Note("horizon_chosen", "horizon_days", horizon, message)
+    raise WindowError(
+        f"orders: {span} days, {first} to {last}, are too few to test a forecast of 30 days "
+        "three times. Set horizon_days, or bring more history."
+    )
+
+
+def training_windows(
+    first: dt.date, last: dt.date, horizon_days: int, *, limit: int = 8
+) -> tuple[Window, ...]:
+    """Return at most ``limit`` legal windows, evenly spread on the 30-day grid.
+
+    Spread wide rather than taken from the end, since the backtest needs windows that lie
+    at least a horizon apart.
+
+    Raises
+    ------
+    WindowError
+        When the horizon does not fit into the data.
+    """
+    span = (last - first).days - horizon_days
+    history = max(min(history_days(horizon_days), span), 0)
+    legal = rolling_cutoffs(first, last, horizon_days, every_days=EVERY_DAYS, history_days=history)
+    if len(legal) <= limit:
+        return legal
+    chosen = np.unique(np.round(np.linspace(0, len(legal) - 1, limit)).astype(int))
+    return tuple(legal[k] for k in chosen)
+
+
+def build_panel(
+    tables: Tables,
+    windows: Sequence[Window],
+    *,
+    discount_rate_annual: float = 0.10,
+    on_progress: OnProgress = silent,
+) -> Panel:
+    """Build features and outcomes at every window, from rows prepared once.
+
+    Parameters
+    ----------
+    tables : Tables
+        The company's accepted tables.
+    windows : sequence of Window
+        All with the same horizon.
+    discount_rate_annual : float
+        Applied to outcomes as to predictions.
+    on_progress : OnProgress
+        Called once per cutoff.
+    """
+    ordered = sorted(windows)
+    prepared = prepare(tables)
+    frames, features, notes = [], {}, dict.fromkeys(tables.notes)
+    try:
+        for done, window in enumerate(ordered):
+            on_progress("features and outcomes", done, len(ordered))
+            table = build_feature_table(tables, window.cutoff, prepared=prepared)
+            rows = table.to_pandas()
+            features = dict(table.features)
+            notes |= dict.fromkeys(table.notes)
+            table.close()
+            outcomes = build_outcomes(
+                tables, window, prepared=prepared, discount_rate_annual=discount_rate_annual
+            )
+            frames.append(rows.merge(outcomes, on="customer_id", validate="one_to_one"))
+        on_progress("features and outcomes", len(ordered), len(ordered))
+    finally:
+        prepared.close()
+    return Panel(
+        frame=pd.concat(frames, ignore_index=True),
+        features=features,
+        windows=tuple(ordered),
+        discount_rate_annual=discount_rate_annual,
+        currency=tables.terms.currency,
+        value_is_margin=tables.value_is_margin,
+        notes=tuple(notes),
+    )

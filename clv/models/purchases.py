@@ -1,0 +1,262 @@
+"""What a customer is expected to buy, from purchases alone: BTYD and Gamma-Gamma together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from clv.models.btyd import PURCHASE_MODELS, Fit, Verdict, fit_purchases, fit_spend
+from clv.models.btyd_forecast import (
+    probability_alive,
+    probability_none_if_alive,
+    purchases_if_alive,
+)
+from clv.models.discounting import log_discount_per_day
+from clv.notes import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEPENDENCE_LIMIT = 0.30
+CHOICE_CUSTOMERS = 20_000
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """Fitted purchase and spend models, and the forecast they make.
+
+    Attributes
+    ----------
+    purchase, alive, spend : Fit
+        Purchases; the model that p_alive comes from (BG/NBD sets it to 1 for one-time
+        buyers by construction); spend.
+    spend_slope, spend_centre : float
+        Where spend depends on the number of purchases, log spend rises by ``spend_slope``
+        per log(1 + frequency), around ``spend_centre``; a slope of 0 is independence.
+    dependence : float
+        Spearman correlation of frequency and spend among repeat customers.
+    """
+
+    purchase: Fit
+    alive: Fit
+    spend: Fit
+    spend_slope: float
+    spend_centre: float
+    dependence: float
+
+    @classmethod
+    def fit(cls, rows: pd.DataFrame, model: str, *, pooled_spend: float = 0.0) -> Purchases:
+        """Fit to the customers of one cutoff; prospects are left out.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            ``frequency``, ``recency_days``, ``age_days``, ``monetary_value``.
+        model : str
+            One of ``PURCHASE_MODELS``.
+        pooled_spend : float
+            Mean amount of a purchase, for want of any repeat purchase.
+        """
+        x, t_x, t, z = histories(rows[rows["frequency"].notna()])
+        purchase = fit_purchases(model, x, t_x, t)
+        alive = purchase if model != "bg_nbd" else fit_purchases("mbg_nbd", x, t_x, t)
+        slope, centre, dependence = spend_dependence(x, z)
+        unit = np.exp(slope * (np.log1p(x) - centre))
+        return cls(
+            purchase=purchase,
+            alive=alive,
+            spend=fit_spend(x, z / unit, pooled=pooled_spend),
+            spend_slope=slope,
+            spend_centre=centre,
+            dependence=dependence,
+        )
+
+    def forecast(
+        self, rows: pd.DataFrame, horizon_days: int, discount_rate_annual: float
+    ) -> pd.DataFrame:
+        """Forecast the horizon from purchases alone.
+
+        Returns
+        -------
+        DataFrame
+            Index of ``rows``; ``value`` (discounted, × margin ratio), ``purchases``,
+            ``spend`` (amount per purchase), ``p_none``, ``p_alive``. Prospects are nan.
+        """
+        known = rows["frequency"].notna().to_numpy()
+        x, t_x, t, z = histories(rows[known])
+        model, parameters = self.purchase.model, self.purchase.parameters
+        living = probability_alive(model, parameters, x, t_x, t)
+        none = probability_none_if_alive(model, parameters, x, t, horizon_days)
+        delta = log_discount_per_day(discount_rate_annual)
+        count = living * purchases_if_alive(model, parameters, x, t, horizon_days)
+        present = count
+        if delta:
+            present = living * purchases_if_alive(model, parameters, x, t, horizon_days, delta)
+        spend = self.expected_spend(x, z)
+        ratio = 1.0
+        if "margin_ratio" in rows.columns:
+            ratio = rows.loc[known, "margin_ratio"].fillna(1.0).to_numpy(float)
+        found = {
+            "value": present * spend * ratio,
+            "purchases": count,
+            "spend": spend,
+            "p_none": 1 - living + living * none,
+            "p_alive": probability_alive(self.alive.model, self.alive.parameters, x, t_x, t),
+        }
+        forecast = pd.DataFrame(np.nan, index=rows.index, columns=list(found))
+        for name, values in found.items():
+            forecast.loc[known, name] = values
+        return forecast
+
+    def expected_spend(self, frequency: np.ndarray, mean_spend: np.ndarray) -> np.ndarray:
+        """Return the expected amount of the next purchase (note 025, equation 5).
+
+        A weighted mean of the population's and the customer's own; a customer whose own is
+        negative, by refunds, counts as 0.
+        """
+        p, q, gamma = (self.spend.parameters[name] for name in ("p", "q", "gamma"))
+        unit = np.exp(self.spend_slope * (np.log1p(frequency) - self.spend_centre))
+        own = np.where(frequency > 0, np.maximum(np.nan_to_num(mean_spend), 0.0), 0.0) / unit
+        return unit * p * (gamma + frequency * own) / (p * frequency + q - 1)
+
+    def notes(self) -> tuple[Note, ...]:
+        """Say which fits were not plain maximum likelihood."""
+        notes = []
+        for fit in dict.fromkeys((self.purchase.model, self.alive.model, self.spend.model)):
+            found = next(f for f in (self.purchase, self.alive, self.spend) if f.model == fit)
+            if found.verdict is not Verdict.CONVERGED:
+                code = f"fit_{found.verdict}"
+                notes.append(Note(code, found.model, int(found.customers), found.detail))
+        if self.spend_slope:
+            message = (
+                f"spend depends on the number of purchases (Spearman {self.dependence:.2f}, "
+                f"limit {DEPENDENCE_LIMIT}); conditional spend is used"
+            )
+            notes.append(Note("spend_conditional", "gamma_gamma", 0, message))
+        return tuple(notes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fits as JSON-able values."""
+        return {
+            "purchase": self.purchase.as_dict(),
+            "alive": self.alive.as_dict(),
+            "spend": self.spend.as_dict(),
+            "spend_slope": self.spend_slope,
+            "spend_centre": self.spend_centre,
+            "dependence": self.dependence,
+        }
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> Purchases:
+        """Restore what ``as_dict`` returned."""
+        fits = {name: Fit.from_dict(saved[name]) for name in ("purchase", "alive", "spend")}
+        return cls(**{**saved, **fits})
+
+
+def histories(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return frequency, recency, age and mean spend as arrays of shape (n,)."""
+    names = ("frequency", "recency_days", "age_days", "monetary_value")
+    x, t_x, t, z = (rows[name].to_numpy(dtype=np.float64) for name in names)
+    return x, t_x, t, z
+
+
+def spend_dependence(frequency: np.ndarray, mean_spend: np.ndarray) -> tuple[float, float, float]:
+    """Test Gamma-Gamma's assumption that spend does not depend on the number of purchases.
+
+    Returns
+    -------
+    slope, centre, dependence : float
+        The slope is 0 unless |Spearman| reaches ``DEPENDENCE_LIMIT`` among at least 100
+        repeat customers.
+    """
+    counted = (frequency > 0) & (np.nan_to_num(mean_spend) > 0)
+    x, z = np.log1p(frequency[counted]), np.log(mean_spend[counted])
+    if x.size < 100 or np.ptp(x) == 0 or np.ptp(z) == 0:
+        return 0.0, 0.0, 0.0
+    dependence = float(spearmanr(x, z).statistic)
+    if abs(dependence) < DEPENDENCE_LIMIT:
+        return 0.0, 0.0, dependence
+    centre = float(x.mean())
+    slope = float(((x - centre) @ (z - z.mean())) / ((x - centre) @ (x - centre)))
+    return slope, centre, dependence
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How one purchase model forecast the customers it had not seen buying.
+
+    Attributes
+    ----------
+    model : str
+    fit : Fit
+        On the histories up to the cutoff.
+    log_likelihood : float
+        Held-out, mean per customer, of having bought in the horizon or not.
+    standard_error : float
+        Of that mean.
+    tracking : float
+        Purchases forecast over purchases made in the horizon.
+    """
+
+    model: str
+    fit: Fit
+    log_likelihood: float
+    standard_error: float
+    tracking: float
+
+
+def compare_purchase_models(
+    rows: pd.DataFrame, horizon_days: int, *, seed: int = 0, models: tuple[str, ...] = ()
+) -> tuple[Choice, ...]:
+    """Fit every purchase model at one cutoff and hold it against what came after.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Histories as of the cutoff, with the outcome ``purchases`` of the horizon.
+    horizon_days : int
+    seed : int
+        Of the sample of at most 20,000 customers.
+    models : tuple of str
+        By default all.
+
+    Returns
+    -------
+    tuple of Choice
+        The best first: converged before degenerate, then held-out likelihood; models within
+        one standard error of the best are ordered by how well they track the total.
+    """
+    rows = rows[rows["frequency"].notna()]
+    if len(rows) > CHOICE_CUSTOMERS:
+        keep = np.random.default_rng(seed).permutation(len(rows))[:CHOICE_CUSTOMERS]
+        rows = rows.iloc[np.sort(keep)]
+    x, t_x, t, _ = histories(rows)
+    bought = rows["purchases"].to_numpy(float)
+    choices = []
+    for model in models or PURCHASE_MODELS:
+        fit = fit_purchases(model, x, t_x, t)
+        living = probability_alive(model, fit.parameters, x, t_x, t)
+        none = probability_none_if_alive(model, fit.parameters, x, t, horizon_days)
+        p_none = np.clip(1 - living + living * none, 1e-9, 1 - 1e-9)
+        score = np.where(bought > 0, np.log1p(-p_none), np.log(p_none))
+        forecast = (living * purchases_if_alive(model, fit.parameters, x, t, horizon_days)).sum()
+        tracking = float(forecast / bought.sum()) if bought.sum() else float("inf")
+        error = float(score.std() / np.sqrt(score.size))
+        choices.append(Choice(model, fit, float(score.mean()), error, tracking))
+    best = max(choices, key=lambda c: (c.fit.verdict is Verdict.CONVERGED, c.log_likelihood))
+    floor = best.log_likelihood - best.standard_error
+
+    def rank(choice: Choice) -> tuple[bool, bool, float]:
+        close = choice.log_likelihood >= floor
+        off = abs(float(np.log(max(choice.tracking, 1e-9))))
+        return (
+            choice.fit.verdict is not Verdict.CONVERGED,
+            not close,
+            off if close else -choice.log_likelihood,
+        )
+
+    return tuple(sorted(choices, key=rank))
