@@ -1,1 +1,57 @@
-"""Destinations of scores: one file per kind."""
+"""Destinations of scores: one file each, and its line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clv.errors import UsageError
+from clv.sinks.base import SCORES, Sink, WriteReport
+from clv.sinks.csv import CsvSink
+from clv.sinks.hubspot import HubspotSink
+from clv.sinks.parquet import ParquetSink
+from clv.sinks.salesforce import SalesforceSink
+from clv.sinks.sql import SqlSink
+from clv.sinks.zendesk import ZendeskSink
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["SCORES", "SINKS", "CsvSink", "Sink", "WriteReport", "make_sink"]
+
+SINKS: dict[str, type[Sink]] = {
+    sink.kind: sink
+    for sink in (ParquetSink, CsvSink, SqlSink, SalesforceSink, HubspotSink, ZendeskSink)
+}
+"""Every sink by its ``kind`` in the settings."""
+
+
+def make_sink(options: Mapping[str, Any]) -> Sink:
+    """Make a sink from its section of the settings.
+
+    Parameters
+    ----------
+    options : mapping
+        ``kind`` and the sink's own settings.
+
+    Raises
+    ------
+    UsageError
+        For a kind or a setting that does not exist.
+
+    Examples
+    --------
+    >>> make_sink({"kind": "hubspot", "id_property": "crm_id"}).id_property
+    'crm_id'
+    """
+    given = dict(options)
+    kind = given.pop("kind", None)
+    if kind not in SINKS:
+        raise UsageError(f"sink: kind is {kind!r}; expected one of {', '.join(SINKS)}.")
+    try:
+        return SINKS[kind](**given)
+    except TypeError as error:
+        known = ", ".join(SINKS[kind].__annotations__)
+        raise UsageError(
+            f"sink {kind}: settings {', '.join(sorted(given)) or 'missing'} do not fit; "
+            f"expected some of {known}."
+        ) from error

@@ -1,0 +1,80 @@
+"""Content hashes of a model's files, and which files a model may consist of."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from clv.errors import RegistryError, listing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+DATA_SUFFIXES = (".txt", ".json", ".parquet")
+"""What a model is made of: LightGBM text, JSON, Parquet. Nothing that runs when read."""
+
+ENTRY = "entry.py"
+ENVELOPE = (
+    "MLmodel",
+    "conda.yaml",
+    "python_env.yaml",
+    "requirements.txt",
+    "input_example.json",
+    "serving_input_example.json",
+    ENTRY,
+)
+"""What MLflow puts around it."""
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digests_of(directory: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file below a directory, by its relative path."""
+    files = sorted(path for path in directory.rglob("*") if not path.is_dir())
+    return {path.relative_to(directory).as_posix(): sha256_of(path) for path in files}
+
+
+def check_types(directory: Path) -> None:
+    """Refuse a model with a file that is neither data nor MLflow's envelope.
+
+    Raises
+    ------
+    RegistryError
+        Naming the files: a pickle, code besides the entry, a link.
+    """
+    strangers = []
+    for path in sorted(directory.rglob("*")):
+        name = path.relative_to(directory).as_posix()
+        inside = name.startswith("artifacts/") and path.suffix in DATA_SUFFIXES
+        if path.is_symlink() or not (path.is_dir() or inside or name in ENVELOPE):
+            strangers.append(name)
+    if strangers:
+        raise RegistryError(
+            f"model: file {listing(strangers)} is not of a type a model may have; expected "
+            f"{', '.join(DATA_SUFFIXES)} below artifacts/. Train the model again with clv."
+        )
+
+
+def verify(directory: Path, expected: Mapping[str, str]) -> None:
+    """Compare a model's files with the hashes that were recorded when it was logged.
+
+    Raises
+    ------
+    RegistryError
+        When a file is missing, was changed or was added.
+    """
+    found = digests_of(directory)
+    changed = sorted(
+        name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)
+    )
+    if changed:
+        raise RegistryError(
+            f"model: file {listing(changed)} is missing, added or differs from what was "
+            "registered. Restore the artefacts from a backup, or roll back to another version."
+        )
+    check_types(directory)

@@ -1,0 +1,100 @@
+"""Who made which version the champion, when and why; and which one that makes it now."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from clv.errors import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PREFIX = "history/"
+
+
+@dataclass(frozen=True)
+class Event:
+    """One move of the champion.
+
+    Attributes
+    ----------
+    action : {"promote", "rollback"}
+        What was done.
+    version, previous : int or None
+        Who was champion after and before.
+    who, why : str
+        In the words of whoever did it.
+    when : str
+        ISO time, UTC.
+    """
+
+    action: Literal["promote", "rollback"]
+    version: int
+    previous: int | None
+    who: str
+    when: str
+    why: str
+
+    def as_tag(self) -> str:
+        """Return the event as a tag's value."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def utc(when: dt.datetime) -> str:
+    """Write a time with its zone as ISO UTC, to the second.
+
+    Examples
+    --------
+    >>> utc(dt.datetime(2025, 6, 30, 4, 5, tzinfo=dt.UTC))
+    '2025-06-30T04:05:00Z'
+    """
+    return when.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def events_of(tags: Mapping[str, str]) -> tuple[Event, ...]:
+    """Read the events from a registered model's tags, oldest first."""
+    keys = sorted(key for key in tags if key.startswith(PREFIX))
+    return tuple(Event(**json.loads(tags[key])) for key in keys)
+
+
+def next_key(events: Sequence[Event]) -> str:
+    """Return the tag's key for one more event."""
+    return f"{PREFIX}{len(events) + 1:06d}"
+
+
+def before_the_champion(events: Sequence[Event]) -> int:
+    """Return the version that a rollback restores.
+
+    A rollback takes back the latest promotion that still stands, so that two rollbacks go
+    back two champions and not to and fro.
+
+    Raises
+    ------
+    RegistryError
+        When there was no champion before this one.
+
+    Examples
+    --------
+    >>> def promote(version, previous):
+    ...     return Event("promote", version, previous, "ana", "2025-06-30T00:00:00Z", "better")
+    >>> events = [promote(1, None), promote(2, 1), promote(3, 2)]
+    >>> before_the_champion(events)
+    2
+    >>> before_the_champion([*events, Event("rollback", 2, 3, "ana", "…", "worse")])
+    1
+    """
+    standing: list[int] = []
+    for event in events:
+        if event.action == "rollback":
+            standing.pop()
+        elif not standing or standing[-1] != event.version:
+            standing.append(event.version)
+    if len(standing) < 2:
+        raise RegistryError(
+            "registry: there is no champion to go back to; "
+            f"{len(events)} moves are recorded. Promote another version instead."
+        )
+    return standing[-2]

@@ -1,0 +1,406 @@
+"""Registry: every training a run, every model a version, two of them with a name.
+
+``challenger`` is the latest version that loads and scores golden rows in a fresh process;
+``champion`` is the one that scores customers. Nothing else moves those names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from clv.errors import RegistryError, storing
+from clv.models.lifetime_value import LifetimeValue
+from clv.registry import golden, tracking
+from clv.registry.digests import digests_of, verify
+from clv.registry.example import golden_rows
+from clv.registry.history import Event, before_the_champion, events_of, next_key, utc
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from clv.registry.gate import GateResult
+
+CHALLENGER = "challenger"
+CHAMPION = "champion"
+_ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>\d+))")
+_DIGESTS = "sha256"
+_VERIFIED = "verified"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered model.
+
+    Attributes
+    ----------
+    name : str
+        The registered model's name.
+    number : int
+        1, 2, 3 …
+    run_id : str
+        The training that made it.
+    source : str
+        Where its files lie.
+    aliases : tuple of str
+        ``challenger``, ``champion``, or none.
+    tags : mapping of str to str
+        Fingerprints, code version, content hashes.
+    """
+
+    name: str
+    number: int
+    run_id: str
+    source: str
+    aliases: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def uri(self) -> str:
+        """The address that names this version for ever."""
+        return f"models:/{self.name}/{self.number}"
+
+    @property
+    def verified(self) -> bool:
+        """Whether it scored golden rows in a fresh process."""
+        return self.tags.get(_VERIFIED) == "true"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model and which version it is.
+
+    Attributes
+    ----------
+    model : LifetimeValue
+        Ready to predict.
+    name : str
+        The registered model's name.
+    version : int
+        What the address was resolved to, once.
+    uri : str
+        ``models:/<name>/<version>``.
+    metrics : mapping of str to float
+        What its training logged.
+    """
+
+    model: LifetimeValue
+    name: str
+    version: int
+    uri: str
+    metrics: Mapping[str, float]
+
+
+class Registry:
+    """The MLflow store of one company.
+
+    Parameters
+    ----------
+    tracking_uri : str
+        ``sqlite:////absolute/mlflow.db``, a database URL, or ``http(s)://server``.
+    artifact_root : str or None
+        Where a new experiment's files go: an absolute path or a URL; None leaves it to a
+        server. It is fixed when the experiment is created, and a store does not move.
+    name : str
+        Of the experiment and of the registered model.
+
+    Raises
+    ------
+    RegistryError
+        When the store cannot be reached.
+    """
+
+    def __init__(
+        self, tracking_uri: str, artifact_root: str | None = None, name: str = "clv"
+    ) -> None:
+        self.uri = tracking_uri
+        self.name = name
+        self._client = tracking.connect(tracking_uri)
+        self._artifact_root = _absolute(artifact_root)
+
+    @classmethod
+    def local(cls, workspace: Path, name: str = "clv") -> Registry:
+        """Open the default store: SQLite and artefacts inside a workspace."""
+        folder = workspace.resolve()
+        with storing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return cls(f"sqlite:///{folder / 'mlflow.db'}", str(folder / "artifacts"), name)
+
+    def log_training(
+        self,
+        model: LifetimeValue,
+        *,
+        parameters: Mapping[str, object],
+        metrics: Mapping[str, float],
+        artifacts: Mapping[str, Mapping[str, Any]],
+        tags: Mapping[str, str],
+    ) -> Version:
+        """Log a training as a run, register its model, verify it and make it challenger.
+
+        Parameters
+        ----------
+        model : LifetimeValue
+            What was fitted.
+        parameters : mapping of str to object
+            Settings of the training; no secrets.
+        metrics : mapping of str to float
+            ``btyd/<model>/<parameter>``, ``backtest/<model>/<metric>``, ``coverage/<level>``.
+        artifacts : mapping of str to JSON-able mapping
+            Documents by file name, such as ``backtest.json``.
+        tags : mapping of str to str
+            Data fingerprint, feature fingerprint, code version.
+
+        Raises
+        ------
+        RegistryError
+            When the store refuses, or the model does not load in a fresh process; the
+            version then stays without a name.
+        """
+        experiment = tracking.experiment_id(self._client, self.uri, self.name, self._artifact_root)
+        with (
+            tracking.refusals(self.uri),
+            tempfile.TemporaryDirectory(prefix="clv-register-") as folder,
+        ):
+            directory = Path(folder) / "model"
+            tracking.save_pyfunc(model, directory)
+            run = tracking.log_run(
+                self._client, experiment, parameters, metrics, artifacts, tags, directory
+            )
+            version = self._create(run, {**tags, _DIGESTS: json.dumps(digests_of(directory))})
+        return self.verify(version, model)
+
+    def verify(self, version: Version, model: LifetimeValue) -> Version:
+        """Load a version in a fresh process, compare golden rows, and make it challenger.
+
+        A version that is older than the present challenger leaves the name where it is.
+
+        Raises
+        ------
+        RegistryError
+            When it does not load, or predicts otherwise than ``model``.
+        """
+        info = model.info
+        rows = golden_rows(info.features, info.categories, info.training_cutoff)
+        with tempfile.TemporaryDirectory(prefix="clv-verify-") as folder:
+            directory = self._fetch(version, Path(folder))
+            golden.check(directory, rows, model.predict(rows), version.uri)
+        with tracking.locked(tracking.sqlite_path(self.uri)), tracking.refusals(self.uri):
+            self._client.set_model_version_tag(self.name, str(version.number), _VERIFIED, "true")
+            standing = self._aliases().get(CHALLENGER)
+            if standing is None or standing < version.number:
+                self._client.set_registered_model_alias(self.name, CHALLENGER, str(version.number))
+        return self.version(version.number)
+
+    def load(self, uri: str | None = None) -> LoadedModel:
+        """Load a model, its alias resolved to a version once, its files' hashes compared.
+
+        Parameters
+        ----------
+        uri : str, optional
+            ``models:/clv@champion`` or ``models:/clv/3``; by default the champion.
+
+        Raises
+        ------
+        RegistryError
+            When there is no such version, or a file differs from what was registered.
+        """
+        version = self.resolve(uri or f"models:/{self.name}@{CHAMPION}")
+        with tempfile.TemporaryDirectory(prefix="clv-load-") as folder:
+            directory = self._fetch(version, Path(folder))
+            model = LifetimeValue.load(directory / tracking.PARTS)
+        return LoadedModel(model, version.name, version.number, version.uri, self.metrics(version))
+
+    def resolve(self, uri: str) -> Version:
+        """Return the version that an address names.
+
+        Raises
+        ------
+        RegistryError
+            When it is not an address of this model, or names nothing.
+        """
+        match = _ADDRESS.fullmatch(uri)
+        if match is None or match["name"] != self.name:
+            raise RegistryError(
+                f"registry: {uri!r} is not an address of a model here; expected "
+                f"models:/{self.name}@{CHAMPION} or models:/{self.name}/<version>."
+            )
+        if match["number"]:
+            return self.version(int(match["number"]))
+        found = self.alias(match["alias"])
+        if found is None:
+            raise RegistryError(
+                f"registry: {self.name} has no {match['alias']} yet. Train one with "
+                "`clv train --promote`, or name a version: models:/"
+                f"{self.name}/<version>."
+            )
+        return found
+
+    def alias(self, name: Literal["challenger", "champion"] | str) -> Version | None:
+        """Return the version that carries a name, or None."""
+        with tracking.refusals(self.uri):
+            number = self._aliases().get(name)
+        return None if number is None else self.version(number)
+
+    def version(self, number: int) -> Version:
+        """Return one version.
+
+        Raises
+        ------
+        RegistryError
+            When there is none of that number.
+        """
+        for version in self.versions():
+            if version.number == number:
+                return version
+        raise RegistryError(
+            f"registry: {self.name} has no version {number}; it has "
+            f"{len(self.versions())}. List them with `clv check`."
+        )
+
+    def versions(self) -> tuple[Version, ...]:
+        """Return every version, newest first."""
+        with tracking.refusals(self.uri):
+            aliases = self._aliases()
+            return tuple(
+                Version(
+                    self.name,
+                    int(found.version),
+                    str(found.run_id),
+                    str(found.source),
+                    tuple(
+                        sorted(a for a, number in aliases.items() if number == int(found.version))
+                    ),
+                    dict(found.tags),
+                )
+                for found in tracking.search_versions(self._client, self.name)
+            )
+
+    def metrics(self, version: Version) -> dict[str, float]:
+        """Return what a version's training logged."""
+        with tracking.refusals(self.uri):
+            return dict(self._client.get_run(version.run_id).data.metrics)
+
+    def document(self, version: Version, name: str) -> dict[str, Any]:
+        """Return one of the JSON documents of a version's training."""
+        with (
+            tracking.refusals(self.uri),
+            tempfile.TemporaryDirectory(prefix="clv-document-") as folder,
+        ):
+            path = self._client.download_artifacts(version.run_id, name, folder)
+            return dict(json.loads(Path(path).read_text(encoding="utf-8")))
+
+    def history(self) -> tuple[Event, ...]:
+        """Return who moved the champion, oldest first."""
+        with tracking.refusals(self.uri):
+            return events_of(tracking.model_tags(self._client, self.name))
+
+    def promote(
+        self,
+        version: Version,
+        gate: GateResult,
+        *,
+        standing: Version | None,
+        who: str,
+        when: dt.datetime,
+        why: str,
+    ) -> Version:
+        """Make a version the champion.
+
+        Parameters
+        ----------
+        version : Version
+            Verified in a fresh process.
+        gate : GateResult
+            What ``promotion_gate`` answered.
+        standing : Version or None
+            The champion it was held against; the name moves only if it still stands.
+        who, why : str
+            For the record.
+        when : datetime.datetime
+            With its zone.
+
+        Raises
+        ------
+        GateError
+            When the gate said no.
+        RegistryError
+            When the version was not verified, or another process promoted meanwhile.
+        """
+        gate.require(version.uri)
+        if not version.verified:
+            raise RegistryError(
+                f"registry: {version.uri} was not verified in a fresh process; it gets no name. "
+                "Train again."
+            )
+        before = None if standing is None else standing.number
+        event = Event("promote", version.number, before, who, utc(when), why)
+        self._move(event)
+        return self.version(version.number)
+
+    def rollback(self, *, who: str, when: dt.datetime, why: str) -> Version:
+        """Make the champion's predecessor champion again.
+
+        Raises
+        ------
+        RegistryError
+            When there was none before it.
+        """
+        standing = self.alias(CHAMPION)
+        restored = before_the_champion(self.history())
+        before = None if standing is None else standing.number
+        self._move(Event("rollback", restored, before, who, utc(when), why))
+        return self.version(restored)
+
+    def _move(self, event: Event) -> None:
+        """Move the champion's name if it stands where it was read, and record it."""
+        with tracking.locked(tracking.sqlite_path(self.uri)), tracking.refusals(self.uri):
+            now = self._aliases().get(CHAMPION)
+            if now != event.previous:
+                raise RegistryError(
+                    f"registry: the champion was version {event.previous} when this "
+                    f"{event.action} began and is version {now} now; nothing was moved. Look at "
+                    "who moved it, then run again."
+                )
+            recorded = events_of(tracking.model_tags(self._client, self.name))
+            key = next_key(recorded)
+            self._client.set_registered_model_tag(self.name, key, event.as_tag())
+            self._client.set_registered_model_alias(self.name, CHAMPION, str(event.version))
+
+    def _create(self, run: tracking.Run, tags: Mapping[str, str]) -> Version:
+        tracking.ensure_model(self._client, self.name)
+        made = self._client.create_model_version(
+            self.name, run.model_source, run_id=run.run_id, tags=dict(tags)
+        )
+        return self.version(int(made.version))
+
+    def _fetch(self, version: Version, folder: Path) -> Path:
+        """Copy a version's files and compare them with the recorded hashes."""
+        digests = version.tags.get(_DIGESTS)
+        if digests is None:
+            raise RegistryError(
+                f"registry: {version.uri} carries no content hashes; it was not registered by "
+                "clv. Train one with `clv train`."
+            )
+        directory = tracking.fetch(version.source, self.uri, folder)
+        verify(directory, json.loads(digests))
+        return directory
+
+    def _aliases(self) -> dict[str, int]:
+        return tracking.aliases(self._client, self.name)
+
+
+def _absolute(root: str | None) -> str | None:
+    """Return an artefact root as a URL, refusing one that depends on the working directory."""
+    if root is None or "://" in root:
+        return root
+    if not Path(root).is_absolute():
+        raise RegistryError(
+            f"registry: artifact_root {root!r} is relative; expected an absolute path or a URL, "
+            "since it is fixed for ever when the store is created."
+        )
+    return Path(root).as_uri()

@@ -1,0 +1,395 @@
+"""MLflow: the one module that imports it.
+
+It is imported inside the functions, since importing it takes a second and sets filters.
+Everything goes through a client with explicit addresses, since MLflow's fluent calls keep
+the address, the active run and the experiment in the process. A model is written by
+"models from code": a three-line entry and data files, nothing pickled.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from clv.errors import LockError, RegistryError, storing
+from clv.registry.digests import ENTRY, ENVELOPE, check_types
+from clv.registry.example import golden_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mlflow import MlflowClient
+    from mlflow.models import ModelSignature
+
+    from clv.models.lifetime_value import LifetimeValue, ModelInfo
+
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+PACKAGES = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn")
+"""What a process needs to score, besides clv and MLflow."""
+
+LOCK_SECONDS = 120
+REACH_SECONDS = 10
+_ARTIFACT = "clv"
+PARTS = f"artifacts/{_ARTIFACT}"
+"""Where, in a saved pyfunc, the model's own files lie."""
+
+_MODEL_FOLDER = "model"
+_METRICS_PER_CALL = 1000
+_OTHERS_PER_CALL = 100
+_PARAMETER_CHARACTERS = 6000
+
+
+def offer() -> None:
+    """Tell MLflow what the entry file is about: a feature table in, the score columns out."""
+    from mlflow.models import set_model
+    from mlflow.pyfunc import PythonModel
+
+    from clv.models.lifetime_value import LifetimeValue
+
+    class Scorer(PythonModel):
+        """Scores a feature table for one as_of; MLflow finds the methods by their names."""
+
+        def load_context(self, context: Any) -> None:
+            self.model = LifetimeValue.load(Path(context.artifacts[_ARTIFACT]))
+
+        def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:  # noqa: ARG002
+            return self.model.predict(model_input)
+
+    set_model(Scorer())
+
+
+def is_database(uri: str) -> bool:
+    """Say whether a tracking address is a database that is opened from this process."""
+    return uri.split(":", 1)[0].split("+")[0] in DATABASES
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """Return the file of an SQLite address, or None for any other.
+
+    Raises
+    ------
+    RegistryError
+        When the path is relative: it would depend on where the program was started.
+    """
+    if not uri.startswith("sqlite:"):
+        return None
+    path = Path(uri.split(":///", 1)[-1])
+    if not path.is_absolute():
+        raise RegistryError(
+            f"registry: {uri!r} has a relative path; expected sqlite:////absolute/path/mlflow.db."
+        )
+    return path
+
+
+@contextmanager
+def locked(path: Path | None) -> Iterator[None]:
+    """Hold the store's lock; a server keeps its own order and needs none.
+
+    Raises
+    ------
+    LockError
+        When another process holds it for longer than two minutes.
+    """
+    if path is None:
+        yield
+        return
+    with storing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{path}.lock", mode=0o600)
+        try:
+            lock.acquire(timeout=LOCK_SECONDS)
+        except Timeout as error:
+            raise LockError(
+                f"registry: another process has held {path}.lock for {LOCK_SECONDS} s. "
+                "Wait for it to end, then run again."
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def refusals(uri: str) -> Iterator[None]:
+    """Turn what MLflow and the database raise into one line that names the store."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    place = _without_password(uri)
+    try:
+        with storing(place):
+            yield
+    except MlflowException as error:
+        text = str(error).splitlines()[0]
+        advice = (
+            "Back the database up, then run `mlflow db upgrade`."
+            if "out-of-date database schema" in text
+            else "Check the tracking address and that the store is up."
+        )
+        raise RegistryError(f"registry {place}: {text} {advice}") from error
+    except SQLAlchemyError as error:
+        raise _unreachable(place, error) from error
+
+
+def connect(uri: str) -> MlflowClient:
+    """Open a store, creating an SQLite one if it is not there yet.
+
+    Raises
+    ------
+    RegistryError
+        When nobody answers, or the address is not a store.
+    LockError
+        When another process does not finish creating it.
+    """
+    from mlflow import MlflowClient
+
+    _reach(uri)
+    with locked(sqlite_path(uri)), refusals(uri):
+        if (path := sqlite_path(uri)) is not None:
+            path.touch(mode=0o600)
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
+        return client
+
+
+def experiment_id(client: MlflowClient, uri: str, name: str, artifact_root: str | None) -> str:
+    """Return the experiment, created with an explicit artefact root on first use."""
+    with locked(sqlite_path(uri)), refusals(uri):
+        found = client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        return str(client.create_experiment(name, artifact_location=artifact_root))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run and where it holds the model's files."""
+
+    run_id: str
+    model_source: str
+
+
+def log_run(
+    client: MlflowClient,
+    experiment: str,
+    parameters: Mapping[str, object],
+    metrics: Mapping[str, float],
+    documents: Mapping[str, Mapping[str, Any]],
+    tags: Mapping[str, str],
+    model: Path,
+) -> Run:
+    """Write one run: parameters, metrics, tags, JSON documents and the model's files.
+
+    A run that does not come to its end is marked as failed, whatever stopped it.
+    """
+    from mlflow.entities import Metric, Param
+
+    info = client.create_run(experiment, tags=dict(tags)).info
+    try:
+        at_ms = info.start_time
+        given = [Param(key, str(text)[:_PARAMETER_CHARACTERS]) for key, text in parameters.items()]
+        for batch in batched(given, _OTHERS_PER_CALL):
+            client.log_batch(info.run_id, params=batch)
+        numbers = [Metric(key, float(number), at_ms, 0) for key, number in metrics.items()]
+        for batch in batched(numbers, _METRICS_PER_CALL):
+            client.log_batch(info.run_id, metrics=batch)
+        for name, document in documents.items():
+            client.log_text(info.run_id, json.dumps(document, indent=1, sort_keys=True), name)
+        client.log_artifacts(info.run_id, str(model), _MODEL_FOLDER)
+    except BaseException:
+        client.set_terminated(info.run_id, "FAILED")
+        raise
+    client.set_terminated(info.run_id, "FINISHED")
+    return Run(str(info.run_id), f"{info.artifact_uri}/{_MODEL_FOLDER}")
+
+
+def ensure_model(client: MlflowClient, name: str) -> None:
+    """Create the registered model on first use."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def registered(client: MlflowClient, name: str) -> Any:
+    """Return the registered model, or None before the first training."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+
+
+def aliases(client: MlflowClient, name: str) -> dict[str, int]:
+    """Return the version that each name points to."""
+    found = registered(client, name)
+    given = {} if found is None else found.aliases
+    return {alias: int(number) for alias, number in given.items()}
+
+
+def model_tags(client: MlflowClient, name: str) -> dict[str, str]:
+    """Return the registered model's tags."""
+    found = registered(client, name)
+    return {} if found is None else dict(found.tags)
+
+
+def search_versions(client: MlflowClient, name: str) -> list[Any]:
+    """Return every version of a model, newest first."""
+    quoted = name.replace("'", "")
+    found: list[Any] = []
+    token: str | None = None
+    while True:
+        page = client.search_model_versions(f"name='{quoted}'", page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda version: -int(version.version))
+
+
+def signature(info: ModelInfo) -> ModelSignature:
+    """Declare the input: ids and categories are strings, every number a double.
+
+    Inferring would let a chunk of whole numbers pass and the next one fail.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    text = {"customer_id", "as_of", *info.categories}
+    names = ["customer_id", "as_of", *info.features]
+    return ModelSignature(
+        inputs=Schema(
+            [ColSpec("string" if name in text else "double", name, required=True) for name in names]
+        )
+    )
+
+
+def save_pyfunc(model: LifetimeValue, directory: Path) -> None:
+    """Write a model as the pyfunc ``clv`` into a directory that does not exist yet."""
+    from mlflow.models import Model
+    from mlflow.pyfunc import FLAVOR_NAME
+    from mlflow.pyfunc import save_model as save
+
+    info = model.info
+    parts = directory.parent / _ARTIFACT
+    model.save(parts)
+    envelope = Model(metadata={"feature_fingerprint": info.fingerprint})
+    save(
+        path=str(directory),
+        python_model=str(Path(__file__).with_name(ENTRY)),
+        artifacts={_ARTIFACT: str(parts)},
+        signature=signature(info),
+        input_example=golden_rows(info.features, info.categories, info.training_cutoff, rows=4),
+        pip_requirements=requirements(),
+        mlflow_model=envelope,
+    )
+    shutil.rmtree(parts)
+    # MLflow writes where the entry and the parts lay on this machine, and copies a uv
+    # project from the working directory; neither concerns who loads the model.
+    flavour = envelope.flavors[FLAVOR_NAME]
+    flavour["model_code_path"] = ENTRY
+    for artifact in flavour["artifacts"].values():
+        artifact["uri"] = artifact["path"]
+    envelope.save(str(directory / "MLmodel"))
+    for path in directory.iterdir():
+        if path.is_file() and path.name not in ENVELOPE:
+            path.unlink()
+    check_types(directory)
+
+
+def requirements() -> list[str]:
+    """Pin what scoring needs to what is installed here."""
+    return [f"{name}=={metadata.version(name)}" for name in ("clv", "mlflow", *PACKAGES)]
+
+
+def predict_pyfunc(directory: Path, rows: pd.DataFrame) -> pd.DataFrame:
+    """Load a saved pyfunc as MLflow's users do, and score rows."""
+    from mlflow.pyfunc import load_model
+
+    return pd.DataFrame(load_model(str(directory)).predict(rows))
+
+
+def fetch(source: str, uri: str, directory: Path) -> Path:
+    """Copy a version's files into a directory, and return where they lie."""
+    from mlflow.artifacts import download_artifacts
+
+    with refusals(uri):
+        return Path(
+            download_artifacts(artifact_uri=source, dst_path=str(directory), tracking_uri=uri)
+        )
+
+
+def batched(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    """Cut a sequence into lists of at most ``size``."""
+    rest = iter(items)
+    while part := list(itertools.islice(rest, size)):
+        yield part
+
+
+def _reach(uri: str) -> None:
+    """Fail in seconds when nobody answers; MLflow itself retries for minutes."""
+    place = _without_password(uri)
+    if uri.startswith(("http://", "https://")):
+        try:
+            with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=REACH_SECONDS):  # noqa: S310 (http only)
+                return
+        except urllib.error.HTTPError:
+            return  # somebody answers; what it refuses is said by the first call
+        except (OSError, ValueError) as error:
+            raise _unreachable(place, error) from error
+    if not is_database(uri):
+        raise RegistryError(
+            f"registry: {place!r} is not a store; expected sqlite:////absolute/path/mlflow.db, "
+            "a database URL, or http(s)://server. MLflow no longer writes file stores."
+        )
+    if not uri.startswith("sqlite"):
+        from sqlalchemy import create_engine
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            engine = create_engine(uri)
+            try:
+                engine.connect().close()
+            finally:
+                engine.dispose()
+        except (SQLAlchemyError, ImportError) as error:
+            raise _unreachable(place, error) from error
+
+
+def _unreachable(place: str, error: Exception) -> RegistryError:
+    reason = str(getattr(error, "orig", None) or getattr(error, "reason", None) or error)
+    return RegistryError(
+        f"registry {place}: not reachable: {reason.splitlines()[0]} Start the server or correct "
+        "the tracking address (MLFLOW_TRACKING_URI, or registry.tracking_uri in the settings)."
+    )
+
+
+def _without_password(uri: str) -> str:
+    """Return an address that may be shown.
+
+    Examples
+    --------
+    >>> _without_password("postgresql://clv:secret@db:5432/mlflow")
+    'postgresql://clv:***@db:5432/mlflow'
+    """
+    parts = urlsplit(uri)
+    if parts.password is None:
+        return uri
+    return uri.replace(f":{parts.password}@", ":***@").replace(unquote(parts.password), "***")

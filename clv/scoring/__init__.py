@@ -1,0 +1,18 @@
+"""Scoring: chunks of customers in, one published table out."""
+
+from clv.scoring.changes import Changes, compare
+from clv.scoring.job import Order, score, score_table
+from clv.scoring.publish import current, rollback, runs
+from clv.scoring.result import ScoringResult
+
+__all__ = [
+    "Changes",
+    "Order",
+    "ScoringResult",
+    "compare",
+    "current",
+    "rollback",
+    "runs",
+    "score",
+    "score_table",
+]

@@ -1,0 +1,290 @@
+"""A scoring run: chunks in, one published score table out, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from clv.errors import ModelError, StorageError, WindowError, listing
+from clv.features.base import fingerprint
+from clv.features.table import FeatureTable, build_feature_table
+from clv.notes import Note, silent
+from clv.scoring import publish
+from clv.scoring.changes import Changes, compare
+from clv.scoring.result import ScoringResult
+from clv.scoring.rows import Reasons
+from clv.scoring.stream import SCORE_FILE, Tally, keep_reasons, reconcile, write_rows
+from clv.sinks import CsvSink
+from clv.sinks.files import sha256_of
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from clv.data.tables import Tables
+    from clv.models.lifetime_value import LifetimeValue, ModelInfo
+    from clv.monitoring import Profile
+    from clv.notes import OnProgress
+    from clv.sinks import Sink, WriteReport
+
+CHUNK_CUSTOMERS = 100_000
+PORTFOLIO_FILE = "portfolio.json"
+PACKAGES = ("clv", "duckdb", "ibis-framework", "lightgbm", "numpy", "pandas", "pyarrow", "scipy")
+BYTES_PER_CUSTOMER = 1_000
+"""What one customer takes on disk in all files of a run, generously."""
+
+_NAME_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a scoring run is asked to do, beside tables and model.
+
+    Attributes
+    ----------
+    model_name, model_version : str, int
+        What the model's alias was resolved to, once.
+    out : pathlib.Path
+        The folder of published runs.
+    sinks : sequence of Sink
+        Besides Parquet and CSV.
+    reasons : str
+        ``all``, ``none`` or ``top:N``.
+    chunk_customers : int
+        Customers in memory at once; changes no byte of the result.
+    limit_share : float
+        Of rows quarantined, above which nothing is published.
+    keep : int
+        Published runs to keep.
+    dry_run : bool
+        Do everything but publish.
+    data_fingerprint : str
+        Of the tables, for the record.
+    profile : Profile or None
+        The training population, for drift.
+    clock : callable or None
+        Gives the time that the manifest names.
+    """
+
+    model_name: str
+    model_version: int
+    out: Path
+    sinks: Sequence[Sink] = ()
+    reasons: str = "all"
+    chunk_customers: int = CHUNK_CUSTOMERS
+    limit_share: float = 0.05
+    keep: int = 10
+    dry_run: bool = False
+    data_fingerprint: str = ""
+    profile: Profile | None = None
+    clock: Callable[[], dt.datetime] | None = None
+
+
+def score(
+    tables: Tables,
+    model: LifetimeValue,
+    *,
+    as_of: dt.date,
+    on_progress: OnProgress = silent,
+    **order: Any,
+) -> ScoringResult:
+    """Score every customer known at the end of a day, and publish the table.
+
+    Parameters
+    ----------
+    tables : Tables
+        Accepted tables.
+    model : LifetimeValue
+        As loaded from the registry.
+    as_of : datetime.date
+        The last day that is known.
+    on_progress : OnProgress
+        Called per chunk.
+    **order
+        The fields of ``Order``; ``model_name``, ``model_version`` and ``out`` are required.
+
+    Raises
+    ------
+    WindowError
+        When ``as_of`` lies outside the orders.
+    ModelError
+        When the tables do not give the features that the model was trained on.
+    QuarantineError
+        When more rows than allowed cannot be published.
+    LockError, StorageError, SinkError
+        When another run is under way, the disk is full, or a destination refuses. Nothing
+        is published then.
+    """
+    asked = Order(**order)
+    check_day(tables, as_of)
+    on_progress("features", 0, 1)
+    table = build_feature_table(tables, as_of)
+    on_progress("features", 1, 1)
+    try:
+        return score_table(table, model, asked, on_progress)
+    finally:
+        table.close()
+
+
+def check_day(tables: Tables, as_of: dt.date) -> None:
+    """Refuse a day before the first order or after the last one.
+
+    Raises
+    ------
+    WindowError
+        With the days that the data cover.
+    """
+    first, last = tables.span()
+    if not first <= as_of <= last:
+        raise WindowError(
+            f"as_of {as_of}: lies outside the orders, {first} to {last}. Score as of a day "
+            "within them, or bring newer orders."
+        )
+
+
+def score_table(
+    table: FeatureTable, model: LifetimeValue, order: Order, on_progress: OnProgress = silent
+) -> ScoringResult:
+    """Score a feature table and publish the result; see ``score``."""
+    notes = (*table.notes, *check_features(model.info, table))
+    reasons = Reasons.parse(order.reasons)
+    with publish.locked(order.out):
+        before = publish.current(order.out)
+        staging = publish.staged(order.out)
+        try:
+            customers = table.engine.to_pandas(table.rows.aggregate(rows=table.rows.count()))
+            count = int(customers["rows"].iloc[0])
+            check_space(order.out, count)
+            tally = Tally.begin(model, table, order.profile)
+            write_rows(tally, table, model, order, staging, count, on_progress)
+            keep_reasons(tally, reasons, staging)
+            reconcile(tally, staging, count, order.limit_share)
+            publish.write_json(staging / PORTFOLIO_FILE, portfolio(tally, table, model))
+            sinks = [CsvSink(), *(() if order.dry_run else order.sinks)]
+            reports = [sink.write(staging / SCORE_FILE, staging) for sink in sinks]
+            changes = None if before is None else compare(before / SCORE_FILE, staging / SCORE_FILE)
+            result = _result(table, model, order, tally, reports, changes, notes)
+            if not order.dry_run:
+                publish.write_json(staging / publish.MANIFEST, result.as_dict())
+                publish.publish(order.out, result.run, order.keep)
+            return result
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_features(info: ModelInfo, table: FeatureTable) -> tuple[Note, ...]:
+    """Refuse tables that do not give the features the model was trained on.
+
+    Raises
+    ------
+    ModelError
+        When one is missing, or is declared otherwise than at training.
+    """
+    absent = [name for name in info.features if name not in table.features]
+    if absent:
+        raise ModelError(
+            f"model: feature {listing(absent)} is not available in these tables; the model was "
+            f"trained with {len(info.features)}. Bring the table it is computed from, or train "
+            "again without it."
+        )
+    known = {name: table.features[name] for name in info.features}
+    if fingerprint(known) != info.fingerprint:
+        raise ModelError(
+            f"model: features are declared otherwise than at training (fingerprint "
+            f"{fingerprint(known)}, expected {info.fingerprint}). Train again with this version "
+            "of clv, or score with the one that trained it."
+        )
+    unused = [name for name in table.features if name not in known]
+    if not unused:
+        return ()
+    text = f"features that the model was trained without are not used: {listing(unused)}"
+    return (Note("feature_unused", "features", len(unused), text),)
+
+
+def check_space(out: Path, customers: int) -> None:
+    """Refuse to begin what will not fit on the disk.
+
+    Raises
+    ------
+    StorageError
+        With what is there and what is needed.
+    """
+    needed, free = customers * BYTES_PER_CUSTOMER, shutil.disk_usage(out).free
+    if free < needed:
+        raise StorageError(
+            f"{out}: {free / 1e6:,.0f} MB free; {customers:,} customers need about "
+            f"{needed / 1e6:,.0f} MB. Free some space, or choose another place."
+        )
+
+
+def portfolio(tally: Tally, table: FeatureTable, model: LifetimeValue) -> dict[str, Any]:
+    """Return the document ``portfolio.json``."""
+    summary = tally.portfolio.summary()
+    low, high = model.total_interval(summary["total_clv"], summary["customers"])
+    return {
+        "as_of": table.cutoff.isoformat(),
+        "horizon_days": model.info.horizon_days,
+        "currency": model.info.currency,
+        "value_is_margin": model.info.value_is_margin,
+        "total_low": round(low, 4),
+        "total_high": round(high, 4),
+        **summary,
+    }
+
+
+def _result(
+    table: FeatureTable,
+    model: LifetimeValue,
+    order: Order,
+    tally: Tally,
+    reports: Sequence[WriteReport],
+    changes: Changes | None,
+    notes: Sequence[Note],
+) -> ScoringResult:
+    staging = order.out / publish.STAGING
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+        for path in sorted(staging.iterdir())
+    }
+    run = _run_name(table.cutoff, order, files)
+    return ScoringResult(
+        run=run,
+        path=None if order.dry_run else order.out / publish.RUNS / run,
+        as_of=table.cutoff,
+        model_name=order.model_name,
+        model_version=order.model_version,
+        feature_fingerprint=model.info.fingerprint,
+        data_fingerprint=order.data_fingerprint,
+        customers=tally.scored + tally.quarantined,
+        scored=tally.scored,
+        quarantined=tally.quarantined,
+        reasons=dict(sorted(tally.reasons.items())),
+        portfolio=json.loads((staging / PORTFOLIO_FILE).read_text(encoding="utf-8")),
+        files=files,
+        sinks=tuple(report.as_dict() for report in reports),
+        drift=None if tally.drift is None else tally.drift.report().as_dict(),
+        packages={name: metadata.version(name) for name in PACKAGES},
+        changes=changes,
+        finished_at=None if order.clock is None else order.clock().isoformat(),
+        notes=(*notes, *tally.notes(), *_rejected(reports)),
+    )
+
+
+def _run_name(as_of: dt.date, order: Order, files: dict[str, dict[str, Any]]) -> str:
+    """Name a run after what is in it, so that the same run again has the same name."""
+    content = json.dumps([[name, entry["sha256"]] for name, entry in sorted(files.items())])
+    digest = hashlib.sha256(content.encode()).hexdigest()[:_NAME_DIGITS]
+    return f"{as_of.isoformat()}_{order.model_name}-v{order.model_version}_{digest}"
+
+
+def _rejected(reports: Sequence[WriteReport]) -> tuple[Note, ...]:
+    return tuple(
+        Note("rejected", f"sink {report.kind}", count, reason)
+        for report in reports
+        for reason, count in report.reasons.items()
+    )

@@ -1,0 +1,212 @@
+"""The rows of a scoring run on their way to the disk: counted, checked, never all in memory."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clv.errors import DataError, ModelError, QuarantineError, listing
+from clv.monitoring import DriftCounter
+from clv.notes import Note
+from clv.scoring.portfolio import Portfolio
+from clv.scoring.rows import QUARANTINE, finished, without_reasons
+from clv.sinks import SCORES
+from clv.sinks.base import frames
+from clv.sinks.files import TableWriter, whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from clv.features.table import FeatureTable
+    from clv.models.lifetime_value import LifetimeValue
+    from clv.monitoring import Profile
+    from clv.notes import OnProgress
+    from clv.scoring.rows import Reasons, Rows
+
+SCORE_FILE = "scores.parquet"
+QUARANTINE_FILE = "quarantine.parquet"
+_STEP = "customers"
+
+
+class Chunked(Protocol):
+    """What of a scoring order concerns its rows."""
+
+    @property
+    def model_name(self) -> str:
+        """The registered model's name."""
+
+    @property
+    def model_version(self) -> int:
+        """Its version."""
+
+    @property
+    def chunk_customers(self) -> int:
+        """Customers in memory at once."""
+
+
+@dataclass
+class Tally:
+    """What has been counted so far.
+
+    Attributes
+    ----------
+    portfolio : Portfolio
+    drift : DriftCounter or None
+    scored, quarantined : int
+        Rows.
+    reasons : Counter
+        Of quarantined rows, by rule.
+    unseen : Counter
+        Category values that training never saw, by column.
+    """
+
+    portfolio: Portfolio
+    drift: DriftCounter | None = None
+    scored: int = 0
+    quarantined: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    unseen: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def begin(cls, model: LifetimeValue, table: FeatureTable, profile: Profile | None) -> Tally:
+        """Return an empty tally for a model and a feature table."""
+        columns = [f.name for f in table.features.values() if f.group == "customer"]
+        columns = [name for name in columns if table.features[name].kind == "category"]
+        counter = None if profile is None else DriftCounter(profile)
+        return cls(Portfolio(model.info.decile_cuts, columns), counter)
+
+    def notes(self) -> tuple[Note, ...]:
+        """Say what was quarantined, and what the model had never seen."""
+        quarantined = [
+            Note("quarantined", "scores", count, f"{rule}; the customer has no score")
+            for rule, count in sorted(self.reasons.items())
+        ]
+        unseen = [
+            Note("unseen_category", name, count, "values that training never saw")
+            for name, count in sorted(self.unseen.items())
+        ]
+        return (*quarantined, *unseen)
+
+
+def write_rows(
+    tally: Tally,
+    table: FeatureTable,
+    model: LifetimeValue,
+    order: Chunked,
+    staging: Path,
+    customers: int,
+    on_progress: OnProgress,
+) -> None:
+    """Score chunk by chunk into the score file and the quarantine file.
+
+    Raises
+    ------
+    DataError
+        When there is no customer, or the rows do not come sorted.
+    """
+    if not customers:
+        raise DataError("features: no customer is known at this day. Choose a later as_of.")
+    last_id: str | None = None
+    with whole(staging / SCORE_FILE) as good, whole(staging / QUARANTINE_FILE) as bad:
+        scores, quarantine = TableWriter(good), TableWriter(bad, QUARANTINE)
+        on_progress(_STEP, 0, customers)
+        for features in table.chunks(order.chunk_customers):
+            check_sorted(features["customer_id"].to_numpy(object), last_id)
+            predicted = model.predict(features).assign(
+                as_of=table.cutoff,
+                model_name=order.model_name,
+                model_version=order.model_version,
+            )
+            rows = finished(predicted, features["frequency"].notna().to_numpy(), last_id)
+            last_id = features["customer_id"].iloc[-1]
+            scores.add(rows.scored)
+            quarantine.add(rows.quarantined)
+            count(tally, rows, features)
+            seen = {name: n for name, n in model.unseen_categories(features).items() if n}
+            tally.unseen.update(seen)
+            on_progress(_STEP, tally.scored + tally.quarantined, customers)
+        scores.close()
+        quarantine.close()
+
+
+def count(tally: Tally, rows: Rows, features: pd.DataFrame) -> None:
+    """Add a chunk to the tally."""
+    tally.scored += rows.scored.num_rows
+    tally.quarantined += rows.quarantined.num_rows
+    for rules in rows.quarantined.column("reasons").to_pylist():
+        tally.reasons.update(rules.split(";"))
+    kept = features[rows.good]
+    tally.portfolio.add(rows.scored.to_pandas(), kept)
+    if tally.drift is not None:
+        tally.drift.add(kept)
+
+
+def check_sorted(ids: np.ndarray, last_id: str | None) -> None:
+    """Refuse rows that do not come sorted by customer: duplicates could hide.
+
+    Raises
+    ------
+    DataError
+        When an id is smaller than the one before it.
+    """
+    known = [name for name in (last_id, *ids) if name]
+    if any(later < earlier for earlier, later in itertools.pairwise(known)):
+        raise DataError("features: the rows are not sorted by customer_id, as the builder's are.")
+
+
+def keep_reasons(tally: Tally, reasons: Reasons, staging: Path) -> None:
+    """Leave the reasons to the customers of highest clv, where not everybody is given them."""
+    if reasons.top is None:
+        return
+    values = tally.portfolio.clv
+    keep = np.zeros(values.size, bool)
+    keep[np.argsort(-values, kind="stable")[: reasons.top]] = True
+    start = 0
+    path = staging / SCORE_FILE
+    with whole(path) as target:
+        writer = TableWriter(target)
+        for frame in frames(path):
+            stop = start + len(frame)
+            kept = without_reasons(frame, keep[start:stop])
+            writer.add(pa.Table.from_pandas(kept, SCORES, preserve_index=False))
+            start = stop
+        writer.close()
+
+
+def reconcile(tally: Tally, staging: Path, customers: int, limit_share: float) -> None:
+    """Read back what was written and hold it against what came in.
+
+    Raises
+    ------
+    QuarantineError
+        When more rows than allowed cannot be published.
+    ModelError
+        When rows are lost or double. Either would be a defect of clv.
+    """
+    if tally.quarantined > limit_share * customers:
+        worst = listing(f"{rule}: {n:,}" for rule, n in tally.reasons.most_common())
+        raise QuarantineError(
+            f"scores: {tally.quarantined:,} of {customers:,} rows cannot be published ({worst}); "
+            f"allowed are {limit_share:.0%}. Look at the inputs of these customers, train again, "
+            "or raise scoring.limit_share."
+        )
+    with pq.ParquetFile(staging / SCORE_FILE) as file:
+        read, last = 0, ""
+        for batch in file.iter_batches(columns=["customer_id"]):
+            ids = [last, *batch.column(0).to_pylist()]
+            if any(later <= earlier for earlier, later in itertools.pairwise(ids)):
+                raise ModelError("scores: a customer stands twice in the score file; run again.")
+            read, last = read + len(ids) - 1, ids[-1]
+    if read != tally.scored or tally.scored + tally.quarantined != customers:
+        raise ModelError(
+            f"scores: {customers:,} customers came in, {read:,} were written and "
+            f"{tally.quarantined:,} quarantined; expected the sum to agree. Run again."
+        )

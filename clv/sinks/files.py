@@ -1,0 +1,196 @@
+"""Files that appear whole or not at all: the score table's writer, and parts of bounded size."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import ExitStack, contextmanager
+from typing import IO, TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clv.errors import storing
+from clv.sinks.base import SCORES, json_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from types import TracebackType
+
+ROW_GROUP_ROWS = 100_000
+_PRIVATE_FILE = 0o600
+_PRIVATE_FOLDER = 0o700
+
+
+def folder(path: Path) -> Path:
+    """Create a directory that only this user may enter, and return it."""
+    with storing(path):
+        path.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+    return path
+
+
+def _private(name: str, flags: int) -> int:
+    return os.open(name, flags, _PRIVATE_FILE)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file that only this user may read, and that appears when it is complete.
+
+    Raises
+    ------
+    StorageError
+        When the disk is full or the place may not be written; nothing is left behind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> with whole(target) as file:
+    ...     _ = file.write(b"done")
+    ...     target.exists()
+    False
+    >>> target.read_bytes()
+    b'done'
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    with storing(path):
+        partial.unlink(missing_ok=True)
+        try:
+            with open(partial, "xb", opener=_private) as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class TableWriter:
+    """Writes frames of any length as one Parquet file whose bytes do not depend on it.
+
+    Parameters
+    ----------
+    target : file
+        Open for writing bytes.
+    schema : pyarrow.Schema
+        Of the table; the score table's by default.
+    """
+
+    def __init__(self, target: IO[bytes], schema: pa.Schema = SCORES) -> None:
+        self.rows = 0
+        self._schema = schema
+        self._held: list[pa.Table] = []
+        self._held_rows = 0
+        self._writer = pq.ParquetWriter(target, schema, compression="zstd")
+
+    def add(self, table: pa.Table) -> None:
+        """Take rows; full row groups are written."""
+        self._held.append(table.cast(self._schema))
+        self._held_rows += table.num_rows
+        while self._held_rows >= ROW_GROUP_ROWS:
+            self._flush(ROW_GROUP_ROWS)
+
+    def close(self) -> None:
+        """Write what is left, and the footer."""
+        if self._held_rows or not self.rows:
+            self._flush(self._held_rows)
+        self._writer.close()
+
+    def _flush(self, rows: int) -> None:
+        # One contiguous piece: pages are cut where pieces end.
+        held = pa.concat_tables(self._held) if self._held else self._schema.empty_table()
+        self._writer.write_table(held.slice(0, rows).combine_chunks(), row_group_size=max(rows, 1))
+        self._held = [held.slice(rows)]
+        self._held_rows -= rows
+        self.rows += rows
+
+
+class Parts:
+    """Lines in as many files as keep each below a size, every one with the same header.
+
+    Parameters
+    ----------
+    directory : pathlib.Path
+        Where.
+    pattern : str
+        A file name with one number in it.
+    max_bytes : int
+        Largest file.
+    header : bytes
+        First line of each.
+    """
+
+    def __init__(self, directory: Path, pattern: str, max_bytes: int, header: bytes) -> None:
+        self.names: list[str] = []
+        self._directory, self._pattern = directory, pattern
+        self._max_bytes, self._header = max_bytes, header
+        self._stack = ExitStack()
+        self._size = 0
+
+    def add(self, line: bytes) -> None:
+        """Write one line, into the next file where this one is full."""
+        if self._size + len(line) > self._max_bytes:
+            self._next()
+        self._file.write(line)
+        self._size += len(line)
+
+    def __enter__(self) -> Self:
+        self._next()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def _next(self) -> None:
+        self._stack.close()
+        name = self._pattern.format(len(self.names) + 1)
+        self._file = self._stack.enter_context(whole(self._directory / name))
+        self.names.append(name)
+        self._file.write(self._header)
+        self._size = len(self._header)
+
+
+class Calls:
+    """JSON Lines of request bodies, each with a list of at most ``size`` items.
+
+    Parameters
+    ----------
+    target : file
+        Open for writing bytes.
+    key : str
+        Under which a body holds its list.
+    size : int
+        Items per body.
+    """
+
+    def __init__(self, target: IO[bytes], key: str, size: int) -> None:
+        self.items = 0
+        self._target, self._key, self._size = target, key, size
+        self._held: list[Mapping[str, Any]] = []
+
+    def add(self, item: Mapping[str, Any]) -> None:
+        """Take one item; a full body is written."""
+        self._held.append(item)
+        self.items += 1
+        if len(self._held) == self._size:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held, if anything is."""
+        if self._held:
+            self._target.write(json_line({self._key: self._held}))
+            self._held = []

@@ -1,0 +1,183 @@
+"""Any SQL database by URL: a current table and a history, in one transaction.
+
+``<table>_current`` holds one row per customer, ``<table>_history`` one per customer and
+as_of. Writing the same scores again changes nothing, so tools that compare last night with
+tonight see only what moved. A customer who is scored no longer stays in the current table
+with ``active`` 0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pyarrow as pa
+
+from clv.errors import SinkError, UsageError
+from clv.sinks.base import SCORES, WriteReport, accepted, report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import sqlalchemy as sa
+
+KEY = ("customer_id", "as_of")
+ID_CHARACTERS = 255
+INSERT_ROWS = 5_000
+_COLUMNS = [name for name in SCORES.names if name != "customer_id"]
+
+
+@dataclass(frozen=True)
+class SqlSink:
+    """Two tables in a database.
+
+    Attributes
+    ----------
+    url : str
+        SQLAlchemy's; a password belongs in the environment.
+    table : str
+        What the tables' names begin with.
+    schema : str or None
+        The database's schema; None is its default.
+    """
+
+    url: str
+    table: str = "clv_scores"
+    schema: str | None = None
+    kind: ClassVar[str] = "sql"
+
+    def write(self, scores: Path, directory: Path) -> WriteReport:  # noqa: ARG002 (no files)
+        """Write both tables; readers see all of it or nothing.
+
+        Raises
+        ------
+        SinkError
+            When the database refuses or goes away; the transaction is then rolled back.
+        """
+        import sqlalchemy as sa
+
+        rejects: Counter[str] = Counter()
+        with _refusals(self.url) as place:
+            engine = sa.create_engine(self.url)
+            try:
+                with engine.begin() as connection:
+                    history, current, given = self._tables(connection)
+                    written = _load(connection, given, scores, rejects)
+                    merge(connection, history, given, KEY)
+                    merge(connection, current, given, ("customer_id",))
+                    retire(connection, current, given)
+                    given.drop(connection)
+            finally:
+                engine.dispose()
+        return report(self.kind, f"{place} {self.table}_current", written, rejects)
+
+    def _tables(self, connection: sa.Connection) -> tuple[sa.Table, sa.Table, sa.Table]:
+        """Create what is not there: history, current, and tonight's rows for this session."""
+        import sqlalchemy as sa
+
+        metadata = sa.MetaData()
+        active = sa.Column("active", sa.SmallInteger, nullable=False, server_default="1")
+        history = sa.Table(f"{self.table}_history", metadata, *_columns(KEY), schema=self.schema)
+        current = sa.Table(
+            f"{self.table}_current",
+            metadata,
+            *_columns(("customer_id",)),
+            active,
+            schema=self.schema,
+        )
+        given = sa.Table(
+            f"{self.table}_given", sa.MetaData(), *_columns(KEY), prefixes=["TEMPORARY"]
+        )
+        metadata.create_all(connection)
+        given.create(connection)
+        return history, current, given
+
+
+def merge(
+    connection: sa.Connection, target: sa.Table, given: sa.Table, key: tuple[str, ...]
+) -> None:
+    """Make the given rows the target's, touching only those that differ.
+
+    Deleting what changed and inserting it anew is the form of an upsert that every database
+    understands, and within a transaction nobody sees the state between.
+    """
+    import sqlalchemy as sa
+
+    def matching(other: sa.Table, *names: str) -> Any:
+        return sa.and_(*(target.c[n].is_not_distinct_from(other.c[n]) for n in names))
+
+    same_key = sa.and_(*(target.c[name] == given.c[name] for name in key))
+    equal = matching(given, *SCORES.names)
+    if "active" in target.c:
+        equal = sa.and_(equal, target.c.active == 1)
+    changed = sa.exists().where(same_key, sa.not_(equal))
+    connection.execute(sa.delete(target).where(changed))
+    there = sa.exists().where(sa.and_(*(target.c[name] == given.c[name] for name in key)))
+    rows = sa.select(*(given.c[name] for name in SCORES.names)).where(~there.correlate(given))
+    connection.execute(sa.insert(target).from_select(list(SCORES.names), rows))
+
+
+def retire(connection: sa.Connection, current: sa.Table, given: sa.Table) -> None:
+    """Mark the customers who are scored no longer."""
+    import sqlalchemy as sa
+
+    there = sa.exists().where(given.c.customer_id == current.c.customer_id)
+    connection.execute(sa.update(current).where(current.c.active == 1, ~there).values(active=0))
+
+
+def _load(connection: sa.Connection, given: sa.Table, scores: Path, rejects: Counter[str]) -> int:
+    import sqlalchemy as sa
+
+    names = ["customer_id", *_COLUMNS]
+    rows: list[dict[str, Any]] = []
+    written = 0
+    for row in accepted(scores, _COLUMNS, ID_CHARACTERS, rejects):
+        rows.append(
+            {n: None if value != value else value for n, value in zip(names, row, strict=True)}
+        )
+        if len(rows) == INSERT_ROWS:
+            connection.execute(sa.insert(given), rows)
+            written, rows = written + len(rows), []
+    if rows:
+        connection.execute(sa.insert(given), rows)
+    return written + len(rows)
+
+
+def _columns(key: tuple[str, ...]) -> Iterator[sa.Column[Any]]:
+    import sqlalchemy as sa
+
+    kinds: dict[pa.DataType, Any] = {
+        pa.int64(): sa.BigInteger(),
+        pa.float64(): sa.Double(),
+        pa.bool_(): sa.Boolean(),
+        pa.date32(): sa.Date(),
+    }
+    for field in SCORES:
+        kind = kinds.get(field.type, sa.String(ID_CHARACTERS))
+        yield sa.Column(field.name, kind, primary_key=field.name in key, autoincrement=False)
+
+
+@contextmanager
+def _refusals(url: str) -> Iterator[str]:
+    """Turn what the database raises into one line without its password and our rows."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+    try:
+        place = make_url(url).render_as_string(hide_password=True)
+    except ArgumentError as error:
+        raise UsageError(
+            "sink sql: url is not a database URL; expected such as "
+            "postgresql+psycopg://user@host/database."
+        ) from error
+    try:
+        yield place
+    except (SQLAlchemyError, ImportError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise SinkError(
+            f"sink sql {place}: {reason} Nothing was written there. Check the database and the "
+            "rights on it, then score again; rows that are there already do no harm."
+        ) from error

@@ -1,0 +1,68 @@
+"""Zendesk: bodies of ``PUT /api/v2/users/update_many.json``, one per line.
+
+``update_many`` finds users by external_id and, unlike ``create_or_update_many``, makes no
+user out of a score. A call takes 100 users. developer.zendesk.com, "Users: update many".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from clv.sinks.base import WriteReport, accepted, chosen, plain, report
+from clv.sinks.files import Calls, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FIELDS = {
+    "clv": "clv",
+    "p_churn": "clv_churn_probability",
+    "value_decile": "clv_value_decile",
+    "reason_1": "clv_reason_1",
+    "as_of": "clv_as_of",
+}
+FILE = "zendesk.jsonl"
+ID_CHARACTERS = 255
+BATCH_USERS = 100
+
+
+@dataclass(frozen=True)
+class ZendeskSink:
+    """The file ``zendesk.jsonl``: each line the body of one call.
+
+    Attributes
+    ----------
+    fields : mapping of str to str
+        Score column to the key of a user field.
+    batch : int
+        Users per call, at most 100.
+    """
+
+    fields: Mapping[str, str] = field(default_factory=lambda: dict(FIELDS))
+    batch: int = BATCH_USERS
+    kind: ClassVar[str] = "zendesk"
+
+    def write(self, scores: Path, directory: Path) -> WriteReport:
+        """Write the file."""
+        fields = chosen(self.fields)
+        rejects: Counter[str] = Counter()
+        with whole(directory / FILE) as target:
+            calls = Calls(target, "users", self.batch)
+            for row in accepted(scores, list(fields), ID_CHARACTERS, rejects):
+                calls.add(_user(row, fields))
+            calls.flush()
+        return report(self.kind, FILE, calls.items, rejects, (FILE,))
+
+
+def _user(row: tuple[Any, ...], fields: Mapping[str, str]) -> dict[str, Any]:
+    values = zip(fields.values(), row[1:], strict=True)
+    return {"external_id": row[0], "user_fields": {name: _value(cell) for name, cell in values}}
+
+
+def _value(cell: Any) -> str | float | int | bool | None:
+    """Return a cell as JSON has it: numbers stay numbers, unknown ones null."""
+    text = plain(cell)
+    return cell if text is not None and isinstance(cell, bool | int | float) else text
