@@ -23,7 +23,7 @@ def run(ctx: Run, *, customers: int) -> Result:
     scored = score.run(ctx)
     attribute.run(ctx)
     reported = report.run(ctx)
-    ui = f"mlflow ui --backend-store-uri {ctx.settings.tracking_uri}"
+    ui = f"mlflow ui --backend-store-uri {ctx.registry().uri}"
     return Result(
         "demo",
         (*reported.lines, f"models and runs: {ui}"),

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from clv.data.contracts import Checked
     from clv.data.engine import DuckDBEngine
+    from clv.data.validation import Checked
     from clv.notes import Note, OnProgress
+    from clv.registry import Registry
     from pipelines.settings import Settings
 
 SWITCHES = {
@@ -112,6 +113,22 @@ class Run:
                 temp_directory=options.temp_directory,
             )
         return self._engine
+
+    def registry(self) -> Registry:
+        """Open the model registry: the settings' store, MLflow's own, or one in the workspace.
+
+        Raises
+        ------
+        RegistryError
+            When it cannot be reached.
+        """
+        from clv.registry import Registry
+
+        options = self.settings.registry
+        uri = options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+        if uri is None:
+            return Registry.local(self.workspace, options.name)
+        return Registry(uri, options.artifact_root, options.name)
 
     def close(self) -> None:
         """Give back what the engine holds."""

@@ -75,8 +75,8 @@ class Training(Section):
         description="days a value covers; none: the largest that fits",
     )
     discount_rate_annual: float = Field(0.10, ge=0, description="of later money, per year")
-    cutoffs: int = Field(6, ge=1, description="training cutoffs at most, the latest ones")
-    every_days: int = Field(30, ge=1, description="days between cutoffs")
+    cutoffs: int = Field(8, ge=1, description="training cutoffs at most, 30 days apart or more")
+    rows: int = Field(60_000, ge=1, description="rows at most; above, whole customers are sampled")
     reporting_delay_days: int = Field(0, ge=0, description="days until an order is in the data")
     folds: int = Field(3, ge=1, description="backtest folds at most")
     interval_level: float = Field(0.90, gt=0, lt=1, description="of clv_low and clv_high")
@@ -97,6 +97,9 @@ class Registry(Section):
 
     tracking_uri: str | None = Field(
         None, description="MLflow's store; none: MLFLOW_TRACKING_URI, else SQLite in the workspace"
+    )
+    artifact_root: str | None = Field(
+        None, description="where a new store keeps files: an absolute path or URL; none: its own"
     )
     name: str = Field("clv", description="the registered model's name")
 
@@ -217,6 +220,13 @@ def _nested(flags: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file of sections and keys; a mistake in it is one line that names it.
+
+    Raises
+    ------
+    SettingsError
+        When it cannot be read, is no YAML, or holds no sections.
+    """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipelines.run import Result, Run
 
 if TYPE_CHECKING:
-    from clv.data.contracts import Checked
+    from clv.data.validation import Checked
 
 
 def run(ctx: Run) -> Result:
@@ -37,7 +37,7 @@ def checked_tables(ctx: Run) -> Checked:
         When they cannot be used; the quarantine is written all the same.
     """
     if ctx.checked is None:
-        from clv.data.contracts import check
+        from clv.data.contracts import examine
         from clv.data.sources import SourceSpec, read_sources
         from clv.data.tables import Terms
 
@@ -47,15 +47,16 @@ def checked_tables(ctx: Run) -> Checked:
             spec = SourceSpec.from_mapping(settings.sources)
             raw = read_sources(ctx.engine, spec)
         with ctx.step("Checking every row") as on_progress:
-            ctx.checked = check(
+            checked = examine(
                 raw,
                 Terms(**settings.terms.model_dump(exclude_none=True)),
                 quarantine=ctx.workspace / "quarantine" / ctx.run_id,
-                limit_share=settings.quality.quarantine_limit_share,
                 loaded_at=ctx.started_at,
                 seed=settings.seed,
                 on_progress=on_progress,
             )
-        ctx.save("validation.json", ctx.checked.validation.as_dict())
-        ctx.note(ctx.checked.tables.notes)
+        ctx.save("validation.json", checked.validation.as_dict())
+        ctx.note(checked.tables.notes)
+        checked.validation.require(settings.quality.quarantine_limit_share)
+        ctx.checked = checked
     return ctx.checked

@@ -1,0 +1,103 @@
+"""The documents and metrics that a training leaves behind, as the registry logs them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clv.features.base import FEATURES
+from clv.models.contributions import summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from clv.evaluation.backtest import Backtest
+    from clv.models.lifetime_value import LifetimeValue, ModelInfo
+
+TOP_FEATURES = 40
+
+
+def contributions_document(model: LifetimeValue, features: pd.DataFrame) -> dict[str, Any]:
+    """Return contributions.json: what the model's value rests on, by group and feature.
+
+    Parameters
+    ----------
+    model : LifetimeValue
+        A fitted model.
+    features : DataFrame
+        Of the portfolio that is described, usually the last training cutoff's.
+    """
+    predictions = model.predict(features)
+    by_feature = model.feature_contributions(features).abs().mean()
+    largest = by_feature.sort_values(ascending=False, kind="stable").head(TOP_FEATURES)
+    return {
+        "as_of": str(features["as_of"].iloc[0]),
+        "currency": model.info.currency,
+        "horizon_days": model.info.horizon_days,
+        "customers": len(features),
+        "typical_clv": float(predictions["typical_clv"].mean()),
+        "groups": summarise(model.contributions(features), predictions),
+        "features": [
+            {"feature": str(name), "group": FEATURES[str(name)].group, "mean_abs": float(size)}
+            for name, size in largest.items()
+        ],
+    }
+
+
+def training_document(info: ModelInfo, backtest: Backtest, data_fingerprint: str) -> dict[str, Any]:
+    """Return training.json: what was fitted, on what, and with which verdicts."""
+    btyd = info.btyd
+    purchase = btyd["fits"][btyd["chosen"]]
+    spend = btyd["fits"].get("gamma_gamma", {})
+    return {
+        "as_of": info.training_cutoff,
+        "horizon_days": info.horizon_days,
+        "currency": info.currency,
+        "value_is_margin": info.value_is_margin,
+        "discount_rate_annual": info.discount_rate_annual,
+        "interval_level": info.level,
+        "cutoffs": list(info.cutoffs),
+        "customers": info.customers,
+        "rows": info.rows,
+        "features": len(info.features),
+        "btyd": {
+            "model": btyd["chosen"],
+            "verdict": purchase["verdict"],
+            "parameters": purchase["parameters"],
+            "log_likelihood": purchase["log_likelihood"],
+            "spend_verdict": spend.get("verdict"),
+            "time_unit_days": btyd["time_unit_days"],
+        },
+        "chosen": backtest.chosen,
+        "blend_weight": info.blend_weight,
+        "calibration": info.calibration,
+        "feature_fingerprint": info.fingerprint,
+        "data_fingerprint": data_fingerprint,
+        "seed": info.seed,
+        "notes": [note.as_dict() for note in info.notes],
+    }
+
+
+def logged_metrics(info: ModelInfo, backtest: Backtest) -> dict[str, float]:
+    """Return every figure of a training under the name that the registry logs it by.
+
+    ``btyd/<model>/<parameter>`` and ``btyd/<model>/log_likelihood`` in the unit of time the
+    settings ask for, ``backtest/<model>/<metric>`` with its interval's ends as ``_low`` and
+    ``_high``, and ``coverage/<level>``.
+    """
+    metrics: dict[str, float] = {}
+    for name, fit in info.btyd["fits"].items():
+        for parameter, value in fit["parameters"].items():
+            metrics[f"btyd/{name}/{parameter}"] = value
+        metrics[f"btyd/{name}/log_likelihood"] = fit["log_likelihood"]
+    for model, estimates in backtest.models.items():
+        for metric, estimate in estimates.items():
+            stem = f"backtest/{model}/{metric}"
+            metrics |= {
+                stem: estimate.mean,
+                f"{stem}_low": estimate.low,
+                f"{stem}_high": estimate.high,
+            }
+    metrics[f"coverage/{backtest.level:g}"] = backtest.coverage
+    metrics["blend/weight"] = info.blend_weight
+    metrics["blend/calibration"] = info.calibration
+    return {name: value for name, value in metrics.items() if value == value}

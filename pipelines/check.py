@@ -1,0 +1,31 @@
+"""Check: what is within reach, and what could be computed from these tables."""
+
+from __future__ import annotations
+
+from pipelines.run import Result, Run
+from pipelines.validate import checked_tables
+
+
+def run(ctx: Run) -> Result:
+    """Read sources, open registry and sinks, and say which features the tables give."""
+    from clv.features.table import build_feature_table
+    from clv.sinks import make_sink
+
+    for options in ctx.settings.scoring.sinks:
+        make_sink(dict(options))
+    checked = checked_tables(ctx)
+    registry = ctx.registry()
+    versions = registry.versions()
+    first, last = checked.tables.span()
+    table = build_feature_table(checked.tables, ctx.settings.as_of or last)
+    ctx.note(table.notes)
+    champion = registry.alias("champion")
+    lines = (
+        f"orders from {first} to {last}",
+        f"{len(table.features)} features can be computed",
+        f"registry: {len(versions)} versions, champion "
+        + ("none yet" if champion is None else champion.uri),
+        f"sinks: {len(ctx.settings.scoring.sinks)} besides Parquet and CSV",
+    )
+    table.close()
+    return Result("check", lines, notes=tuple(ctx.notes))

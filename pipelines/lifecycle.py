@@ -1,0 +1,68 @@
+"""Lifecycle: which version scores the customers, decided by the gate and kept on record."""
+
+from __future__ import annotations
+
+import datetime as dt
+import getpass
+
+from pipelines.run import Result, Run
+
+
+def promote(ctx: Run, *, version: str | None = None, why: str = "") -> Result:
+    """Make a version champion, if the gate passes; by default the challenger.
+
+    Raises
+    ------
+    GateError
+        When the gate says no.
+    RegistryError
+        When there is no such version, or another process promoted meanwhile.
+    """
+    from clv.registry import promotion_gate
+
+    registry = ctx.registry()
+    candidate = registry.resolve(
+        f"models:/{registry.name}/{version}" if version else f"models:/{registry.name}@challenger"
+    )
+    standing = registry.alias("champion")
+    gate = promotion_gate(
+        registry.metrics(candidate),
+        None if standing is None else registry.metrics(standing),
+        loads=candidate.verified,
+    )
+    ctx.save("gate.json", {"version": candidate.number, **gate.as_dict()})
+    registry.promote(
+        candidate,
+        gate,
+        standing=standing,
+        who=_who(),
+        when=dt.datetime.now(dt.UTC),
+        why=why,
+    )
+    return Result(
+        "promote",
+        (f"{candidate.uri} is champion: {len(gate.checks)} gate checks passed",),
+        {"gate": ctx.workspace / "gate.json"},
+        facts=gate.as_dict(),
+    )
+
+
+def rollback(ctx: Run, *, why: str = "") -> Result:
+    """Restore the champion before the present one.
+
+    Raises
+    ------
+    RegistryError
+        When there was none before it.
+    """
+    registry = ctx.registry()
+    restored = registry.rollback(who=_who(), when=dt.datetime.now(dt.UTC), why=why)
+    return Result("rollback", (f"{restored.uri} is champion again",))
+
+
+def _who() -> str:
+    """Name the user of this process, or say that the system does not know them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown user"

@@ -1,0 +1,72 @@
+"""Report: the newest documents of the workspace as one page; nothing is computed again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clv.errors import DataError
+from pipelines.run import Result, Run, disk_errors
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DOCUMENTS = (
+    "validation",
+    "training",
+    "backtest",
+    "contributions",
+    "portfolio",
+    "attribution",
+    "manifest",
+    "monitoring",
+)
+
+
+def run(
+    ctx: Run, *, model: str | None = None, out: Path | None = None, pdf: bool = False
+) -> Result:
+    """Write report.html, report.json beside it and, if asked, report.pdf.
+
+    Raises
+    ------
+    DataError
+        When the workspace holds none of the documents a report is made from.
+    """
+    from clv.features.base import glossary
+    from clv.report.facts import ReportInputs, collect
+    from clv.report.render import render, to_pdf
+
+    documents = {name: ctx.newest(f"{name}.json") for name in DOCUMENTS}
+    if model is not None:
+        documents |= _of_model(ctx, model)
+    if not any(documents.values()):
+        raise DataError(
+            f"{ctx.workspace}: holds no results to report; expected those of a run. "
+            "Run `clv train`, `clv score` and `clv attribute` first, or `clv demo`."
+        )
+    options = ctx.settings.report
+    path = out or ctx.workspace / "report.html"
+    with ctx.step("Writing the report"), disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        facts = collect(
+            ReportInputs(
+                **documents,
+                previous=ctx.newest("report.json"),
+                glossary=glossary(),
+                organisation=options.company or "",
+                individuals=options.individual_agents,
+            )
+        )
+        render(facts, path, language=options.language)
+        if pdf:
+            to_pdf(path.read_text(encoding="utf-8"), path.with_suffix(".pdf"))
+    written = {"report": path} | ({"pdf": path.with_suffix(".pdf")} if pdf else {})
+    return Result("report", facts.findings(options.language), written, facts=facts.as_dict())
+
+
+def _of_model(ctx: Run, model: str) -> dict[str, dict[str, object] | None]:
+    """Take the documents of a version's own training instead of the newest."""
+    registry = ctx.registry()
+    version = registry.resolve(model)
+    names = ("training", "backtest", "contributions")
+    return {name: registry.document(version, f"{name}.json") for name in names}

@@ -1,0 +1,53 @@
+"""Score: every customer with the registered model, published at once or not at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from pipelines.run import Result, Run
+from pipelines.validate import checked_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(
+    ctx: Run, *, model: str | None = None, out: Path | None = None, dry_run: bool = False
+) -> Result:
+    """Score as of the settings' day, by default that of the last order."""
+    from clv.scoring import score
+    from clv.sinks import make_sink
+
+    sinks = tuple(make_sink(dict(options)) for options in ctx.settings.scoring.sinks)
+    loaded = ctx.registry().load(model)
+    checked = checked_tables(ctx)
+    as_of = ctx.settings.as_of or checked.tables.span()[1]
+    folder = out or ctx.workspace / "scores"
+    with ctx.step(f"Scoring as of {as_of}") as on_progress:
+        result = score(
+            checked.tables,
+            loaded.model,
+            as_of=as_of,
+            on_progress=on_progress,
+            model_name=loaded.name,
+            model_version=loaded.version,
+            out=folder,
+            sinks=sinks,
+            reasons=ctx.settings.scoring.reasons,
+            chunk_customers=ctx.settings.scoring.chunk_customers,
+            keep=ctx.settings.scoring.keep,
+            dry_run=dry_run,
+            data_fingerprint=checked.validation.fingerprint,
+            clock=lambda: dt.datetime.now(dt.UTC),
+        )
+    ctx.note(result.notes)
+    manifest = ctx.save("manifest.json", result.as_dict(), latest=not dry_run)
+    ctx.save("portfolio.json", result.portfolio, latest=not dry_run)
+    published = "nothing published (dry run)" if result.path is None else str(result.path)
+    lines = (
+        f"{result.scored:,} customers scored with {loaded.uri} as of {as_of}, "
+        f"{result.quarantined:,} quarantined: {published}",
+    )
+    documents = {"manifest": manifest} | ({} if result.path is None else {"scores": result.path})
+    return Result("score", lines, documents, tuple(ctx.notes), result.as_dict())

@@ -1,0 +1,153 @@
+"""Train: fit, backtest, register, verify; with `promote`, make champion if the gate passes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from pipelines import lifecycle
+from pipelines.run import Result, Run
+from pipelines.validate import checked_tables
+
+if TYPE_CHECKING:
+    from clv.data.tables import Tables
+    from clv.evaluation.backtest import Backtest
+    from clv.models.options import ModelOptions
+    from clv.models.panel import Panel
+
+
+def run(ctx: Run, *, promote: bool = False) -> Result:
+    """Train on the legal cutoffs, log everything, register, and verify in a fresh process."""
+    from clv.evaluation.backtest import run_backtest
+    from clv.evaluation.documents import contributions_document, logged_metrics, training_document
+    from clv.models.folds import out_of_fold
+    from clv.models.lifetime_value import LifetimeValue
+
+    checked = checked_tables(ctx)
+    options = model_options(ctx)
+    panel = build(ctx, checked.tables)
+    with ctx.step("Testing on the past") as on_progress:
+        folds = out_of_fold(panel, options, on_progress)
+        backtest = run_backtest(panel, options, on_progress, folds=folds)
+    with ctx.step("Fitting the models") as on_progress:
+        model = LifetimeValue.fit(panel, options, on_progress, folds=folds)
+    with ctx.step("Splitting value over its groups"):
+        contributions = contributions_document(model, panel.at(panel.windows[-1]))
+    fingerprint = checked.validation.fingerprint
+    training = training_document(model.info, backtest, fingerprint)
+    documents = {
+        "validation.json": checked.validation.as_dict(),
+        "backtest.json": backtest.as_dict(),
+        "contributions.json": contributions,
+        "training.json": training,
+    }
+    with ctx.step("Registering, and loading it back in a fresh process"):
+        version = ctx.registry().log_training(
+            model,
+            parameters=_parameters(ctx, options, panel),
+            metrics=logged_metrics(model.info, backtest),
+            artifacts=documents,
+            tags={
+                "data_fingerprint": fingerprint,
+                "feature_fingerprint": model.info.fingerprint,
+                "code_version": metadata.version("clv"),
+            },
+        )
+    training |= {"model_name": version.name, "model_version": version.number}
+    for name, document in documents.items():
+        ctx.save(name, document)
+    ctx.note((*model.info.notes, *backtest.notes))
+    lines = [
+        f"model {version.uri}: {panel.horizon_days} days from {model.info.training_cutoff}, "
+        f"{model.info.customers:,} customers, {len(model.info.features)} features",
+        _finding(backtest),
+    ]
+    if promote:
+        lines += lifecycle.promote(
+            ctx, version=str(version.number), why="clv train --promote"
+        ).lines
+    paths = {name.removesuffix(".json"): ctx.workspace / name for name in documents}
+    return Result("train", tuple(lines), paths, tuple(ctx.notes), training)
+
+
+def model_options(ctx: Run) -> ModelOptions:
+    """Turn the settings into the models' options."""
+    from clv.models.boosting import Growth
+    from clv.models.options import ModelOptions
+
+    training = ctx.settings.training
+    return ModelOptions(
+        level=training.interval_level,
+        folds=training.folds,
+        reporting_delay_days=training.reporting_delay_days,
+        rows=training.rows,
+        time_unit_days=7 if training.time_unit == "weeks" else 1,
+        growth=Growth(
+            leaves=training.leaves,
+            trees=training.trees,
+            learning_rate=training.learning_rate,
+            num_threads=training.threads,
+            seed=ctx.settings.seed,
+        ),
+        allow=training.allow_leaks,
+        seed=ctx.settings.seed,
+    )
+
+
+def build(ctx: Run, tables: Tables) -> Panel:
+    """Build the training panel of the settings' horizon and cutoffs."""
+    from clv.models.panel import build_panel, choose_horizon, training_windows
+
+    training, as_of = ctx.settings.training, ctx.settings.as_of
+    first, last = tables.span()
+    horizon = training.horizon_days
+    if horizon is None:
+        horizon, why = choose_horizon(first, last)
+        ctx.note([why])
+    if as_of is not None:
+        last = _last_day(as_of, horizon, last)
+    windows = training_windows(first, last, horizon, limit=training.cutoffs)
+    with ctx.step("Building features") as on_progress:
+        return build_panel(
+            tables,
+            windows,
+            discount_rate_annual=training.discount_rate_annual,
+            on_progress=on_progress,
+        )
+
+
+def _last_day(as_of: dt.date, horizon_days: int, last: dt.date) -> dt.date:
+    """Return the last day that a training as of a day may look at."""
+    from clv.errors import WindowError
+
+    end = as_of + dt.timedelta(days=horizon_days)
+    if end > last:
+        raise WindowError(
+            f"as_of {as_of}: its horizon of {horizon_days} days ends on {end}, after the last "
+            f"order, {last}. Train as of {last - dt.timedelta(days=horizon_days)} or earlier."
+        )
+    return end
+
+
+def _parameters(ctx: Run, options: ModelOptions, panel: Panel) -> dict[str, object]:
+    grown = options.as_dict()
+    growth = grown.pop("growth")
+    return {
+        **grown,
+        **{f"growth_{name}": value for name, value in growth.items()},
+        "horizon_days": panel.horizon_days,
+        "discount_rate_annual": panel.discount_rate_annual,
+        "cutoffs": len(panel.windows),
+        "engine": ctx.settings.engine.kind,
+    }
+
+
+def _finding(backtest: Backtest) -> str:
+    ours, btyd = backtest.models["blend"], backtest.models["btyd"]
+    return (
+        f"backtest ({backtest.chosen}): normalised Gini {ours['gini'].mean:.3f} against "
+        f"{btyd['gini'].mean:.3f} from purchases alone; total off by "
+        f"{ours['total_bias'].mean:+.1%}; {backtest.coverage:.0%} of customers inside the "
+        f"{backtest.level:.0%} interval"
+    )
