@@ -69,7 +69,7 @@ class Calendar:
             edges.append(float((day - start).days))
         return cls(day_start_s(start), options.span_days, np.array(edges), np.array(factors))
 
-    def season_at(self, days: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    def season_at(self, days: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the season's integral from the start to ``days``, in years of mean season."""
         steps = np.diff(self.edges) * self.factors / DAYS_PER_YEAR
         return np.interp(days, self.edges, np.concatenate(([0.0], np.cumsum(steps))))

@@ -25,13 +25,13 @@ class Category(NamedTuple):
 class Issue(NamedTuple):
     """A reason for contact.
 
-    ``share`` is of its kind (orders' or other); ``severity`` and ``log_handle`` shift the
+    ``kind`` is ``order`` or ``other``; ``share`` is of the kind; ``severity`` and ``log_handle`` shift the
     hidden severity and the log of handle time; ``resolution`` shifts the log-odds.
     """
 
     name: str
     queue: int
-    about_order: bool
+    kind: str
     share: float
     severity: float
     log_handle: float
@@ -69,16 +69,16 @@ CATEGORIES = (
 QUEUES = ("orders", "billing", "technical", "accounts")
 PRESALES_ISSUE = "presales"
 ISSUES = (
-    Issue("delivery", 0, True, 0.36, 0.15, 0.00, 0.05),
-    Issue("damaged", 0, True, 0.15, 0.40, 0.08, -0.05),
-    Issue("return", 1, True, 0.17, 0.00, -0.05, 0.15),
-    Issue("invoice", 1, True, 0.12, -0.10, -0.08, 0.20),
-    Issue("defect", 2, True, 0.20, 0.30, 0.15, -0.25),
-    Issue("payment", 1, False, 0.26, 0.15, 0.00, 0.00),
-    Issue("setup", 2, False, 0.24, -0.15, 0.12, -0.10),
-    Issue("login", 3, False, 0.27, -0.20, -0.10, 0.25),
-    Issue("subscription", 3, False, 0.23, 0.05, 0.02, 0.00),
-    Issue(PRESALES_ISSUE, 3, False, 0.00, -0.60, -0.05, 0.45),
+    Issue("delivery", 0, "order", 0.36, 0.15, 0.00, 0.05),
+    Issue("damaged", 0, "order", 0.15, 0.40, 0.08, -0.05),
+    Issue("return", 1, "order", 0.17, 0.00, -0.05, 0.15),
+    Issue("invoice", 1, "order", 0.12, -0.10, -0.08, 0.20),
+    Issue("defect", 2, "order", 0.20, 0.30, 0.15, -0.25),
+    Issue("payment", 1, "other", 0.26, 0.15, 0.00, 0.00),
+    Issue("setup", 2, "other", 0.24, -0.15, 0.12, -0.10),
+    Issue("login", 3, "other", 0.27, -0.20, -0.10, 0.25),
+    Issue("subscription", 3, "other", 0.23, 0.05, 0.02, 0.00),
+    Issue(PRESALES_ISSUE, 3, "other", 0.00, -0.60, -0.05, 0.45),
 )
 
 CHANNELS = ("voice", "chat", "email", "social", "sms", "bot", "self_service")

@@ -70,9 +70,9 @@ def draw_channels(taste: NDArray[np.int64], rng: np.random.Generator) -> NDArray
 def draw_issues(about_order: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
     """Draw what the contacts are about."""
     index = np.empty(about_order.size, dtype=np.int64)
-    for kind in (True, False):
-        rows = about_order == kind
-        shares = np.array([issue.share * (issue.about_order == kind) for issue in ISSUES])
+    for kind in ("order", "other"):
+        rows = about_order == (kind == "order")
+        shares = np.array([issue.share * (issue.kind == kind) for issue in ISSUES])
         index[rows] = np.searchsorted(
             shares.cumsum() / shares.sum(), rng.random(int(rows.sum())), side="right"
         )
@@ -87,6 +87,27 @@ def draw_severity(
     return shift + 0.15 * temperament + rng.standard_normal(issue.size)
 
 
+def problem_counts(
+    options: SimulationOptions,
+    calendar: Calendar,
+    crowd: People,
+    begin: NDArray[np.float64],
+    end: float,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw how many contacts each customer has from ``begin`` to ``end`` if they stay.
+
+    Returns
+    -------
+    about_orders, other : ndarray of shape (n,)
+        Problems with orders (seasonal), and other questions (steady).
+    """
+    season = calendar.season_at(np.full(begin.size, end)) - calendar.season_at(begin)
+    rate = crowd.rate * problem_share(options, crowd)
+    steady = options.contacts_per_year * crowd.trouble * years(end - begin) * (crowd.rate > 0)
+    return seasonal_count(rate, season, rng), rng.poisson(np.maximum(steady, 0.0))
+
+
 def causes(
     options: SimulationOptions, calendar: Calendar, crowd: People, rng: np.random.Generator
 ) -> Causes:
@@ -97,13 +118,9 @@ def causes(
     """
     everyone = np.arange(crowd.count)
     end = float(calendar.span_days)
-    season = calendar.season_at(end) - calendar.season_at(crowd.joined)
     share = problem_share(options, crowd)
-    orders = seasonal_count(crowd.rate * share, season, rng)
+    orders, other = problem_counts(options, calendar, crowd, crowd.joined, end, rng)
     first = (rng.random(crowd.count) < share) & (crowd.rate > 0)
-    other = rng.poisson(
-        options.contacts_per_year * crowd.trouble * years(end - crowd.joined) * (crowd.rate > 0)
-    )
     asked = crowd.presales | (crowd.rate == 0)
     person = np.concatenate(
         [np.repeat(everyone, orders), everyone[first], np.repeat(everyone, other), everyone[asked]]
@@ -112,7 +129,9 @@ def causes(
     kind = np.repeat(np.arange(4), counts)
     begin = calendar.season_at(crowd.joined[person])
     spot = rng.random(person.size)
-    seasonal = calendar.day_of_season(begin + spot * (calendar.season_at(end) - begin))
+    seasonal = calendar.day_of_season(
+        begin + spot * (calendar.season_at(np.full(begin.size, end)) - begin)
+    )
     steady = crowd.joined[person] + spot * (end - crowd.joined[person])
     triggered = np.select([kind == 0, kind == 1], [seasonal, crowd.joined[person]], np.nan)
     lag = 1.0 + rng.gamma(1.6, (LAG_DAYS_MEAN - 1.0) / 1.6, person.size)

@@ -34,7 +34,7 @@ class Effects:
     wait_log : float
         For log(1 + wait in minutes), against the channel's mean.
     severity : float
-        For one standard deviation of the problem's hidden severity.
+        For one standard deviation of the problem's hidden severity, once per problem.
     temperament : float
         For one standard deviation of the customer's hidden fussiness, on all of their value
         (not per contact).
@@ -56,8 +56,8 @@ class Effects:
     fcr_log: float = 0.55
     fcr_log2: float = -0.35
     wait_log: float = -0.02
-    severity: float = -0.10
-    temperament: float = -0.30
+    severity: float = -0.2
+    temperament: float = -0.45
     rate_share: float = 0.7
     survival: float = 0.4
 
@@ -152,7 +152,7 @@ class SimulationOptions:
     prospects: float = 0.03
     warmth_sd: float = 0.9
     pace_sd: float = 0.22
-    skill_sd: float = 0.45
+    skill_sd: float = 0.55
     style_sd: float = 0.05
     canned_share: float = 0.08
     trained_teams: int = 2

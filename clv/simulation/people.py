@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from clv.simulation.calendar import Calendar
     from clv.simulation.options import SimulationOptions
 
-RATE_SHAPE, RATE_PER_YEAR = 0.9, 2.6
+RATE_SHAPE, RATE_PER_YEAR = 1.4, 2.6
 LEAVING_SHAPE, LEAVING_PER_YEAR = 1.3, 0.42
-SPEND_MEDIAN, SPEND_SIGMA, ORDER_SIGMA = 74.0, 0.75, 0.45
-WHALE_SHARE, WHALE_FACTOR = 0.012, 5.0
+SPEND_MEDIAN, SPEND_SIGMA, ORDER_SIGMA = 195.0, 0.5, 0.45
+WHALE_SHARE, WHALE_FACTOR = 0.01, 4.0
 FAVOURITE_SHARE = 0.55
 REFERRED_SHARE = 0.12
 PRESALES_SHARE = 0.06
@@ -141,7 +141,7 @@ def people(options: SimulationOptions, calendar: Calendar, rng: np.random.Genera
     favourite = np.searchsorted(
         categories.cumsum() / categories.sum(), rng.random(count), side="right"
     )
-    trouble = rng.gamma(2.5, 1 / 2.5, count) * np.exp(0.15 * temperament)
+    trouble = rng.gamma(1.2, 1 / 1.2, count) * np.exp(0.15 * temperament)
     tastes = np.array([share for share, _ in CHANNEL_TASTES])
     return People(
         count=count,

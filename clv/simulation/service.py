@@ -131,7 +131,7 @@ def empathy_leaning(
     temperament: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return the probability that an occasion is met: agents respond to upset customers."""
-    return expit(-0.15 + warmth + 0.55 * severity + 0.5 * temperament)
+    return expit(-0.15 + warmth + 0.75 * severity + 0.85 * temperament)
 
 
 def raw_step(effects: Effects, served: Service, style: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -147,7 +147,7 @@ def raw_step(effects: Effects, served: Service, style: NDArray[np.float64]) -> N
         + effects.handle_log2 * x**2
         + effects.fcr * served.resolved
         + effects.wait_log * wait
-        + effects.severity * served.causes.severity
+        + effects.severity * served.causes.severity * (served.repeat == 0)
         + style
     )
 
@@ -189,8 +189,8 @@ class Desk:
         human = (causes.channel != BOT) & (causes.channel != SELF_SERVICE)
         queue = np.array([kind.queue for kind in ISSUES])[causes.issue]
         answering = assign(self.options, self.staff, queue, week, shift, severity, rng)
-        mood = -0.45 * severity - 0.35 * temper - 0.35 * (repeat > 0)
-        mood = mood + 0.75 * rng.standard_normal(size)
+        mood = -0.35 * severity - 0.25 * temper - 0.35 * (repeat > 0)
+        mood = mood + 0.85 * rng.standard_normal(size)
         occasions = self._occasions(causes, mood, severity, temper, repeat, rng)
         warmth = self.staff.warmth[answering] + self._trained(answering, started_s)
         leaning = empathy_leaning(warmth, severity, temper)
@@ -261,7 +261,7 @@ class Desk:
         """Draw handle time: longer with severity and temperament."""
         by_issue = np.array([kind.log_handle for kind in ISSUES])[causes.issue]
         by_channel = np.array(LOG_HANDLE_BY_CHANNEL)[causes.channel]
-        x = by_issue + by_channel + pace + 0.2 * causes.severity + 0.15 * temper
+        x = by_issue + by_channel + pace + 0.22 * causes.severity + 0.18 * temper
         x = x + 0.3 * rng.standard_normal(x.size)
         return np.maximum(np.round(USUAL_HANDLE_SECONDS * np.exp(x)), 20.0)
 
@@ -310,8 +310,8 @@ def run_desk(
 ) -> tuple[Service, tuple[float, float]]:
     """Serve first contacts and their repeats, and hold each step against the usual contact.
 
-    The usual contact is the mean of its kind, first contact or repeat: a contact as such,
-    or one more of them, leaves S where it was.
+    What counts is the difference to the usual contact of the kind, first contact or repeat
+    (see ``usual_steps``).
 
     Parameters
     ----------
@@ -359,7 +359,13 @@ def _stacked(generations: list[Service]) -> Service:
 
 
 def usual_steps(served: Service) -> tuple[float, float]:
-    """Return the mean raw step of agents' first contacts, and of their repeats."""
-    first = served.step[served.by_agent & (served.repeat == 0)]
-    again = served.step[served.by_agent & (served.repeat > 0)]
-    return float(first.mean()) if first.size else 0.0, float(again.mean()) if again.size else 0.0
+    """Return log E exp(raw step) of agents' first contacts, and of their repeats.
+
+    Held against it, one contact more or less leaves a customer's expected value where it
+    was: what is left is what was done in the contact.
+    """
+    means = []
+    for kind in (served.repeat == 0, served.repeat > 0):
+        steps = served.step[served.by_agent & kind]
+        means.append(float(np.log(np.mean(np.exp(steps)))) if steps.size else 0.0)
+    return means[0], means[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -143,7 +144,7 @@ def _by_skill(
 ) -> NDArray[np.int64]:
     """Order each week's shifts by skill, the least skilled first."""
     ordered = roster.copy()
-    for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+    for first, last in itertools.pairwise(cuts):
         part = roster[:, first:last]
         ordered[:, first:last] = np.take_along_axis(part, np.argsort(skill[part], axis=1), axis=1)
     return ordered
