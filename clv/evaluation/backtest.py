@@ -18,8 +18,8 @@ from clv.evaluation.metrics import (
     coverage,
     normalised_gini,
 )
+from clv.models.calibration import Calibration
 from clv.models.folds import Fold, Folds, out_of_fold
-from clv.models.lifetime_value import Calibration, calibrate
 from clv.notes import Note, silent
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Backtest:
             ],
             "chosen": self.chosen,
             "models": {
-                model: {name: estimate._asdict() for name, estimate in metrics.items()}
+                model: {name: estimate.as_dict() for name, estimate in metrics.items()}
                 for model, metrics in self.models.items()
             },
             "coverage": {"nominal": self.level, "customers": self.coverage},
@@ -123,17 +123,17 @@ def run_backtest(
     frames, weights, sources = [], {}, set()
     for fold in folds.folds:
         calibration = _as_known(fold, folds.folds, panel, options)
-        weights[fold.as_of] = calibration.blend.weight
+        weights[fold.as_of] = calibration.weight
         sources.add(calibration.source)
         frames.append(predict_fold(fold, calibration))
     rows = pd.concat(frames, ignore_index=True)
     notes = [*folds.notes, Note("calibrated_on", "backtest", 0, " and ".join(sorted(sources)))]
-    final = calibrate(folds.frame, options.model, options.level, "earlier folds")
+    final = Calibration.learn(folds.frame, options.model, options.level, "earlier folds")
     notes += _drift(rows)
     return Backtest(
         horizon_days=panel.horizon_days,
         level=options.level,
-        chosen="btyd" if final.blend.weight == 1.0 else "blend",
+        chosen="btyd" if final.weight == 1.0 else "blend",
         folds=folds.folds,
         weights=weights,
         models=measure(rows, seed=options.seed),
@@ -158,8 +158,8 @@ def _as_known(
     known = [other for other in folds if (day - _day(other.as_of)).days >= reach]
     if known:
         rows = pd.concat([other.test for other in known], ignore_index=True)
-        return calibrate(rows, options.model, options.level, "earlier folds")
-    return calibrate(fold.held_out, options.model, options.level, "held-out customers")
+        return Calibration.learn(rows, options.model, options.level, "earlier folds")
+    return Calibration.learn(fold.held_out, options.model, options.level, "held-out customers")
 
 
 def _day(text: str) -> dt.date:
@@ -170,7 +170,7 @@ def predict_fold(fold: Fold, calibration: Calibration) -> pd.DataFrame:
     """Return a fold's test rows with every model's prediction."""
     rows = fold.test
     btyd, trees = rows["btyd"].to_numpy(), rows["trees"].to_numpy()
-    clv = calibration.blend.apply(btyd, trees)
+    clv = rows["factor"].to_numpy() * calibration.blended(btyd, trees)
     low, high = calibration.intervals.apply(clv)
     score = rows["score"].to_numpy()
     return rows.assign(
@@ -178,7 +178,7 @@ def predict_fold(fold: Fold, calibration: Calibration) -> pd.DataFrame:
         clv_low=low,
         clv_high=high,
         zero=0.0,
-        p_churn=calibration.platt.apply(score),
+        p_churn=calibration.platt.apply(score, rows["p_none"].to_numpy()),
         p_raw=expit(score),
     )
 

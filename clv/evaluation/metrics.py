@@ -168,6 +168,10 @@ class Estimate(NamedTuple):
     high: float
     standard_error: float
 
+    def as_dict(self) -> dict[str, float | None]:
+        """Return JSON-able values; what cannot be computed is null."""
+        return {name: None if np.isnan(x) else x for name, x in self._asdict().items()}
+
 
 def bootstrap(
     metric: Callable[..., float],
@@ -196,6 +200,8 @@ def bootstrap(
         The same seed draws the same customers for every metric and model.
     """
     value = metric(actual, predicted)
+    if np.isnan(value):
+        return Estimate(value, value, value, value)
     rng = np.random.default_rng(seed)
     n = int(customer.max()) + 1
     m = min(n, REPLICATE_CUSTOMERS)
@@ -205,7 +211,5 @@ def bootstrap(
         rows = np.flatnonzero(times)
         replicates[k] = metric(actual[rows], predicted[rows], times[rows].astype(float))
     away = (replicates - np.nanmean(replicates)) * np.sqrt(m / n)
-    if np.isnan(replicates).all():
-        return Estimate(value, value, value, float("nan"))
     low, high = np.nanquantile(away, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(value, value + float(low), value + float(high), float(np.nanstd(away)))

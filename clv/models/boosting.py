@@ -69,9 +69,7 @@ class Encoding:
         for feature in features.values():
             words: tuple[str, ...] = ()
             if feature.kind == "category":
-                counted = frame[feature.name].dropna().astype(str).value_counts()
-                ordered = sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))
-                words = tuple(str(word) for word, _ in ordered[:MAX_CATEGORIES])
+                words = vocabulary(frame[feature.name])
             inputs.append(Input(feature.name, feature.group, feature.kind, feature.monotone, words))
         return cls(tuple(inputs))
 
@@ -136,6 +134,13 @@ class Encoding:
                 for column in saved["inputs"]
             )
         )
+
+
+def vocabulary(values: pd.Series) -> tuple[str, ...]:
+    """Return the values of a category column, most frequent first, at most 50."""
+    counted = values.dropna().astype(str).value_counts()
+    ordered = sorted(counted.items(), key=lambda item: (-item[1], str(item[0])))
+    return tuple(str(word) for word, _ in ordered[:MAX_CATEGORIES])
 
 
 def _codes(values: pd.Series, column: Input) -> np.ndarray:

@@ -78,7 +78,8 @@ class Histories:
         """Return every k-th distinct history, about ``rows`` of them."""
         step = max(self.weight.size // rows, 1)
         columns = (self.frequency, self.recency, self.age, self.weight)
-        return Histories(*(column[::step] for column in columns))
+        x, t_x, t, weight = (column[::step] for column in columns)
+        return Histories(x, t_x, t, weight)
 
 
 def compress(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> Histories:

@@ -61,29 +61,35 @@ class ChurnModel:
 
 @dataclass(frozen=True)
 class Platt:
-    """Calibrated probability = expit(intercept + slope · log-odds)."""
+    """Calibrated probability = expit(intercept + slope · log-odds + own · BTYD's log-odds).
+
+    Two slopes, since the trees may be worth less on new customers than they believed.
+    """
 
     intercept: float = 0.0
     slope: float = 1.0
+    own: float = 0.0
 
     @classmethod
-    def learn(cls, score: np.ndarray, label: np.ndarray) -> Platt:
+    def learn(cls, score: np.ndarray, p_none: np.ndarray, label: np.ndarray) -> Platt:
         """Fit to out-of-fold log-odds; too few or one class leave them as they are."""
         if label.size < MIN_CALIBRATION or np.ptp(label) == 0.0:
             return cls()
+        inputs = np.column_stack([np.ones(label.size), score, log_odds(p_none)])
+        calibrated = np.array([0.0, 1.0, 0.0])
 
         def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
-            z = theta[0] + theta[1] * score
-            gap = expit(z) - label
-            value = np.logaddexp(0.0, z) - label * z
-            # one row's worth of prior towards "already calibrated"
-            away = theta - np.array([0.0, 1.0])
-            slope = np.array([gap.mean(), (gap * score).mean()])
-            return float(value.mean() + away @ away / 2 / label.size), slope + away / label.size
+            z = inputs @ theta
+            # a weak pull towards "calibrated as it is"
+            away = (theta - calibrated) / label.size
+            value = (np.logaddexp(0.0, z) - label * z).mean()
+            slope = inputs.T @ (expit(z) - label) / label.size
+            return float(value + away @ (theta - calibrated) / 2), slope + away
 
-        found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B")
-        return cls(float(found.x[0]), float(found.x[1]))
+        found = minimize(loss, calibrated, jac=True, method="L-BFGS-B").x
+        return cls(*(float(value) for value in found))
 
-    def apply(self, score: np.ndarray) -> np.ndarray:
+    def apply(self, score: np.ndarray, p_none: np.ndarray) -> np.ndarray:
         """Return calibrated probabilities."""
-        return np.asarray(expit(self.intercept + self.slope * score))
+        z = self.intercept + self.slope * score + self.own * log_odds(p_none)
+        return np.asarray(expit(z))

@@ -18,6 +18,7 @@ import pandas as pd
 from clv.errors import ModelError
 from clv.models.boosting import Encoding
 from clv.models.churn import ChurnModel
+from clv.models.level import Level
 from clv.models.options import AUTO
 from clv.models.purchases import Choice, Purchases, compare_purchase_models
 from clv.models.value import ValueModel
@@ -56,12 +57,15 @@ class Forecasts:
         By ISO cutoff.
     frame : DataFrame
         ``Purchases.forecast`` of every row of the panel, same index.
+    level : Level
+        Realised over forecast totals.
     choices : tuple of Choice
         How the purchase models compared; empty where the user named one.
     """
 
     fits: dict[str, Purchases]
     frame: pd.DataFrame
+    level: Level
     choices: tuple[Choice, ...]
 
     @property
@@ -83,8 +87,8 @@ class Fold:
     train_rows, train_cutoffs, test_customers : int
     test : DataFrame
         ``CARRIED``, then ``btyd`` and ``trees`` (value), ``p_none`` (BTYD), ``score``
-        (log-odds of churn, uncalibrated), and the baselines ``lightgbm`` (without BTYD),
-        ``last_period`` and ``mean``; one row per test customer.
+        (log-odds of churn, uncalibrated), ``factor`` (the level's), and the baselines
+        ``lightgbm`` (without BTYD), ``last_period`` and ``mean``; one row per customer.
     held_out : DataFrame
         The same, without ``lightgbm``, for customers held out of the learning rows.
     """
@@ -138,7 +142,10 @@ def forecast_panel(panel: Panel, options: ModelOptions) -> Forecasts:
         fit = Purchases.fit(rows, model, pooled_spend=pooled)
         fits[window.cutoff.isoformat()] = fit
         frames.append(fit.forecast(rows, panel.horizon_days, panel.discount_rate_annual))
-    return Forecasts(fits, pd.concat(frames).loc[panel.frame.index], choices)
+    frame = pd.concat(frames).loc[panel.frame.index]
+    reach = panel.horizon_days + options.reporting_delay_days
+    level = Level.learn(panel.frame, frame["value"].to_numpy(), reach)
+    return Forecasts(fits, frame, level, choices)
 
 
 def out_of_fold(panel: Panel, options: ModelOptions, on_progress: OnProgress = silent) -> Folds:
@@ -233,6 +240,7 @@ def _learn_and_predict(
         trees=value.predict(matrix, own),
         p_none=p_none,
         score=churn.score(matrix, p_none),
+        factor=forecasts.level.factor(test["as_of"]),
         last_period=last_period(test, panel.horizon_days),
         mean=float(train["value"].mean()),
     )
@@ -255,7 +263,8 @@ def learn(
     btyd = forecasts.frame.loc[train.index]
     encoding = Encoding.learn(panel.features, train)
     own = btyd["value"].to_numpy()
-    value = ValueModel.fit(train, own, encoding, options.growth)
+    ratio = forecasts.level.ratio(train["as_of"])
+    value = ValueModel.fit(train, own, encoding, options.growth, ratio=ratio)
     churn = ChurnModel.fit(train, btyd["p_none"].to_numpy(), encoding, options.growth)
     return value, churn
 

@@ -15,8 +15,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from clv.errors import ModelError, listing
-from clv.features.base import Feature
-from clv.models.boosting import Encoding, Growth, grow
+from clv.models.boosting import Encoding, Growth, Input, grow, vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +74,8 @@ def find_leaks(
         name: _single(frame[name], label, part) for name in frame.columns if name not in allow
     }
     suspects = sorted((n for n in scores if scores[n] >= SUSPECT), key=lambda n: (-scores[n], n))
-    leaks, dropped = [], []
+    leaks: list[Leak] = []
+    dropped: list[str] = []
     for name in suspects:
         rest = [n for n in frame.columns if n not in (*dropped, name)]
         if scores[name] > SINGLE_LIMIT:
@@ -142,23 +142,10 @@ def _single(column: pd.Series, label: np.ndarray, part: np.ndarray) -> float:
 
 
 def _joint(frame: pd.DataFrame, label: np.ndarray, part: np.ndarray) -> float:
-    features = {}
-    for position, name in enumerate(frame.columns):
-        kind = "number" if pd.api.types.is_numeric_dtype(frame[name]) else "category"
-        # LightGBM refuses some characters in names; positions are safe
-        features[f"f{position}"] = Feature(
-            name=f"f{position}",
-            table="features",
-            group="customer",
-            needs=(),
-            unit="count",
-            doc="",
-            expression=_none,
-            kind="category" if kind == "category" else "number",
-        )
-    named = frame.set_axis(list(features), axis=1)
-    encoding = Encoding.learn(features, named)
-    matrix = encoding.matrix(named)
+    # LightGBM refuses some characters in names; positions are safe
+    inputs = [_input(f"f{k}", frame[name]) for k, name in enumerate(frame.columns)]
+    encoding = Encoding(tuple(inputs))
+    matrix = encoding.matrix(frame.set_axis(list(encoding.names), axis=1))
     score = np.zeros(len(label))
     for held in range(PARTS):
         here = part == held
@@ -167,5 +154,7 @@ def _joint(frame: pd.DataFrame, label: np.ndarray, part: np.ndarray) -> float:
     return auc(score, label)
 
 
-def _none(rows: object, days: int | None) -> object:
-    raise NotImplementedError("a guard's column is read, not computed")
+def _input(name: str, column: pd.Series) -> Input:
+    if pd.api.types.is_numeric_dtype(column):
+        return Input(name, "customer", "number")
+    return Input(name, "customer", "category", categories=vocabulary(column))

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from clv.errors import ModelError
 from clv.features.base import GROUPS, SERVICE_GROUPS
-from clv.models.boosting import Booster, Encoding
-from clv.models.btyd import CrossCheck, cross_check
-from clv.models.churn import ChurnModel, Platt
+from clv.models.btyd import cross_check
+from clv.models.calibration import MODELS, Calibration
 from clv.models.contributions import Centring, by_group, split_log
 from clv.models.folds import Folds, learn, out_of_fold, sampled
 from clv.models.guards import guard_leaks
-from clv.models.intervals import Intervals, TotalInterval
+from clv.models.model_files import read_parts, write_model
+from clv.models.model_info import ModelInfo, describe
 from clv.models.purchases import Purchases, histories
-from clv.models.value import Blend, ValueModel, learn_blend
-from clv.notes import Note, silent
+from clv.notes import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from clv.models.btyd import CrossCheck
+    from clv.models.churn import ChurnModel
+    from clv.models.level import Level
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
+    from clv.models.value import ValueModel
     from clv.notes import OnProgress
 
-FORMAT = 1
-MODELS: dict[str, float | None] = {"blend": None, "btyd": 1.0, "lightgbm": 0.0}
-"""The weight of BTYD that each model means; None lets the folds decide."""
+__all__ = ["MODELS", "SCORE_COLUMNS", "LifetimeValue", "ModelInfo"]
 
 REASONS = 3
 SCORE_COLUMNS = (
@@ -65,120 +64,6 @@ SCORE_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What is learned from rows out of fold.
-
-    Attributes
-    ----------
-    blend : Blend
-    platt : Platt
-    intervals : Intervals
-    total : TotalInterval
-    source : str
-        ``earlier folds`` or ``held-out customers``.
-    """
-
-    blend: Blend
-    platt: Platt
-    intervals: Intervals
-    total: TotalInterval
-    source: str
-
-
-def calibrate(rows: pd.DataFrame, model: str, level: float, source: str) -> Calibration:
-    """Learn blend, level, churn calibration and intervals from out-of-fold rows.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of ``Fold.test`` or ``Fold.held_out``.
-    model : str
-        A key of ``MODELS``.
-    level : float
-        Of the intervals.
-    source : str
-        Which rows they are, for the record.
-    """
-    actual, btyd, trees = (rows[name].to_numpy() for name in ("value", "btyd", "trees"))
-    blend = learn_blend(actual, btyd, trees, weight=MODELS[model])
-    clv = blend.apply(btyd, trees)
-    return Calibration(
-        blend=blend,
-        platt=Platt.learn(rows["score"].to_numpy(), rows["churned"].to_numpy(float)),
-        intervals=Intervals.learn(actual, clv, level),
-        total=TotalInterval.learn(actual, clv, rows["as_of"].to_numpy(), level),
-        source=source,
-    )
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """What a fitted model is, for registry, report and provenance.
-
-    Attributes
-    ----------
-    horizon_days : int
-    currency : str
-    value_is_margin : bool
-    discount_rate_annual : float
-    training_cutoff : str
-        ISO date of the last cutoff learned from.
-    cutoffs : tuple of str
-    customers, rows : int
-        At the last cutoff; learned from in all.
-    features : tuple of str
-    categories : dict
-        Vocabulary of each category column.
-    fingerprint : str
-        Of the feature declarations.
-    btyd : dict
-        Fits with verdicts, in the reporting unit of time.
-    blend_weight, calibration : float
-    decile_cuts : tuple of float
-        Nine cut-points of predicted clv.
-    level : float
-    model : str
-    seed : int
-    cross_check : dict
-        Against lifetimes.
-    notes : tuple of Note
-    """
-
-    horizon_days: int
-    currency: str
-    value_is_margin: bool
-    discount_rate_annual: float
-    training_cutoff: str
-    cutoffs: tuple[str, ...]
-    customers: int
-    rows: int
-    features: tuple[str, ...]
-    categories: dict[str, tuple[str, ...]]
-    fingerprint: str
-    btyd: dict[str, Any]
-    blend_weight: float
-    calibration: float
-    decile_cuts: tuple[float, ...]
-    level: float
-    model: str
-    seed: int
-    cross_check: dict[str, Any]
-    notes: tuple[Note, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the information as JSON-able values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> ModelInfo:
-        """Restore what ``as_dict`` returned."""
-        lists = {n: tuple(saved[n]) for n in ("cutoffs", "features", "decile_cuts")}
-        words = {name: tuple(found) for name, found in saved["categories"].items()}
-        notes = tuple(Note(**note) for note in saved["notes"])
-        return cls(**{**saved, **lists, "categories": words, "notes": notes})
-
-
-@dataclass(frozen=True)
 class LifetimeValue:
     """A fitted model of customer lifetime value.
 
@@ -189,6 +74,8 @@ class LifetimeValue:
     value : ValueModel
     churn : ChurnModel
     calibration : Calibration
+    level : Level
+        The season's correction of the total.
     centring : Centring
     first_value : dict of str to float
         Mean value of a first purchase by segment; ``""`` for all.
@@ -199,6 +86,7 @@ class LifetimeValue:
     value: ValueModel
     churn: ChurnModel
     calibration: Calibration
+    level: Level
     centring: Centring
     first_value: dict[str, float]
 
@@ -238,21 +126,21 @@ class LifetimeValue:
         train = sampled(panel.frame, options)
         on_progress("final models", 0, 1)
         value, churn = learn(panel, folds.forecasts, train, options)
-        calibration = calibrate(
-            folds.frame, options.model, options.level, _source(folds.folds[-1].kind)
-        )
-        purchases = folds.forecasts.latest
-        btyd = folds.forecasts.frame.loc[last.index, "value"].to_numpy()
+        calibration = Calibration.learn(folds.frame, options.model, options.level, _source(folds))
+        forecasts = folds.forecasts
+        btyd = forecasts.frame.loc[last.index, "value"].to_numpy()
         base, parts = _split(value, value.encoding.matrix(last), btyd)
-        clv = calibration.blend.apply(btyd, base + parts.sum(axis=1))
-        check = _check(last, purchases, options)
+        factor = forecasts.level.factor(last["as_of"])
+        clv = factor * calibration.blended(btyd, base + parts.sum(axis=1))
+        check = _check(last, forecasts.latest, options)
         on_progress("final models", 1, 1)
         return cls(
-            info=_describe(panel, options, folds, train, value, calibration, clv, check),
-            purchases=purchases,
+            info=describe(panel, options, folds, train, value, calibration, clv, check),
+            purchases=forecasts.latest,
             value=value,
             churn=churn,
             calibration=calibration,
+            level=forecasts.level,
             centring=Centring.learn(base, parts),
             first_value=_first_values(last),
         )
@@ -273,7 +161,7 @@ class LifetimeValue:
         parts = self._parts(features)
         calibration, forecast = self.calibration, parts.forecast
         low, high = calibration.intervals.apply(parts.clv)
-        p_churn = calibration.platt.apply(parts.score)
+        p_churn = calibration.platt.apply(parts.score, parts.p_none)
         p_churn = np.where(parts.prospect, np.nan, p_churn)
         first_time = features["frequency"].to_numpy(float) == 0
         low, high = (np.where(parts.prospect, np.nan, end) for end in (low, high))
@@ -314,9 +202,11 @@ class LifetimeValue:
         """Return one column per feature, in currency, before centring."""
         btyd = np.nan_to_num(self._forecast(features)["value"].to_numpy())
         _, parts = _split_features(self.value, self.value.encoding.matrix(features), btyd)
-        scale = self._scale
+        scale = (1 - self.calibration.weight) * self.level.factor(features["as_of"])
         return pd.DataFrame(
-            parts * scale, columns=list(self.value.encoding.names), index=features.index
+            parts * scale[:, None],
+            columns=list(self.value.encoding.names),
+            index=features.index,
         )
 
     def total_interval(self, total: float, customers: int) -> tuple[float, float]:
@@ -329,12 +219,7 @@ class LifetimeValue:
 
     def save(self, directory: Path) -> None:
         """Write the model as LightGBM text and JSON."""
-        directory.mkdir(parents=True, exist_ok=True)
-        for name, trees in (("value", self.value.trees), ("churn", self.churn.trees)):
-            if trees is not None:
-                (directory / f"{name}.txt").write_text(trees.text, encoding="utf-8")
-        text = json.dumps(_to_document(self), indent=1, sort_keys=True, ensure_ascii=False)
-        (directory / "model.json").write_text(text, encoding="utf-8")
+        write_model(self, directory)
 
     @classmethod
     def load(cls, directory: Path, *, num_threads: int = 1) -> LifetimeValue:
@@ -345,25 +230,7 @@ class LifetimeValue:
         ModelError
             When the directory holds no model of this format.
         """
-        try:
-            text = (directory / "model.json").read_text(encoding="utf-8")
-            document = json.loads(text)
-        except (OSError, json.JSONDecodeError) as error:
-            raise ModelError(
-                f"model: {directory} holds no readable model.json; expected a directory that "
-                "LifetimeValue.save() wrote."
-            ) from error
-        if document.get("format") != FORMAT:
-            raise ModelError(
-                f"model: format {document.get('format')!r}; this version reads {FORMAT}. "
-                "Train again, or load with the version that wrote it."
-            )
-        return _from_document(cls, document, directory, num_threads)
-
-    @property
-    def _scale(self) -> float:
-        blend = self.calibration.blend
-        return (1 - blend.weight) * blend.calibration
+        return cls(**read_parts(directory, num_threads))
 
     def _forecast(self, features: pd.DataFrame) -> pd.DataFrame:
         info = self.info
@@ -376,17 +243,20 @@ class LifetimeValue:
         matrix = self.value.encoding.matrix(features)
         base, groups = _split(self.value, matrix, btyd)
         base, groups = self.centring.apply(base, groups)
-        blend = self.calibration.blend
-        groups = np.where(prospect[:, None], 0.0, groups * self._scale)
-        typical = blend.calibration * blend.weight * btyd + self._scale * base
+        weight, factor = self.calibration.weight, self.level.factor(features["as_of"])
+        groups = groups * ((1 - weight) * factor)[:, None]
+        groups = np.where(prospect[:, None], 0.0, groups)
+        typical = factor * (weight * btyd + (1 - weight) * base)
         typical = np.where(prospect, self._first_value(features), typical)
+        p_none = np.nan_to_num(forecast["p_none"].to_numpy(), nan=0.5)
         return _Parts(
             forecast=forecast,
             prospect=prospect,
             clv=typical + groups.sum(axis=1),
             typical=typical,
             groups=groups,
-            score=self.churn.score(matrix, np.nan_to_num(forecast["p_none"].to_numpy(), nan=0.5)),
+            score=self.churn.score(matrix, p_none),
+            p_none=p_none,
         )
 
     def _first_value(self, features: pd.DataFrame) -> np.ndarray:
@@ -414,6 +284,7 @@ class _Parts:
     typical: np.ndarray
     groups: np.ndarray
     score: np.ndarray
+    p_none: np.ndarray
 
 
 _SERVICE = [position for position, group in enumerate(GROUPS) if group in SERVICE_GROUPS]
@@ -443,7 +314,9 @@ def _reasons(groups: np.ndarray) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for k in range(REASONS):
         there = amounts[:, k] != 0
-        found[f"reason_{k + 1}"] = np.where(there, names[order[:, k]], None)
+        reason = names[order[:, k]]
+        reason[~there] = None
+        found[f"reason_{k + 1}"] = reason
         found[f"reason_{k + 1}_amount"] = np.where(there, amounts[:, k], np.nan)
     return found
 
@@ -471,134 +344,5 @@ def _check(rows: pd.DataFrame, purchases: Purchases, options: ModelOptions) -> C
     return cross_check(purchases.purchase.model, x, t_x, t, seed=options.seed)
 
 
-def _source(kind: str) -> str:
-    return "earlier folds" if kind == "time" else "held-out customers"
-
-
-def _describe(
-    panel: Panel,
-    options: ModelOptions,
-    folds: Folds,
-    train: pd.DataFrame,
-    value: ValueModel,
-    calibration: Calibration,
-    clv: np.ndarray,
-    check: CrossCheck,
-) -> ModelInfo:
-    last = panel.windows[-1].cutoff.isoformat()
-    purchases = folds.forecasts.latest
-    unit = options.time_unit_days
-    fits = {
-        fit.model: fit.in_units_of(unit).as_dict()
-        for fit in (purchases.alive, purchases.purchase, purchases.spend)
-    }
-    blend = calibration.blend
-    notes = (
-        *panel.notes,
-        *folds.notes,
-        *purchases.notes(),
-        *_fit_notes(len(panel.frame), train, value, blend, check),
-    )
-    encoding = value.encoding
-    return ModelInfo(
-        horizon_days=panel.horizon_days,
-        currency=panel.currency,
-        value_is_margin=panel.value_is_margin,
-        discount_rate_annual=panel.discount_rate_annual,
-        training_cutoff=last,
-        cutoffs=tuple(window.cutoff.isoformat() for window in panel.windows),
-        customers=len(clv),
-        rows=len(train),
-        features=encoding.names,
-        categories={c.name: c.categories for c in encoding.inputs if c.kind == "category"},
-        fingerprint=panel.fingerprint,
-        btyd={"chosen": purchases.purchase.model, "time_unit_days": unit, "fits": fits},
-        blend_weight=blend.weight,
-        calibration=blend.calibration,
-        decile_cuts=tuple(map(float, np.quantile(clv, np.arange(1, 10) / 10))),
-        level=options.level,
-        model=options.model,
-        seed=options.seed,
-        cross_check=check._asdict(),
-        notes=notes,
-    )
-
-
-def _fit_notes(
-    rows: int, train: pd.DataFrame, value: ValueModel, blend: Blend, check: CrossCheck
-) -> Sequence[Note]:
-    notes = []
-    if len(train) < rows:
-        text = f"of {rows:,} rows were left out of the trees' training by the rows option"
-        notes.append(Note("rows_sampled", "training", rows - len(train), text))
-    if value.trees is None:
-        text = "nobody bought in any horizon; there is nothing for the trees to learn"
-        notes.append(Note("no_value", "value", len(train), text))
-    if value.clipped_share:
-        text = f"{value.clipped_share:.2%} of the outcomes' mass lies below 0 and was taken as 0"
-        notes.append(Note("value_clipped", "value", 0, text))
-    if value.floored_share:
-        text = f"{value.floored_share:.2%} of rows have a BTYD value near 0, raised to the floor"
-        notes.append(Note("offset_floored", "value", 0, text))
-    if blend.weight == 1.0:
-        text = "the trees did not beat BTYD; BTYD alone is used and contributions are zero"
-        notes.append(Note("btyd_alone", "value", 0, text))
-    if not check.same < 1e-4:
-        text = f"{check.reference}; largest difference of likelihoods {check.same:.2g} a customer"
-        notes.append(Note("cross_check", check.model, check.customers, text))
-    return notes
-
-
-def _to_document(model: LifetimeValue) -> dict[str, Any]:
-    calibration = model.calibration
-    return {
-        "format": FORMAT,
-        "info": model.info.as_dict(),
-        "purchases": model.purchases.as_dict(),
-        "value": {
-            "floor": model.value.floor,
-            "clipped_share": model.value.clipped_share,
-            "floored_share": model.value.floored_share,
-            "trees": model.value.trees is not None,
-        },
-        "churn": {"trees": model.churn.trees is not None},
-        "encoding": model.value.encoding.as_dict(),
-        "calibration": {
-            "blend": asdict(calibration.blend),
-            "platt": asdict(calibration.platt),
-            "intervals": calibration.intervals.as_dict(),
-            "total": calibration.total.as_dict(),
-            "source": calibration.source,
-        },
-        "centring": list(model.centring.ratios),
-        "first_value": model.first_value,
-    }
-
-
-def _from_document(
-    cls: type[LifetimeValue], document: Mapping[str, Any], directory: Path, num_threads: int
-) -> LifetimeValue:
-    encoding = Encoding.from_dict(document["encoding"])
-    trees: dict[str, Booster | None] = {}
-    for name in ("value", "churn"):
-        trees[name] = None
-        if document[name]["trees"]:
-            text = (directory / f"{name}.txt").read_text(encoding="utf-8")
-            trees[name] = Booster(text, num_threads=num_threads)
-    saved = document["calibration"]
-    value = {k: v for k, v in document["value"].items() if k != "trees"}
-    return cls(
-        info=ModelInfo.from_dict(document["info"]),
-        purchases=Purchases.from_dict(document["purchases"]),
-        value=ValueModel(trees=trees["value"], encoding=encoding, **value),
-        churn=ChurnModel(trees["churn"], encoding),
-        calibration=Calibration(
-            blend=Blend(**saved["blend"]),
-            platt=Platt(**saved["platt"]),
-            intervals=Intervals.from_dict(saved["intervals"]),
-            total=TotalInterval(**saved["total"]),
-            source=saved["source"],
-        ),
-        centring=Centring(tuple(document["centring"])),
-        first_value=dict(document["first_value"]),
-    )
+def _source(folds: Folds) -> str:
+    return "earlier folds" if folds.folds[-1].kind == "time" else "held-out customers"

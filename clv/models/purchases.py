@@ -97,7 +97,7 @@ class Purchases:
         if delta:
             present = living * purchases_if_alive(model, parameters, x, t, horizon_days, delta)
         spend = self.expected_spend(x, z)
-        ratio = 1.0
+        ratio = np.ones(x.size)
         if "margin_ratio" in rows.columns:
             ratio = rows.loc[known, "margin_ratio"].fillna(1.0).to_numpy(float)
         found = {

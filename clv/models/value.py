@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 FLOOR_SHARE = 1e-3
 TWEEDIE_POWER = 1.5
 WEIGHTS = np.round(np.linspace(0.0, 1.0, 21), 2)
-CALIBRATION_RANGE = (0.2, 5.0)
 
 
 def offset_floor(btyd: np.ndarray) -> float:
@@ -54,9 +53,28 @@ class ValueModel:
 
     @classmethod
     def fit(
-        cls, rows: pd.DataFrame, btyd: np.ndarray, encoding: Encoding, growth: Growth
+        cls,
+        rows: pd.DataFrame,
+        btyd: np.ndarray,
+        encoding: Encoding,
+        growth: Growth,
+        *,
+        ratio: np.ndarray | float = 1.0,
     ) -> ValueModel:
-        """Learn from ``rows["value"]``; ``btyd`` is the forecast of the same rows."""
+        """Learn how customers differ from BTYD's forecast.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            With ``value`` and the columns of the encoding.
+        btyd : ndarray of shape (rows,)
+            BTYD's forecast of value.
+        encoding : Encoding
+        growth : Growth
+        ratio : ndarray of shape (rows,) or float
+            Realised over forecast total of each row's cutoff: the trees are not to learn
+            how the level of past cutoffs differed, which says little about the next.
+        """
         outcome = rows["value"].to_numpy(float)
         floor = offset_floor(btyd)
         label = np.maximum(outcome, 0.0)
@@ -73,7 +91,7 @@ class ValueModel:
             encoding,
             growth,
             objective="tweedie",
-            offset=np.log(np.maximum(btyd, floor) / unit),
+            offset=np.log(np.maximum(btyd, floor) * ratio / unit),
             constrained=True,
             extra={"tweedie_variance_power": TWEEDIE_POWER},
         )
@@ -90,53 +108,32 @@ class ValueModel:
         return self.offset(btyd) * np.exp(self.trees.raw(matrix))
 
 
-@dataclass(frozen=True)
-class Blend:
-    """clv = calibration · (weight · BTYD + (1 − weight) · trees).
+def learn_weight(
+    actual: np.ndarray, btyd: np.ndarray, trees: np.ndarray, group: np.ndarray
+) -> float:
+    """Choose BTYD's weight in the blend by Tweedie deviance out of fold.
 
-    Attributes
-    ----------
-    weight : float
-        Of BTYD; 1 where the trees do not beat it.
-    calibration : float
-        Realised over predicted value of rows out of fold.
-    """
-
-    weight: float = 1.0
-    calibration: float = 1.0
-
-    def apply(self, btyd: np.ndarray, trees: np.ndarray) -> np.ndarray:
-        """Return clv of shape (rows,)."""
-        return self.calibration * (self.weight * btyd + (1 - self.weight) * trees)
-
-
-def learn_blend(
-    actual: np.ndarray, btyd: np.ndarray, trees: np.ndarray, *, weight: float | None = None
-) -> Blend:
-    """Choose the weight by Tweedie deviance out of fold, then the level.
-
-    Every candidate is first brought to the right level, so that the weight is chosen for
-    how customers differ and the calibration for how much they spend in all.
+    Every candidate is first brought to the realised level of each group, so that the
+    weight is chosen for how customers differ; the level is calibrated apart.
 
     Parameters
     ----------
     actual, btyd, trees : ndarray of shape (rows,)
         Realised value and both forecasts, of rows that neither had learned from.
-    weight : float, optional
-        Hold the weight fixed and learn the level only.
+    group : ndarray of shape (rows,)
+        The fold of each row.
     """
+    names, place = np.unique(group, return_inverse=True)
     label = np.maximum(actual, 0.0)
+    realised = np.bincount(place, label, len(names))
     if not label.any():
-        return Blend(1.0 if weight is None else weight, 1.0)
-    candidates = WEIGHTS if weight is None else np.array([weight])
+        return 1.0
     losses = []
-    for w in candidates:
+    for w in WEIGHTS:
         mean = np.maximum(w * btyd + (1 - w) * trees, 1e-12)
-        losses.append(tweedie_deviance(label, mean * label.sum() / mean.sum()))
-    best = float(candidates[int(np.argmin(losses))])
-    total = float((best * btyd + (1 - best) * trees).sum())
-    level = float(actual.sum()) / total if total > 0 else 1.0
-    return Blend(best, float(np.clip(level, *CALIBRATION_RANGE)))
+        level = np.maximum(realised, 1e-12) / np.bincount(place, mean, len(names))
+        losses.append(tweedie_deviance(label, mean * level[place]))
+    return float(WEIGHTS[int(np.argmin(losses))])
 
 
 def tweedie_deviance(actual: np.ndarray, mean: np.ndarray, power: float = TWEEDIE_POWER) -> float:

@@ -1,0 +1,94 @@
+"""A fitted model on disk: LightGBM text and JSON, no pickle, no library but those of scoring."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from clv.errors import ModelError
+from clv.models.boosting import Booster, Encoding
+from clv.models.calibration import Calibration
+from clv.models.churn import ChurnModel
+from clv.models.contributions import Centring
+from clv.models.level import Level
+from clv.models.model_info import ModelInfo
+from clv.models.purchases import Purchases
+from clv.models.value import ValueModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clv.models.lifetime_value import LifetimeValue
+
+FORMAT = 1
+DOCUMENT = "model.json"
+
+
+def write_model(model: LifetimeValue, directory: Path) -> None:
+    """Write ``model.json``, and ``value.txt`` and ``churn.txt`` where there are trees."""
+    directory.mkdir(parents=True, exist_ok=True)
+    trees = {"value": model.value.trees, "churn": model.churn.trees}
+    for name, booster in trees.items():
+        if booster is not None:
+            (directory / f"{name}.txt").write_text(booster.text, encoding="utf-8")
+    document = {
+        "format": FORMAT,
+        "info": model.info.as_dict(),
+        "purchases": model.purchases.as_dict(),
+        "value": {
+            "floor": model.value.floor,
+            "clipped_share": model.value.clipped_share,
+            "floored_share": model.value.floored_share,
+        },
+        "trees": [name for name, booster in trees.items() if booster is not None],
+        "encoding": model.value.encoding.as_dict(),
+        "calibration": model.calibration.as_dict(),
+        "level": model.level.as_dict(),
+        "centring": asdict(model.centring),
+        "first_value": model.first_value,
+    }
+    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
+    (directory / DOCUMENT).write_text(text, encoding="utf-8")
+
+
+def read_parts(directory: Path, num_threads: int) -> dict[str, Any]:
+    """Read a saved model as the arguments of ``LifetimeValue``.
+
+    Raises
+    ------
+    ModelError
+        When the directory holds no model, or one of another format.
+    """
+    document = _document(directory)
+    encoding = Encoding.from_dict(document["encoding"])
+    trees: dict[str, Booster | None] = {"value": None, "churn": None}
+    for name in document["trees"]:
+        text = (directory / f"{name}.txt").read_text(encoding="utf-8")
+        trees[name] = Booster(text, num_threads=num_threads)
+    return {
+        "info": ModelInfo.from_dict(document["info"]),
+        "purchases": Purchases.from_dict(document["purchases"]),
+        "value": ValueModel(trees=trees["value"], encoding=encoding, **document["value"]),
+        "churn": ChurnModel(trees["churn"], encoding),
+        "calibration": Calibration.from_dict(document["calibration"]),
+        "level": Level.from_dict(document["level"]),
+        "centring": Centring(tuple(document["centring"]["ratios"])),
+        "first_value": dict(document["first_value"]),
+    }
+
+
+def _document(directory: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((directory / DOCUMENT).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise ModelError(
+            f"model: {directory} holds no readable {DOCUMENT}; expected a directory that "
+            "LifetimeValue.save() wrote."
+        ) from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise ModelError(
+            f"model: {directory}/{DOCUMENT} has another format than {FORMAT}, which this "
+            "version reads. Train again, or load with the version that wrote it."
+        )
+    return found
