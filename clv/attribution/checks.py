@@ -134,7 +134,7 @@ class FirstStage:
 class Overlap:
     """At equal controls the behaviour must still differ."""
 
-    min_share: float = 0.05
+    min_share: float = 0.01
 
     def run(self, study: Study, behaviour: str) -> CheckResult:
         """Measure what share of the behaviour's spread controls leave."""
@@ -160,7 +160,7 @@ class Support:
     def run(self, study: Study, behaviour: str) -> CheckResult:
         """Compare the change with the range of agents' means within their pool."""
         exposure = study.exposure
-        one = next(b for b in study.bases if b.behaviour.name == behaviour)
+        one = study.basis(behaviour)
         rows = np.flatnonzero(one.present & (exposure.agent >= 0))
         raw = exposure.behaviours[behaviour][rows]
         pool = np.unique(exposure.pool[rows], return_inverse=True)[1]

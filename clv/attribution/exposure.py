@@ -42,6 +42,8 @@ class Behaviour:
     by_agent : bool
         Whether the agent who answers moves it, so that agents can be its instrument.
         Waits are moved by load.
+    own_control : str
+        The control that measures the behaviour itself, and so is left out when it is studied.
 
     Examples
     --------
@@ -54,6 +56,7 @@ class Behaviour:
     unit: str
     transform: Literal["linear", "log"] = "linear"
     by_agent: bool = True
+    own_control: str = ""
 
     def __post_init__(self) -> None:
         if self.change == 0:
@@ -70,7 +73,9 @@ class Behaviour:
 EMPATHY = Behaviour("empathy", 0.1, "share of agent turns with an opportunity")
 HANDLE = Behaviour("handle_seconds", 60.0, "seconds", transform="log")
 FCR = Behaviour("fcr", 0.1, "share of contacts resolved at first")
-WAIT = Behaviour("wait_seconds", 60.0, "seconds", by_agent=False)
+WAIT = Behaviour(
+    "wait_seconds", 60.0, "seconds", transform="log", by_agent=False, own_control="wait_log"
+)
 
 CHANNELS = (EMPATHY, HANDLE, FCR)
 """The channels through which an agent acts on value: instruments move all of them at once,
@@ -133,6 +138,33 @@ class Exposure:
         """The number of agents that are known."""
         return int(self.agent.max(initial=-1)) + 1
 
+    def only(self, customers: Codes) -> Exposure:
+        """Return the contacts of some customers, with codes of their own."""
+        place = np.full(self.customers, -1, dtype=np.int64)
+        place[customers] = np.arange(len(customers))
+        rows = np.flatnonzero(place[self.customer] >= 0)
+        known = np.unique(self.agent[rows][self.agent[rows] >= 0])
+        agent = np.where(self.agent[rows] < 0, -1, np.searchsorted(known, self.agent[rows]))
+        return replace(
+            self,
+            customer=place[self.customer[rows]],
+            agent=agent.astype(np.int64),
+            pool=self.pool[rows],
+            stratum=self.stratum[rows],
+            controls=self.controls[rows],
+            behaviours={name: column[rows] for name, column in self.behaviours.items()},
+            customer_controls=self.customer_controls[customers],
+            outcome=self.outcome[customers],
+            before=None if self.before is None else self.before[customers],
+            agents=tuple(self.agents[code] for code in known) if self.agents else (),
+        )
+
+    def without_control(self, name: str) -> Exposure:
+        """Return the same contacts with one control left out."""
+        kept = [n for n, label in enumerate(self.control_names) if label.split("=")[0] != name]
+        names = tuple(self.control_names[n] for n in kept)
+        return replace(self, controls=self.controls[:, kept], control_names=names)
+
     def with_outcome(self, outcome: Floats) -> Exposure:
         """Return the same contacts with another outcome."""
         return replace(self, outcome=outcome)
@@ -162,6 +194,12 @@ class Basis:
     present: NDArray[np.bool_]
     gradient: Floats
     reference: float
+
+    def natural(self, difference: float) -> float:
+        """Turn a difference in the first term into one in the behaviour's own unit."""
+        if self.behaviour.transform == "linear":
+            return difference
+        return float(self.reference * np.expm1(difference))
 
 
 def log_terms(ratio: Floats) -> Floats:

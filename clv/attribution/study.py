@@ -125,6 +125,10 @@ class Study:
     folds: Codes
     learner: Learner
 
+    def basis(self, name: str) -> Basis:
+        """Return the treatment columns of a behaviour."""
+        return next(one for one in self.bases if one.behaviour.name == name)
+
     def columns(self, name: str) -> slice:
         """Return which of the k terms belong to a behaviour."""
         start = 0
@@ -137,8 +141,7 @@ class Study:
     def weights(self, name: str) -> Floats:
         """Return the k weights that turn coefficients into the effect of the change."""
         weights = np.zeros(self.treatment.shape[1])
-        found = next(one for one in self.bases if one.behaviour.name == name)
-        weights[self.columns(name)] = found.gradient
+        weights[self.columns(name)] = self.basis(name).gradient
         return weights
 
     @property
@@ -202,6 +205,9 @@ def build_study(
     shares: tuple[float, float] = CLIP_SHARES,
 ) -> Study:
     """Residualise behaviours and outcome, and build the agents' instruments."""
+    for behaviour in behaviours:
+        if behaviour.own_control:
+            exposure = exposure.without_control(behaviour.own_control)
     bases = tuple(basis(exposure, behaviour, shares) for behaviour in behaviours)
     folds = customer_folds(exposure.customers, options.folds, options.seed)
     residuals, present = [], []
