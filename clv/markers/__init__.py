@@ -1,1 +1,1 @@
-"""Service behaviours, counted where they happened in the words of support."""
+"""Service behaviours from the words of support."""

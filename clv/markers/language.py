@@ -1,0 +1,137 @@
+"""Markers found in messages by the engine: one pass, the same on every engine.
+
+Text is read three times and then gone: normalised, searched with one large alternation for
+each group of markers (most turns stop there), and searched for each marker of the groups
+found. What remains is one flag for each marker and turn.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+
+from clv.markers.base import joined
+from clv.markers.normalise import BLANK, normalised, was_cut
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import ibis.expr.types as ir
+
+    from clv.data.tables import Tables
+    from clv.markers.base import Marker, Pack
+
+VOICE = "voice"
+PREFILTER_SIZE = 6
+"""Markers that share one first search; larger automata outgrow RE2's cache."""
+
+
+def turns_of(tables: Tables, pack: Pack) -> ir.Table:
+    """Return the turns of attended contacts in normalised text, with who, where and when.
+
+    Columns: ``interaction_id``, ``position``, ``speaker``, ``customer_id``, ``agent_id``,
+    ``channel``, ``voice``, ``started_s``, ``sent_s`` (the contact's start where the message
+    has no time), ``timed`` (whether it has), ``spoken`` (in the pack's language),
+    ``text_cut`` and ``text`` (empty where another language is spoken).
+    """
+    contacts, messages = tables["interactions"], tables["messages"]
+    language = ibis.literal(tables.terms.language)
+    if "language" in contacts.columns:
+        language = ibis.coalesce(contacts.language, language)
+    about = contacts.select(
+        contact_id=contacts.interaction_id,
+        customer_id=contacts.customer_id,
+        agent_id=contacts.agent_id if "agent_id" in contacts.columns else ibis.null("string"),
+        channel=contacts.channel,
+        started_s=contacts.started_at,
+        spoken=_speaks(language, pack.language),
+    )
+    rows = messages.inner_join(about, messages.interaction_id == about.contact_id)
+    sent_s = rows.sent_at if "sent_at" in rows.columns else ibis.null("int64")
+    text = rows.spoken.ifelse(rows.text.fill_null(""), "")
+    return rows.select(
+        "interaction_id",
+        "position",
+        "speaker",
+        "customer_id",
+        "agent_id",
+        "channel",
+        "started_s",
+        "spoken",
+        sent_s=ibis.coalesce(sent_s, rows.started_s),
+        timed=sent_s.notnull(),
+        text_cut=was_cut(text),
+        text=normalised(text, rows.channel == VOICE),
+    )
+
+
+def _speaks(language: ir.StringValue, wanted: str) -> ir.BooleanValue:
+    low = language.lower()
+    return (low == wanted) | low.startswith(f"{wanted}-") | low.startswith(f"{wanted}_")
+
+
+def prefilters(pack: Pack) -> dict[str, tuple[tuple[Marker, ...], str]]:
+    """Return, by column, groups of markers of one speaker, and one pattern for each group."""
+    groups: dict[str, tuple[tuple[Marker, ...], str]] = {}
+    for speaker in ("agent", "customer"):
+        markers = pack.of(speaker=speaker)
+        for start in range(0, len(markers), PREFILTER_SIZE):
+            mine = markers[start : start + PREFILTER_SIZE]
+            patterns = dict.fromkeys(
+                pattern for m in mine for pattern in (*m.include, *m.voice_include)
+            )
+            groups[f"any_{speaker}_{start}"] = (mine, joined(patterns))
+    return groups
+
+
+def with_prefilters(turns: ir.Table, pack: Pack) -> ir.Table:
+    """Add one column per group of markers: whether the turn may show any of them."""
+    columns = {
+        name: (turns.speaker == markers[0].speaker).ifelse(
+            turns.text.re_search(pattern), ibis.literal(value=False)
+        )
+        for name, (markers, pattern) in prefilters(pack).items()
+    }
+    return turns.mutate(**columns)
+
+
+def with_flags(turns: ir.Table, pack: Pack) -> ir.Table:
+    """Add one column per marker: found in the turn, or null where it cannot be said.
+
+    It cannot be said of another speaker, channel or language, nor in speech of a marker that
+    is declared not for voice.
+    """
+    columns = {}
+    for name, (markers, _) in prefilters(pack).items():
+        for marker in markers:
+            found = turns[name].ifelse(presence(turns, marker), ibis.literal(value=False))
+            columns[marker.id] = applies(turns, marker).ifelse(found, ibis.null("boolean"))
+    return turns.mutate(**columns)
+
+
+def applies(turns: ir.Table, marker: Marker) -> ir.BooleanValue:
+    """Say in which turns a marker can be found or missed."""
+    channels: Sequence[str] = [c for c in marker.channels if marker.voice or c != VOICE]
+    return (turns.speaker == marker.speaker) & turns.spoken & turns.channel.isin(channels)
+
+
+def presence(turns: ir.Table, marker: Marker) -> ir.BooleanValue:
+    """Say in which turns a marker stands, once the spans of its exclude patterns are blanked."""
+
+    def found(text: ir.StringValue) -> ir.BooleanValue:
+        plain = text.re_search(marker.pattern)
+        if not marker.voice_include:
+            return plain
+        speech = text.re_search(marker.voice_pattern)
+        return (turns.channel == VOICE).ifelse(speech, plain)
+
+    if marker.exclusion is None:
+        return found(turns.text)
+    # Replacing costs more than searching: only a turn that has both pays for it.
+    blanked = turns.text.re_replace(marker.exclusion, BLANK)
+    return ibis.cases(
+        (~found(turns.text), ibis.literal(value=False)),
+        (turns.text.re_search(marker.exclusion), found(blanked)),
+        else_=ibis.literal(value=True),
+    )
