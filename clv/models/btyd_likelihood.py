@@ -99,11 +99,10 @@ def compress(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> His
         key, weight = np.unique((x * span + t_x) * span + t, return_counts=True)
         rest, t = np.divmod(key, span)
         x, t_x = np.divmod(rest, span)
-        merged = [x.astype(float), t_x.astype(float), t.astype(float)]
+        merged = np.column_stack([x, t_x, t]).astype(float)
     else:
-        rows, weight = np.unique(np.column_stack(columns), axis=0, return_counts=True)
-        merged = [rows[:, 0], rows[:, 1], rows[:, 2]]
-    return Histories(*merged, weight.astype(float))
+        merged, weight = np.unique(np.column_stack(columns), axis=0, return_counts=True)
+    return Histories(merged[:, 0], merged[:, 1], merged[:, 2], weight.astype(float))
 
 
 def geometric_dropout(parameters: np.ndarray, rows: Histories, *, flips: int) -> Likelihood:

@@ -1,0 +1,188 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clv.errors import ModelError
+from clv.features.base import GROUPS, SERVICE_GROUPS
+from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeValue
+
+
+def test_scores_have_the_promised_columns_and_ranges(model, portfolio):
+    scores = model.predict(portfolio)
+    assert tuple(scores.columns) == SCORE_COLUMNS
+    assert len(scores) == len(portfolio)
+    assert (scores["customer_id"].to_numpy() == portfolio["customer_id"].to_numpy()).all()
+    for name in ("p_churn", "p_alive"):
+        assert scores[name].between(0, 1).all()
+    assert (scores["clv_low"] <= scores["clv"]).all()
+    assert (scores["clv"] <= scores["clv_high"]).all()
+    assert np.isfinite(scores[["clv", "clv_low", "clv_high", "typical_clv"]]).all().all()
+    assert scores["value_decile"].between(1, 10).all()
+    assert scores["value_decile"].value_counts().between(60, 120).all()
+
+
+def test_clv_is_typical_clv_plus_contributions(model, portfolio):
+    scores, parts = model.predict(portfolio), model.contributions(portfolio)
+    assert list(parts.columns) == ["customer_id", *GROUPS]
+    total = scores["typical_clv"] + parts[list(GROUPS)].sum(axis=1)
+    np.testing.assert_allclose(total, scores["clv"], rtol=1e-9)
+    service = parts[list(SERVICE_GROUPS)].sum(axis=1)
+    np.testing.assert_allclose(service, scores["service_contribution"], atol=1e-9)
+
+
+def test_each_group_sums_to_zero_on_the_training_portfolio(model, portfolio):
+    sums = model.contributions(portfolio)[list(GROUPS)].sum()
+    assert (sums.abs() < 1e-6 * model.predict(portfolio)["clv"].sum()).all()
+
+
+def test_service_that_keeps_customers_is_seen(model, portfolio):
+    parts = model.contributions(portfolio)
+    empathy = portfolio["empathy_90d"]
+    warm, cold = parts["empathy"][empathy > 0.8].mean(), parts["empathy"][empathy < 0.2].mean()
+    assert model.info.blend_weight < 1
+    assert warm > cold
+
+
+def test_first_time_customers_alone_have_p_repeat(model, portfolio):
+    scores = model.predict(portfolio)
+    first = portfolio["frequency"] == 0
+    assert scores["p_repeat"].notna().equals(first.rename("p_repeat"))
+    np.testing.assert_allclose(scores["p_repeat"][first], 1 - scores["p_churn"][first])
+
+
+def test_reasons_are_the_largest_contributions(model, portfolio):
+    scores, parts = model.predict(portfolio), model.contributions(portfolio).set_index(
+        "customer_id"
+    )
+    for k in (0, 7, 40):
+        own = parts.iloc[k].abs().sort_values(ascending=False)
+        assert scores["reason_1"].iloc[k] == own.index[0]
+        assert abs(scores["reason_1_amount"].iloc[k]) == pytest.approx(own.iloc[0])
+
+
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(5, 6), slice(100, 300)])
+def test_a_customer_scored_alone_scores_as_in_the_batch(model, portfolio, rows):
+    whole = model.predict(portfolio).iloc[rows]
+    pd.testing.assert_frame_equal(model.predict(portfolio.iloc[rows]), whole, check_exact=True)
+
+
+def test_rows_of_any_order_keep_their_scores(model, portfolio):
+    mixed = portfolio.sample(frac=1.0, random_state=3)
+    pd.testing.assert_frame_equal(
+        model.predict(mixed).sort_index(), model.predict(portfolio), check_exact=True
+    )
+
+
+def test_no_customers_are_no_rows(model, portfolio):
+    scores = model.predict(portfolio.head(0))
+    assert len(scores) == 0
+    assert tuple(scores.columns) == SCORE_COLUMNS
+
+
+def test_prospects_get_the_first_purchase_of_their_segment(model, portfolio):
+    prospects = portfolio.head(3).copy()
+    bought = ["frequency", "recency_days", "age_days", "monetary_value", "first_order"]
+    prospects[bought] = np.nan
+    prospects["segment"] = ["private", "business", "never heard of"]
+    scores = model.predict(prospects)
+    assert scores["cold_start"].all()
+    assert scores[["p_alive", "p_churn", "p_repeat", "expected_purchases"]].isna().all().all()
+    means = (portfolio["first_order"] * 0.4).groupby(portfolio["segment"]).mean()
+    overall = (portfolio["first_order"] * 0.4).mean()
+    expected = [means["private"], means["business"], overall]
+    np.testing.assert_allclose(scores["clv"], expected)
+    assert (scores["reason_1"].isna()).all()
+
+
+def test_unseen_categories_are_counted_and_scored(model, portfolio):
+    strange = portfolio.head(4).assign(segment=["private", "moon", None, "moon"])
+    assert model.unseen_categories(strange) == {"segment": 2}
+    assert np.isfinite(model.predict(strange)["clv"]).all()
+
+
+def test_saved_and_loaded_scores_are_identical(model, portfolio, tmp_path):
+    model.save(tmp_path)
+    assert not list(tmp_path.glob("*.pkl"))
+    loaded = LifetimeValue.load(tmp_path)
+    pd.testing.assert_frame_equal(
+        loaded.predict(portfolio), model.predict(portfolio), check_exact=True
+    )
+    assert loaded.info == model.info
+    loaded.save(tmp_path / "again")
+    for name in ("model.json", "value.txt", "churn.txt"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_a_fresh_process_scores_without_lifetimes_or_pickle(model, portfolio, tmp_path):
+    model.save(tmp_path)
+    portfolio.head(20).to_parquet(tmp_path / "rows.parquet")
+    code = (
+        "import sys, pathlib, pandas as pd\n"
+        "from clv.models.lifetime_value import LifetimeValue\n"
+        f"where = pathlib.Path({str(tmp_path)!r})\n"
+        "rows = pd.read_parquet(where / 'rows.parquet')\n"
+        "scores = LifetimeValue.load(where).predict(rows)\n"
+        "assert 'lifetimes' not in sys.modules and 'shap' not in sys.modules\n"
+        "print(scores['clv'].sum().hex())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == float(model.predict(portfolio.head(20))["clv"].sum()).hex()
+
+
+def test_the_same_seed_gives_the_same_bytes(panel, options, folds, model, tmp_path):
+    again = LifetimeValue.fit(panel, options)
+    model.save(tmp_path / "a")
+    again.save(tmp_path / "b")
+    for name in ("model.json", "value.txt", "churn.txt"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_info_is_json_and_names_the_fits(model):
+    told = json.loads(json.dumps(model.info.as_dict()))
+    assert told["horizon_days"] == 90
+    assert told["currency"] == "EUR"
+    assert told["btyd"]["fits"]["bg_nbd"]["verdict"] == "converged"
+    assert set(told["btyd"]["fits"]) == {"bg_nbd", "mbg_nbd", "gamma_gamma"}
+    assert len(told["decile_cuts"]) == 9
+    assert told["cross_check"]["same"] < 1e-4
+
+
+def test_btyd_alone_has_no_contributions(panel, options, folds, portfolio):
+    from dataclasses import replace
+
+    alone = LifetimeValue.fit(panel, replace(options, model="btyd"), folds=folds)
+    assert (alone.contributions(portfolio)[list(GROUPS)] == 0).all().all()
+    scores = alone.predict(portfolio)
+    factor = alone.level.factor(portfolio["as_of"])
+    np.testing.assert_allclose(scores["clv"], factor * scores["purchases_only_clv"])
+    assert "btyd_alone" in {note.code for note in alone.info.notes}
+    assert scores["reason_1"].isna().all()
+
+
+def test_a_feature_that_knows_the_outcome_stops_training(company, options):
+    def leak(rows):
+        return rows.assign(wait_seconds_90d=rows["purchases"])
+
+    with pytest.raises(ModelError, match=r"wait_seconds_90d.*models\.allow"):
+        LifetimeValue.fit(company(300, change=leak), options)
+
+
+def test_an_unknown_model_is_refused(panel, options):
+    from dataclasses import replace
+
+    with pytest.raises(ModelError, match="'magic'.*blend, btyd, lightgbm"):
+        LifetimeValue.fit(panel, replace(options, model="magic"))
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"format": 99}', "[1]"])
+def test_what_is_no_model_does_not_load(tmp_path, text):
+    (tmp_path / "model.json").write_text(text)
+    with pytest.raises(ModelError, match=r"model\.json"):
+        LifetimeValue.load(tmp_path)
