@@ -19,7 +19,7 @@ import pyarrow as pa
 from clv.errors import SourceError, StorageError, UsageError, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
     import ibis.expr.types as ir
@@ -46,8 +46,12 @@ class Engine(Protocol):
     def frame(self, data: pd.DataFrame | pa.Table) -> ir.Table:
         """Hold a frame in the engine and return it as a table."""
 
-    def cache(self, expression: ir.Table) -> ir.Table:
-        """Compute a table once and hold the result, spilled to disk where it is large."""
+    def cache(self, expression: ir.Table, inputs: Mapping[str, ir.Table] | None = None) -> ir.Table:
+        """Compute a table once and hold the result, spilled to disk where it is large.
+
+        Where the expression is over unbound tables, ``inputs`` says what they stand for; it
+        is then compiled once, however often it is computed for other inputs.
+        """
 
     def release(self, table: ir.Table) -> None:
         """Let go of a table that ``cache`` or ``frame`` returned."""
@@ -117,6 +121,7 @@ class DuckDBEngine:
         self.connection.execute("set enable_progress_bar = false")
         self.connection.execute("set preserve_insertion_order = false")
         self._names = (f"clv_{number}" for number in itertools.count())
+        self._texts: dict[Any, str] = {}
         self._attached: dict[Path, str] = {}
 
     def read_parquet(self, paths: Sequence[str], *, hive: bool = False) -> ir.Table:
@@ -174,10 +179,19 @@ class DuckDBEngine:
         self.connection.unregister(f"{name}_rows")
         return self.backend.table(name)
 
-    def cache(self, expression: ir.Table) -> ir.Table:
-        """Compute a table once and hold the result, spilled to disk where it is large."""
+    def cache(self, expression: ir.Table, inputs: Mapping[str, ir.Table] | None = None) -> ir.Table:
+        """Compute a table once and hold the result, spilled to disk where it is large.
+
+        Where the expression is over unbound tables, ``inputs`` says what they stand for; it
+        is then compiled once, however often it is computed for other inputs.
+        """
         name = next(self._names)
-        self.run(f'create table "{name}" as {self._select(expression)}')
+        if inputs is None:
+            body = self._select(expression)
+        else:
+            parts = (f'"{key}" as ({self._select(rows)})' for key, rows in inputs.items())
+            body = f"with {', '.join(parts)} {self._compiled(expression)}"
+        self.run(f'create table "{name}" as {body}')
         return self.backend.table(name)
 
     def release(self, table: ir.Table) -> None:
@@ -231,6 +245,13 @@ class DuckDBEngine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _compiled(self, expression: ir.Table) -> str:
+        """Compile an expression over unbound tables once."""
+        key = expression.op()
+        if key not in self._texts:
+            self._texts[key] = self._select(expression)
+        return self._texts[key]
 
     def _select(self, expression: ir.Table) -> str:
         """Compile, and hold columns to the types Ibis promises.

@@ -8,7 +8,6 @@ a defect of clv, never of the data.
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,28 +15,24 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from clv.data.parsing import EARLIEST_S, LATEST_S, NOT_FINITE, NUMBER_PATTERN, TIME_PATTERN
-from clv.data.rules import LARGEST, NUMERIC, Rule, parsed_name
+from clv.data.raw_frame import raw_frame, read_cells, subject
+from clv.data.rules import LARGEST, Rule, parsed_name
 from clv.errors import DataError
-from clv.schema import SCHEMA, Column, Kind
+from clv.schema import SCHEMA, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import ibis.expr.types as ir
+    import pandas as pd
 
     from clv.data.engine import Engine
 
 SAMPLE_ROWS = 1_000_000
 _BUCKETS = 16**6
-_SPACES = " \t\n\r\v\f"
-_NUMBER = re.compile(NUMBER_PATTERN, re.ASCII)
-_TIME = re.compile(TIME_PATTERN, re.ASCII)
-_Floats = npt.NDArray[np.float64]
-_Answers = npt.NDArray[np.bool_]
 
 
 class DisagreementError(DataError):
@@ -115,10 +110,10 @@ def compare(
         seen = flagged.filter(_drawn(table, flagged, sample_rows / rows, seed))
     wanted = seen.select(*columns, *flags.values())
     raw = pa.Table.from_batches(engine.batches(wanted), wanted.schema().to_pyarrow())
-    frame = prepare(table, raw)
+    frame = raw_frame(table, raw, tuple(flags))
     for rule in flags:
         if rule.kind in ("unknown_reference", "unknown_refund"):
-            frame[_flag(rule)] = _found(engine, rule, frame, accepted)
+            frame[subject(rule)] = _known(engine, rule, raw, accepted)
     counts, success = run_suite(table, frame, tuple(flags), loaded_s)
     own = {rule.id: _count(raw[flag]) for rule, flag in flags.items()}
     if counts != own:
@@ -132,7 +127,7 @@ def compare(
 
 def _others(table: str, flags: Mapping[Rule, str]) -> set[str]:
     """Return the further columns that rules read."""
-    names = {name for rule in flags for name in rule.values if rule.kind == "duplicate"}
+    names = {name for rule in flags for name in SCHEMA[table].key if rule.kind == "duplicate"}
     names |= {rule.other for rule in flags if rule.kind in ("at_least", "at_most") and rule.other}
     if table == "orders":
         names |= {"amount", "customer_id"}
@@ -160,138 +155,32 @@ def _count(flags: pa.ChunkedArray) -> int:
     return int(flags.to_numpy().sum()) if len(flags) else 0
 
 
-def prepare(table: str, raw: pa.Table) -> pd.DataFrame:
-    """Parse raw cells in pandas, beside the raw columns.
-
-    For a column ``c``: ``c`` is text, None where nothing is given; ``c__value`` is what it
-    says (a float, seconds, or text; NaN where it says nothing finite); ``c__parsed``,
-    ``c__finite`` and ``c__whole`` are true, false, or None where the question does not arise.
-    """
-    frame = pd.DataFrame(index=pd.RangeIndex(raw.num_rows))
-    for column in SCHEMA[table].columns:
-        if column.name not in raw.column_names:
-            continue
-        cells = raw[column.name]
-        text = _text(column, cells)
-        frame[column.name] = text
-        if column.kind in NUMERIC:
-            value, parsed = _numbers(cells, text)
-            finite = np.isfinite(value)
-            frame[f"{column.name}__finite"] = _answer(finite, parsed)
-            whole = finite & (np.floor(np.where(finite, value, 0.5)) == value)
-            frame[f"{column.name}__whole"] = _answer(whole, parsed & finite)
-            frame[f"{column.name}__value"] = np.where(finite, value, np.nan)
-        elif column.kind is Kind.TIME:
-            seconds, parsed = _times(cells, text)
-            frame[f"{column.name}__value"] = seconds
-        else:
-            value, parsed = _words(cells, text)
-            frame[f"{column.name}__value"] = value
-        frame[f"{column.name}__parsed"] = _answer(parsed, text.notna().to_numpy())
-    keys = [f"{key}__value" for key in SCHEMA[table].key]
-    if set(keys) <= set(frame.columns):
-        whole_key = frame[keys].notna().all(axis=1)
-        copies = frame[whole_key].groupby(keys, sort=False).cumcount().reindex(frame.index)
-        frame["copies_before"] = copies
-    if {"refund_of", "amount"} <= set(frame.columns):
-        refund = frame["refund_of"].notna() & frame["amount__value"].notna()
-        frame["amount__refunded"] = frame["amount__value"].where(refund)
-    return frame
-
-
-def _answer(answers: Any, asked: Any) -> pd.Series:
-    """Return booleans as objects, None where the question does not arise."""
-    result = pd.Series(np.asarray(answers, dtype=bool), dtype=object)
-    return result.where(np.asarray(asked, dtype=bool), None)
-
-
-def _text(column: Column, cells: pa.ChunkedArray) -> pd.Series:
-    """Return cells as text, None where nothing is given; a float's NaN is given, an id's not."""
-    plain = cells.to_pylist()
-    if _is_text(cells):
-        found = [cell if cell and cell.strip(_SPACES) else None for cell in plain]
-    elif column.kind is Kind.ID:
-        found = [None if cell is None or cell != cell else str(cell) for cell in plain]
-    else:
-        found = [None if cell is None else str(cell) for cell in plain]
-    return pd.Series(found, dtype=object)
-
-
-def _is_text(cells: pa.ChunkedArray) -> bool:
-    return pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
-
-
-def _numbers(cells: pa.ChunkedArray, text: pd.Series) -> tuple[_Floats, _Answers]:
-    """Return floats, and which cells are numbers at all."""
-    if _is_text(cells):
-        found = [_number(cell) for cell in text]
-    else:
-        found = [None if cell is None else float(cell) for cell in cells.to_pylist()]
-    parsed = np.array([value is not None for value in found], dtype=bool)
-    return np.array([np.nan if v is None else v for v in found], dtype="float64"), parsed
-
-
-def _number(cell: str | None) -> float | None:
-    if cell is None:
-        return None
-    if _NUMBER.search(cell):
-        return float(cell)
-    word = cell.strip(_SPACES).lower().removeprefix("+").replace("infinity", "inf")
-    return NOT_FINITE.get(word)
-
-
-def _times(cells: pa.ChunkedArray, text: pd.Series) -> tuple[_Floats, _Answers]:
-    """Return seconds since 1970-01-01 UTC (NaN where there is no time), and which are times."""
-    if _is_text(cells):
-        shaped = [cell.strip(_SPACES) if cell and _TIME.search(cell) else None for cell in text]
-        plain = pd.Series(shaped, dtype=object)
-        moments = pd.to_datetime(plain, utc=True, format="ISO8601", errors="coerce")
-    else:
-        moments = pd.to_datetime(cells.cast(pa.timestamp("us")).to_pandas(), utc=True)
-    whole = moments.dt.floor("s").dt.tz_localize(None).astype("datetime64[s]")
-    seconds = whole.astype("int64").astype("float64").where(whole.notna(), np.nan).to_numpy()
-    seconds = np.where((seconds >= EARLIEST_S) & (seconds <= LATEST_S), seconds, np.nan)
-    return seconds, ~np.isnan(seconds)
-
-
-def _words(cells: pa.ChunkedArray, text: pd.Series) -> tuple[pd.Series, _Answers]:
-    """Return ids and words, and which cells are one: a float must be a whole number."""
-    if not (pa.types.is_floating(cells.type) or pa.types.is_decimal(cells.type)):
-        return text, text.notna().to_numpy()
-    numbers = [None if cell is None else float(cell) for cell in cells.to_pylist()]
-    found = [
-        str(int(n)) if n is not None and abs(n) < 2.0**53 and n == int(n) else None for n in numbers
-    ]
-    return pd.Series(found, dtype=object), np.array([word is not None for word in found])
-
-
-def _flag(rule: Rule) -> str:
-    """Return the column that says whether a reference was found."""
-    return f"{rule.column}__{rule.kind}"
-
-
-def _found(
-    engine: Engine, rule: Rule, frame: pd.DataFrame, accepted: Mapping[str, ir.Table]
-) -> pd.Series:
-    """Say in pandas which references name a row of the table they point to."""
-    value = frame[f"{rule.column}__value"]
-    asked = value.notna().to_numpy()
+def _known(
+    engine: Engine, rule: Rule, raw: pa.Table, accepted: Mapping[str, ir.Table]
+) -> npt.NDArray[np.float64]:
+    """Say which references name a row of the table they point to; NaN where there is none."""
+    words = read_cells(SCHEMA[rule.table][rule.column], raw[rule.column]).words
+    asked = pc.is_valid(words).to_numpy().astype(bool)
     if rule.kind == "unknown_refund":
-        named = engine.frame(pd.DataFrame({"named_id": value.dropna().unique()}, dtype="str"))
+        customers = read_cells(SCHEMA["orders"]["customer_id"], raw["customer_id"]).words
+        named = engine.frame(pa.table({"named_id": pc.unique(words.drop_null())}))
         orders = accepted["orders"]
-        orders = orders.filter(orders.refund_of.isnull() & (orders.amount >= 0))
-        known = orders.select("order_id", "customer_id").semi_join(
-            named, orders.order_id == named.named_id
-        )
-        pairs = set(engine.to_pandas(known).itertuples(index=False, name=None))
+        # Ibis, not pandas: rows that return nothing themselves.
+        orders = orders.filter(~orders.refund_of.notnull() & (orders.amount >= 0))  # noqa: PD004
+        known = orders.semi_join(named, orders.order_id == named.named_id)
+        found = engine.to_pandas(known.select("order_id", "customer_id"))
         engine.release(named)
-        given = zip(value, frame["customer_id__value"], strict=True)
-        return _answer([pair in pairs for pair in given], asked)
-    table, _, column = str(rule.other).partition(".")
-    if table not in accepted:
-        return _answer(asked, asked)
-    ids = engine.to_pandas(accepted[table].select(column))[column]
-    return _answer(value.isin(set(ids)), asked)
+        pairs = set(found.itertuples(index=False, name=None))
+        rows = zip(words.to_pylist(), customers.to_pylist(), strict=True)
+        answers = np.array([pair in pairs for pair in rows], dtype=bool)
+    else:
+        table, _, column = str(rule.other).partition(".")
+        if table not in accepted:
+            return np.where(asked, 1.0, np.nan)
+        batches = engine.batches(accepted[table].select(column))
+        ids = pa.Table.from_batches(batches, pa.schema([(column, pa.string())]))[column]
+        answers = pc.is_in(words.cast(pa.string()), value_set=ids).to_numpy().astype(bool)
+    return np.where(asked, answers, np.nan)
 
 
 def run_suite(
@@ -329,45 +218,36 @@ def run_suite(
 
 
 def expectation(rule: Rule, loaded_s: int) -> Any:
-    """Return the expectation of a rule, on the columns of ``prepare``."""
+    """Return the expectation of a rule, on the columns of ``raw_frame``."""
     import great_expectations.expectations as gxe
 
-    column, meta = rule.column, {"rule": rule.id}
-    value = f"{column}__value"
+    column, meta = subject(rule), {"rule": rule.id}
     if rule.kind == "missing":
         return gxe.ExpectColumnValuesToNotBeNull(column=column, meta=meta)
     if rule.kind == "allowed":
         return gxe.ExpectColumnValuesToBeInSet(
-            column=column, value_set=list(rule.values), meta=meta
+            column=column, value_set=list(rule.members), meta=meta
         )
     if rule.kind in ("at_least", "at_most"):
-        pair = (value, f"{rule.other}__value")
+        pair = (column, f"{rule.other}__value")
         above, below = pair if rule.kind == "at_least" else pair[::-1]
         return gxe.ExpectColumnPairValuesAToBeGreaterThanB(
             column_A=above, column_B=below, or_equal=True,
             ignore_row_if="either_value_is_missing", meta=meta,
         )  # fmt: skip
-    if rule.kind in ("range", "too_large", "future", "positive_refund", "duplicate"):
-        low, high = {
-            "range": (rule.low, rule.high),
-            "too_large": (-LARGEST, LARGEST),
-            "future": (None, loaded_s),
-            "positive_refund": (None, 0),
-            "duplicate": (None, 0),
-        }[rule.kind]
-        subject = {"positive_refund": "amount__refunded", "duplicate": "copies_before"}
+    bounds: dict[str, tuple[float | None, float | None]] = {
+        "range": (rule.low, rule.high),
+        "too_large": (-LARGEST, LARGEST),
+        "future": (None, loaded_s),
+        "positive_refund": (None, 0),
+        "duplicate": (None, 0),
+    }
+    if rule.kind in bounds:
+        low, high = bounds[rule.kind]
         only = {}
         if rule.kind == "range" and rule.other:
-            only = {
-                "row_condition": f"kind__value == '{rule.other}'",
-                "condition_parser": "pandas",
-            }
+            only = {"row_condition": f"kind == '{rule.other}'", "condition_parser": "pandas"}
         return gxe.ExpectColumnValuesToBeBetween(
-            column=subject.get(rule.kind, value), min_value=low, max_value=high, meta=meta, **only
+            column=column, min_value=low, max_value=high, meta=meta, **only
         )
-    asked = {
-        "unparsable": f"{column}__parsed",
-        "not_finite": f"{column}__finite",
-        "not_whole": f"{column}__whole",
-    }.get(rule.kind, _flag(rule))
-    return gxe.ExpectColumnValuesToBeInSet(column=asked, value_set=[True], meta=meta)
+    return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=[1.0], meta=meta)

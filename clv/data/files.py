@@ -200,8 +200,9 @@ def sql_tables(url: str) -> set[str]:
             database.dispose()
     except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
         cause = getattr(error, "orig", None) or error
+        problem = f"{type(cause).__name__}: {_hidden(url, _line(cause))}"
         raise SourceError(
-            f"sources.database cannot be opened: {type(cause).__name__}: {_hidden(url, _line(cause))} "
+            f"sources.database cannot be opened: {problem} "
             "Expected something like sqlite:///shop.db or postgresql+psycopg://user@host/base "
             "(pip install 'clv[postgres]')."
         ) from None

@@ -97,7 +97,7 @@ def apply_policies(
             hit = compile_expression(policy.when, rows, where=where)
             if not hit.type().is_boolean():
                 raise SettingsError(f"{where}: {policy.when!r} is neither true nor false.")
-            hit = hit.fill_null(False)
+            hit = hit.fill_null(ibis.literal(value=False))
             left = rows.filter(~hit)
             count = int(engine.to_pandas(rows.aggregate(n=hit.sum())).n.fillna(0).iloc[0])
         verb = "left out" if policy.action == "drop" else "counted and kept"
@@ -121,7 +121,7 @@ def match_cancellations(
     def part(key: str, text: str) -> ir.Value:
         return compile_expression(text, rows, where=f"{where}.{key}")
 
-    cancels = part("when", spec.when).fill_null(False)
+    cancels = part("when", spec.when).fill_null(ibis.literal(value=False))
     size = part("quantity", spec.quantity)
     keys = {f"_same_{n}": part(f"same[{n}]", text) for n, text in enumerate(spec.same)}
     known = size.notnull()
@@ -164,7 +164,7 @@ def _paired(
         _opened=lambda t: t._step.lag().over(previous),
         _invoice_opened=lambda t: t._invoice.lag().over(previous),
     )
-    closes = (paired._step == -1) & (paired._opened == 1).fill_null(False)
+    closes = (paired._step == -1) & (paired._opened == 1).fill_null(ibis.literal(value=False))
     matched = ibis.ifelse(closes, paired._invoice_opened, ibis.null("string"))
     result = engine.cache(paired.select(*columns, matched=matched, _cancels=paired._cancels))
     engine.release(marked)

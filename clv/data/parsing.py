@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 TIME_PATTERN = (
-    r"^\s*(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"^[ \t\r\n]*(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?"
-    r"\s?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?\s*$"
+    r" ?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?)?[ \t\r\n]*$"
 )
 """ISO 8601 text, years 1900 to 2999, with or without a time of day and an offset."""
 
-OFFSET_PATTERN = r":[0-9]{2}([.][0-9]+)?\s?(Z|[+-][0-9]{2}(:?[0-9]{2})?)\s*$"
+OFFSET_PATTERN = r":[0-9]{2}([.][0-9]+)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)[ \t\r\n]*$"
 """ISO 8601 text that names its offset from UTC."""
 
-NUMBER_PATTERN = r"^\s*[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?\s*$"
+NUMBER_PATTERN = r"^[ \t\r\n]*[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,3})?[ \t\r\n]*$"
 """Text that is a number: no thousands separators, no units, a point for decimals."""
 
 NOT_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
@@ -69,11 +69,14 @@ def parse_seconds(value: ir.Value) -> ir.Value:
     if value.type().is_string():
         # Engines round fractions differently, so they are cut off before the cast.
         whole = value.strip().re_replace(r"[.][0-9]+", "")
-        moment = whole.try_cast("timestamp('UTC')")
-        at_s = seconds(moment.cast("timestamp"))
-        return ibis.ifelse(value.re_search(TIME_PATTERN), at_s, ibis.null("int64"))
-    at_s = seconds(value.cast("timestamp"))
-    return ibis.ifelse(at_s.between(EARLIEST_S, LATEST_S), at_s, ibis.null("int64"))
+        for sign in "+-Z":
+            whole = whole.replace(f" {sign}", sign)
+        at_s = seconds(whole.try_cast("timestamp('UTC')").cast("timestamp"))
+        known = value.re_search(TIME_PATTERN) & at_s.between(EARLIEST_S, LATEST_S)
+    else:
+        at_s = seconds(value.cast("timestamp"))
+        known = at_s.between(EARLIEST_S, LATEST_S)
+    return ibis.ifelse(known, at_s, ibis.null("int64"))
 
 
 def is_finite(value: ir.Value) -> ir.Value:
@@ -89,7 +92,7 @@ def given(value: ir.Value) -> ir.Value:
 
 
 def time_regex(pattern: str) -> tuple[str, list[str]]:
-    """Return the regular expression of a time format, and its parts in order.
+    r"""Return the regular expression of a time format, and its parts in order.
 
     Raises
     ------
@@ -99,7 +102,7 @@ def time_regex(pattern: str) -> tuple[str, list[str]]:
     Examples
     --------
     >>> time_regex("%d/%m/%Y")
-    ('^\\\\s*(\\\\d{1,2})/(\\\\d{1,2})/(\\\\d{4})\\\\s*$', ['d', 'm', 'Y'])
+    ('^\\s*(\\d{1,2})/(\\d{1,2})/(\\d{4})\\s*$', ['d', 'm', 'Y'])
     """
     regex, parts = "", []
     letters = iter(pattern)

@@ -70,7 +70,8 @@ def write(
         )
         partial = path.with_suffix(".partial")
         partial.touch(mode=0o600)
-        engine.to_parquet(whole.order_by([whole[c].cast("string") for c in columns]), partial)
+        order = [*(whole[c].cast("string") for c in columns), whole["_reasons"].join(",")]
+        engine.to_parquet(whole.order_by(order), partial)
         partial.chmod(0o600)
         partial.replace(path)
     except OSError as error:

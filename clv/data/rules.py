@@ -48,7 +48,7 @@ class Rule:
         What is wrong with a row that breaks it.
     low, high : float or None
         Inclusive bounds, for ``range``.
-    values : tuple of str
+    members : tuple of str
         For ``allowed``; for ``duplicate`` and ``unknown_refund`` the columns of the key.
     other : str or None
         The column that bounds this one (``at_least``, ``at_most``), the referenced one
@@ -61,7 +61,7 @@ class Rule:
     message: str
     low: float | None = None
     high: float | None = None
-    values: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
     other: str | None = None
 
     @property
@@ -97,13 +97,13 @@ def rules_of(table: str, columns: Sequence[str], present: Sequence[str]) -> tupl
         key = " and ".join(contract.key)
         rules.append(
             Rule(table, contract.key[-1], "duplicate", f"a row with this {key} stands before",
-                 values=contract.key)
+                 members=contract.key)
         )  # fmt: skip
     if table == "orders" and "refund_of" in columns:
         rules.append(Rule(table, "refund_of", "positive_refund", "a refund has a positive amount"))
         rules.append(
             Rule(table, "refund_of", "unknown_refund", "names no accepted order of that customer",
-                 values=("refund_of", "customer_id"))
+                 members=("refund_of", "customer_id"))
         )  # fmt: skip
     if table == "surveys" and {"kind", "score"} <= set(columns):
         for kind, (low, high) in SURVEY_RANGES.items():
@@ -144,7 +144,7 @@ def _column_rules(
     if column.allowed:
         rules.append(
             Rule(table, name, "allowed", f"is none of {', '.join(column.allowed)}",
-                 values=column.allowed)
+                 members=column.allowed)
         )  # fmt: skip
     if column.past:
         rules.append(Rule(table, name, "future", "lies after the time of loading"))
@@ -218,6 +218,19 @@ def parse(column: Column, value: ir.Value) -> ir.Value:
     return value.cast("string")
 
 
+def can_break(rule: Rule, raw: ir.Value) -> bool:
+    """Say whether a column's type leaves room for breaking a rule at all."""
+    kind = raw.type()
+    loose = kind.is_string() or kind.is_floating()
+    if rule.kind == "unparsable" and SCHEMA[rule.table][rule.column].kind is Kind.ID:
+        return kind.is_floating() or kind.is_decimal()
+    if rule.kind == "unparsable":
+        return kind.is_string() or kind.is_timestamp() or kind.is_date()
+    if rule.kind == "not_finite":
+        return loose
+    return rule.kind != "not_whole" or loose or kind.is_decimal()
+
+
 def broken(rule: Rule, rows: ir.Table, loaded_s: int) -> ir.Value:
     """Return whether each row breaks a rule that needs no other row.
 
@@ -254,7 +267,7 @@ def broken(rule: Rule, rows: ir.Table, loaded_s: int) -> ir.Value:
         both = finite & is_finite(other) if other.type().is_floating() else finite
         result = both & (value < other if rule.kind == "at_least" else value > other)
     elif rule.kind == "allowed":
-        result = _given(rule, raw) & value.notin(rule.values)
+        result = _given(rule, raw) & value.notin(rule.members)
     elif rule.kind == "future":
         result = value > loaded_s
     elif rule.kind == "positive_refund":
@@ -262,7 +275,7 @@ def broken(rule: Rule, rows: ir.Table, loaded_s: int) -> ir.Value:
         result = value.notnull() & is_finite(amount) & (amount > 0)
     else:
         raise AssertionError(rule.kind)
-    return result.fill_null(False)
+    return result.fill_null(ibis.literal(value=False))
 
 
 def _given(rule: Rule, raw: ir.Value) -> ir.Value:

@@ -23,7 +23,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import ibis
 
@@ -136,7 +136,7 @@ class SourceSpec:
             if place is not None and not isinstance(place, str | Path):
                 raise SettingsError(f"{where}.{name} is {place!r}; expected text.")
         texts = {name: None if place is None else str(place) for name, place in places.items()}
-        return cls(**texts, tables=tables)  # type: ignore[arg-type]
+        return cls(**texts, tables=tables)
 
 
 @dataclass(frozen=True)
@@ -382,4 +382,4 @@ def _value(kind: str, value: Any, where: str) -> Any:
     choices = get_args({"Format": Format, "Action": Literal["drop", "keep"]}.get(kind))
     if choices and value not in choices:
         raise SettingsError(f"{where} is {value!r}; expected one of {', '.join(choices)}.")
-    return cast("str", str(value))
+    return str(value)
