@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 import ibis
@@ -72,6 +73,8 @@ class Feature:
         The value of a customer without rows in the table; None leaves it unknown.
     days : int or None
         The window that it covers, in days up to the cutoff; None for all time.
+    declared_in : str
+        The module that declares it.
     expression : callable
         Rows of its table to an aggregate: one value per customer.
     """
@@ -82,7 +85,8 @@ class Feature:
     needs: tuple[str, ...]
     unit: str
     doc: str
-    expression: Callable[[ir.Table], ir.Value]
+    expression: Callable[[ir.Table], ir.Value] = field(compare=False)
+    declared_in: str = ""
     monotone: Sign = 0
     kind: Literal["number", "category"] = "number"
     fill: float | None = None
@@ -90,7 +94,10 @@ class Feature:
 
 
 FEATURES: dict[str, Feature] = {}
-"""Every declared feature by name, in order of declaration."""
+"""Every feature declared so far, by name; ``declared`` gives all of them."""
+
+DECLARING = ("purchases", "service", "customers")
+"""The modules of this package that declare features, in the order of columns."""
 
 
 def feature(
@@ -130,8 +137,7 @@ def feature(
 
     Examples
     --------
-    >>> from clv.features import purchases
-    >>> FEATURES["orders_90d"].doc
+    >>> declared()["orders_90d"].doc
     'Purchases, in the last 90 days.'
     """
 
@@ -149,6 +155,7 @@ def feature(
                 group=group,
                 needs=(table, *needs) if table != "features" else tuple(needs),
                 unit=unit,
+                declared_in=function.__module__,
                 doc=f"{line.rstrip('.')}{span}.",
                 expression=partial(function, days=days) if windows else function,
                 monotone=monotone,
@@ -165,13 +172,34 @@ def _span(days: int | None) -> tuple[str, str]:
     return ("_ever", ", ever") if days is None else (f"_{days}d", f", in the last {days} days")
 
 
+def declared() -> dict[str, Feature]:
+    """Return every feature of the package by name, in the order of columns."""
+    modules = [import_module(f"clv.features.{module}").__name__ for module in DECLARING]
+    ordered = sorted(FEATURES.values(), key=lambda f: modules.index(f.declared_in))
+    return {f.name: f for f in ordered}
+
+
+def glossary() -> list[dict[str, str]]:
+    """Return name, group, unit and one line of meaning of every feature.
+
+    Examples
+    --------
+    >>> glossary()[0]["name"], glossary()[0]["unit"]
+    ('frequency', 'count')
+    """
+    return [
+        {"name": f.name, "group": f.group, "unit": f.unit, "doc": f.doc}
+        for f in declared().values()
+    ]
+
+
 def fingerprint(features: dict[str, Feature] | None = None) -> str:
     """Return a short hash of the declarations; it changes when any of them does."""
-    declared = [
+    lines = [
         [f.name, f.table, f.group, f.needs, f.unit, f.doc, f.monotone, f.kind, f.fill]
-        for f in (FEATURES if features is None else features).values()
+        for f in (declared() if features is None else features).values()
     ]
-    return hashlib.sha256(json.dumps(declared).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:16]
 
 
 def inside(rows: ir.Table, days: int | None) -> ir.BooleanValue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from clv.features.base import Feature, feature
@@ -47,10 +48,11 @@ def _may_be_feature(name: str) -> bool:
     return column.kind is Kind.CATEGORY and not column.personal
 
 
-def _category(name: str) -> Feature:
-    def value(rows: ir.Table) -> ir.Value:
-        return rows[name].cast("string").max()
+def _value(rows: ir.Table, name: str) -> ir.Value:
+    return rows[name].cast("string").max()
 
+
+def _category(name: str) -> Feature:
     known = CUSTOMERS[name].doc if name in CUSTOMERS else f"The company's own attribute {name}."
     return Feature(
         name=name,
@@ -59,6 +61,6 @@ def _category(name: str) -> Feature:
         needs=("customers", f"customers.{name}"),
         unit="category",
         doc=known,
-        expression=value,
+        expression=partial(_value, name=name),
         kind="category",
     )

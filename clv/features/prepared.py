@@ -294,7 +294,7 @@ def contact_rows(tables: Tables) -> ir.Table:
     ended_s = given(raw, "interactions", "ended_at")
     rows = rows.mutate(
         end_s=ibis.coalesce(ended_s, _after(rows.at_s, rows.handle_ms), rows.at_s),
-        settle_s=ibis.coalesce(ended_s, rows.at_s) + tables.terms.fcr_days * DAY_SECONDS,
+        settle_s=_settled(rows.at_s, ended_s, tables.terms.fcr_days * DAY_SECONDS),
         resolved_s=given(raw, "interactions", "resolved_at").fill_null(NEVER),
         reopened_s=given(raw, "interactions", "reopened_at").fill_null(NEVER),
         wait_known_s=_after(rows.at_s, rows.wait_ms).fill_null(NEVER),
@@ -308,6 +308,14 @@ def contact_rows(tables: Tables) -> ir.Table:
             rows.unresolved_s, rows.reopened_s, rows.sla_miss_s, rows.handed_on_s, rows.low_csat_s
         )
     )
+
+
+def _settled(at_s: ir.Value, ended_s: ir.Value, after_s: int) -> ir.Value:
+    """Return when a contact is decided: some days after its end, else after its beginning.
+
+    One that had not ended by then was decided from its beginning, and that never changes.
+    """
+    return ibis.coalesce((ended_s <= at_s + after_s).ifelse(ended_s, at_s), at_s) + after_s
 
 
 def _after(at_s: ir.Value, thousandths_s: ir.Value) -> ir.Value:
@@ -334,13 +342,14 @@ def _followed(rows: ir.Table, tables: Tables) -> ir.Table:
 def _outcomes(rows: ir.Table, *, resolution: bool) -> ir.Table:
     """Settle each contact, for good, ``fcr_days`` after its end."""
     judged = rows.by_customer & rows.attended
-    answer_ms = ibis.coalesce(rows.first_response_ms, rows.wait_ms)
+    answer_ms = ibis.least(rows.first_response_ms, rows.wait_ms)
+    answered_s = _after(rows.at_s, answer_ms).fill_null(NEVER)
     missed = (answer_ms > rows.sla_ms).fill_null(ibis.literal(value=False))
     never = ibis.literal(NEVER, "int64")
     rows = rows.mutate(
         repeated=rows.by_customer.ifelse(rows.next_s <= rows.settle_s, ibis.null("boolean")),
-        sla_known_s=_after(rows.at_s, ibis.least(rows.sla_ms, answer_ms)).fill_null(NEVER),
-        sla_miss_s=missed.ifelse(_after(rows.at_s, rows.sla_ms), never),
+        sla_known_s=rows.sla_ms.notnull().ifelse(answered_s, never),
+        sla_miss_s=missed.ifelse(answered_s, never),
         handed_on_s=(rows.hand_offs >= MANY_TRANSFERS)
         .fill_null(ibis.literal(value=False))
         .ifelse(rows.end_s, never),

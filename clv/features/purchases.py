@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ALL = (30, 90, 365, None)
 LONG = (90, 365, None)
+YEAR = (365, None)
 
 PRIOR_ORDERS = 3
 """The weight of the company's margin ratio, in average orders, against a customer's own."""
@@ -77,7 +78,7 @@ def margin(rows: ir.Table, days: int | None) -> ir.Value:
     return in_currency(rows.margin.sum(where=inside(rows, days)))
 
 
-@purchase(unit="currency", windows=ALL)
+@purchase(unit="currency", windows=LONG)
 def order_value(rows: ir.Table, days: int | None) -> ir.Value:
     """Mean net amount of a purchase."""
     here = inside(rows, days)
@@ -102,21 +103,21 @@ def margin_ratio(customers: ir.Table) -> ir.Value:
     return (own + prior * customers.company_margin_ratio) / (amount + prior).nullif(0.0)
 
 
-@purchase(unit="count", windows=ALL, fill=0)
+@purchase(unit="count", windows=LONG, fill=0)
 def refunds(rows: ir.Table, days: int | None) -> ir.Value:
     """Refunds of purchases made, and unlinked refunds."""
     return rows.count(where=~rows.is_purchase & inside(rows, days))
 
 
-@purchase(unit="currency", windows=ALL, fill=0)
+@purchase(unit="currency", windows=YEAR, fill=0)
 def refunded(rows: ir.Table, days: int | None) -> ir.Value:
     """Amount refunded of purchases made, and by unlinked refunds."""
     return in_currency(-rows.amount.sum(where=~rows.is_purchase & inside(rows, days)))
 
 
-@purchase(unit="share", windows=LONG)
-def refunded_share(rows: ir.Table, days: int | None) -> ir.Value:
-    """Amount refunded, as a share of the amount bought before refunds."""
+@purchase(unit="ratio", windows=YEAR)
+def refunded_ratio(rows: ir.Table, days: int | None) -> ir.Value:
+    """Amount refunded, relative to the amount bought before refunds."""
     here = inside(rows, days)
     sold = rows.amount.sum(where=rows.is_purchase & here)
     back = rows.amount.sum(where=~rows.is_purchase & here)
@@ -129,7 +130,7 @@ def days_since_last_refund(rows: ir.Table) -> ir.Value:
     return rows.own_days_ago.min(where=~rows.is_purchase)
 
 
-@purchase(unit="currency", windows=LONG)
+@purchase(unit="currency", windows=YEAR)
 def largest_order(rows: ir.Table, days: int | None) -> ir.Value:
     """Largest amount of a purchase, before refunds."""
     return in_currency(rows.amount.max(where=rows.is_bought & inside(rows, days)))
@@ -225,7 +226,7 @@ def silence_to_longest_gap(customers: ir.Table) -> ir.Value:
     return ratio(customers.days_since_last_purchase, customers.purchase_gap_max)
 
 
-@purchase(unit="ratio", windows=(30, 90, 365))
+@purchase(unit="ratio", windows=(90, 365))
 def orders_trend(rows: ir.Table, days: int) -> ir.Value:
     """Purchases against the same time before, from -1 (none now) to 1 (none then)."""
     bought = rows.is_bought
@@ -233,7 +234,7 @@ def orders_trend(rows: ir.Table, days: int) -> ir.Value:
     return _trend(now, rows.count(where=bought & previous(rows, days)))
 
 
-@purchase(unit="ratio", windows=(30, 90, 365))
+@purchase(unit="ratio", windows=(90, 365))
 def spend_trend(rows: ir.Table, days: int) -> ir.Value:
     """Amount bought against the same time before, from -1 (none now) to 1 (none then)."""
     now = rows.net.sum(where=inside(rows, days)).fill_null(0)

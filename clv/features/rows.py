@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from clv.features.base import FEATURES
+from clv.features.base import declared
 from clv.features.prepared import ALWAYS, day_number
 from clv.windows import DAY_SECONDS
 
@@ -28,14 +28,9 @@ _YEAR_DAYS = 365
 
 def orders_known(rows: ir.Table, window: Window) -> ir.Table:
     """Return orders and refunds: ``is_bought`` where a purchase stands, ``net`` of refunds."""
-    rows = rows.filter(window.seen(rows.known_s))
-    standing = ~window.seen(rows.void_s)
-    bought = rows.is_purchase & standing
+    rows = orders_standing(rows, window)
+    standing, bought = ~window.seen(rows.void_s), rows.is_bought
     rows = rows.mutate(
-        is_bought=bought,
-        # Money of purchases that stand, net of their refunds; the rest is void or unlinked.
-        net=standing.ifelse(rows.amount, 0),
-        net_margin=standing.ifelse(rows.margin, 0),
         new_day=bought & window.seen(rows.day_from_s),
         on_first_day=standing & window.seen(rows.first_from_s),
         own_days_ago=cutoff_day(window) - day_number(rows.own_s),
@@ -45,6 +40,18 @@ def orders_known(rows: ir.Table, window: Window) -> ir.Table:
         **_seasons(rows, window),
     )
     return _dated(rows, window, "orders")
+
+
+def orders_standing(rows: ir.Table, window: Window) -> ir.Table:
+    """Return orders and refunds that were known, and which purchases stand."""
+    rows = rows.filter(window.seen(rows.known_s))
+    standing = ~window.seen(rows.void_s)
+    return rows.mutate(
+        is_bought=rows.is_purchase & standing,
+        # Money of purchases that stand, net of their refunds; the rest is void or unlinked.
+        net=standing.ifelse(rows.amount, 0),
+        net_margin=standing.ifelse(rows.margin, 0),
+    )
 
 
 def _new_categories(rows: ir.Table, window: Window) -> dict[str, ir.Value]:
@@ -99,11 +106,8 @@ def customers_known(rows: ir.Table, window: Window) -> ir.Table:
     """Return customers who were known: signed up by then, or without a date of it."""
     if "signed_up_at" not in rows.columns:
         return rows
-    signed = window.seen(rows.signed_up_at)
-    return rows.mutate(
-        known=signed.fill_null(ibis.literal(value=True)),
-        days_ago=_if(signed, cutoff_day(window) - day_number(rows.signed_up_at)),
-    )
+    known = window.seen(rows.signed_up_at) | rows.signed_up_at.isnull()
+    return rows.filter(known).mutate(days_ago=cutoff_day(window) - day_number(rows.signed_up_at))
 
 
 def _dated(rows: ir.Table, window: Window, table: str) -> ir.Table:
@@ -139,7 +143,7 @@ def _if(known: ir.BooleanValue, value: ir.Value) -> ir.Value:
 
 def _spans(table: str) -> tuple[int, ...]:
     """Return the windows, in days, that features of a table use."""
-    spans = {f.days for f in FEATURES.values() if f.table == table and f.days is not None}
+    spans = {f.days for f in declared().values() if f.table == table and f.days is not None}
     return tuple(sorted(spans))
 
 

@@ -42,7 +42,7 @@ def _declare_channels() -> None:
 
         @contact(
             unit="count",
-            windows=(90, 365),
+            windows=(365,),
             fill=0,
             name=f"contacts_{channel}",
             doc=f"Support contacts by {channel.replace('_', ' ')}.",
@@ -73,14 +73,14 @@ def contacts_trend(rows: ir.Table, days: int) -> ir.Value:
     return ratio(now - then, now + then)
 
 
-@contact(unit="share", windows=YEAR, needs=("interactions.initiated_by",))
+@contact(unit="share", windows=(365,), needs=("interactions.initiated_by",))
 def company_contact_share(rows: ir.Table, days: int | None) -> ir.Value:
     """Share of contacts that the company began."""
     here = inside(rows, days)
     return ratio(rows.count(where=~rows.by_customer & here), rows.count(where=here))
 
 
-@contact(unit="share", windows=YEAR)
+@contact(unit="share", windows=(365,))
 def unattended_share(rows: ir.Table, days: int | None) -> ir.Value:
     """Share of contacts with a bot or self-service."""
     here = inside(rows, days)
@@ -142,7 +142,7 @@ def unresolved(rows: ir.Table, days: int | None) -> ir.Value:
     return rows.count(where=rows.unresolved & inside(rows, days))
 
 
-@resolution(unit="count", windows=YEAR, fill=0, needs=("interactions.resolved_at",))
+@resolution(unit="count", windows=(365,), fill=0, needs=("interactions.resolved_at",))
 def open_contacts(rows: ir.Table, days: int | None) -> ir.Value:
     """Contacts with an agent that were still not resolved at the cutoff."""
     return rows.count(where=~rows.resolved & rows.attended & inside(rows, days))
@@ -155,7 +155,7 @@ def resolve_hours(rows: ir.Table, days: int | None) -> ir.Value:
     return ratio(rows.resolve_s.sum(where=here), rows.resolve_s.count(where=here)) / 3600.0
 
 
-@resolution(unit="count", windows=LONG, fill=0, needs=("interactions.reopened_at",))
+@resolution(unit="count", windows=YEAR, fill=0, needs=("interactions.reopened_at",))
 def reopened(rows: ir.Table, days: int | None) -> ir.Value:
     """Contacts opened again."""
     return rows.count(where=rows.reopened & inside(rows, days))
@@ -206,7 +206,7 @@ def handle_seconds_last(rows: ir.Table) -> ir.Value:
     return _last(rows.handle_ms, rows)
 
 
-@efficiency(unit="ratio", windows=LONG, needs=("interactions.handle_seconds",))
+@efficiency(unit="ratio", windows=YEAR, needs=("interactions.handle_seconds",))
 def handle_relative(rows: ir.Table, days: int | None) -> ir.Value:
     """Handle time relative to the mean of the same channel and issue."""
     return _relative(rows.handle_ms, rows.expected_handle_ms, inside(rows, days))
@@ -238,7 +238,7 @@ def wait_seconds(rows: ir.Table, days: int | None) -> ir.Value:
     return _mean(rows.wait_ms, inside(rows, days))
 
 
-@waits(unit="seconds", windows=YEAR, monotone=-1, needs=("interactions.wait_seconds",))
+@waits(unit="seconds", windows=(365,), monotone=-1, needs=("interactions.wait_seconds",))
 def wait_seconds_max(rows: ir.Table, days: int | None) -> ir.Value:
     """Longest wait before the first agent."""
     return rows.wait_ms.max(where=inside(rows, days)).cast("float64") / float(THOUSANDTHS)
@@ -262,7 +262,7 @@ def first_response_seconds(rows: ir.Table, days: int | None) -> ir.Value:
     return _mean(rows.first_response_ms, inside(rows, days))
 
 
-@waits(unit="count", windows=LONG, fill=0, needs=("interactions.sla_seconds",))
+@waits(unit="count", windows=YEAR, fill=0, needs=("interactions.sla_seconds",))
 def sla_misses(rows: ir.Table, days: int | None) -> ir.Value:
     """Contacts whose first answer came later than the target that applied."""
     return rows.count(where=rows.sla_missed & inside(rows, days))
@@ -279,9 +279,9 @@ def _declare_surveys() -> None:
     for kind in SURVEY_RANGES:
         answer = partial(feature, "surveys", group="resolution", unit="score")
 
-        @answer(windows=YEAR, monotone=1, name=f"{kind}_mean", doc=f"Mean {kind} score.")
-        def survey_mean(rows: ir.Table, days: int | None, kind: str = kind) -> ir.Value:
-            return _mean(rows.score_m, (rows.kind == kind) & inside(rows, days))
+        @answer(monotone=1, name=f"{kind}_mean", doc=f"Mean {kind} score.")
+        def survey_mean(rows: ir.Table, kind: str = kind) -> ir.Value:
+            return _mean(rows.score_m, rows.kind == kind)
 
         @answer(monotone=1, name=f"{kind}_last", doc=f"Last {kind} score.")
         def survey_last(rows: ir.Table, kind: str = kind) -> ir.Value:

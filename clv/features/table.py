@@ -7,6 +7,7 @@ by then, what follows from other features, and the rounding: every engine comput
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import ibis
@@ -16,11 +17,16 @@ import pyarrow as pa
 
 from clv.data.tables import MONEY_SCALE
 from clv.errors import UsageError
-from clv.features import customers as customer_attributes
-from clv.features import purchases, service
-from clv.features.base import FEATURES, Feature, decimals, significant
+from clv.features.base import Feature, decimals, declared, significant
+from clv.features.customers import attribute_features
 from clv.features.prepared import Prepared, prepare
-from clv.features.rows import contacts_known, customers_known, orders_known, surveys_known
+from clv.features.rows import (
+    contacts_known,
+    customers_known,
+    orders_known,
+    orders_standing,
+    surveys_known,
+)
 from clv.notes import Note
 from clv.windows import Window
 
@@ -34,9 +40,6 @@ if TYPE_CHECKING:
     from clv.data.tables import Tables
 
 __all__ = ["FeatureTable", "Prepared", "build_feature_table", "prepare"]
-
-DECLARING = (purchases, service, customer_attributes)
-"""The modules whose import declares features, in the order of columns."""
 
 CHUNK_ROWS = 100_000
 
@@ -79,14 +82,14 @@ class FeatureTable:
         """
         if rows < 1:
             raise UsageError(f"rows is {rows}; expected 1 or more.")
-        held: list[pa.RecordBatch] = []
+        held = self._schema().empty_table()
         for batch in self._batches(rows):
-            held.append(batch)
-            while (table := pa.Table.from_batches(held)).num_rows >= rows:
-                yield _frame(table.slice(0, rows))
-                held = table.slice(rows).to_batches()
-        if held and sum(batch.num_rows for batch in held):
-            yield _frame(pa.Table.from_batches(held))
+            held = pa.concat_tables([held, pa.Table.from_batches([batch])])
+            while held.num_rows >= rows:
+                yield _frame(held.slice(0, rows))
+                held = held.slice(rows)
+        if held.num_rows:
+            yield _frame(held)
 
     def close(self) -> None:
         """Let the engine forget the rows."""
@@ -162,8 +165,7 @@ def available(prepared: Prepared) -> tuple[dict[str, Feature], tuple[Note, ...]]
     """Return the features that the given tables and columns allow, and a note per table."""
     kept: dict[str, Feature] = {}
     lost: dict[str, list[tuple[str, str]]] = {}
-    declared = {**FEATURES, **customer_attributes.attribute_features(prepared)}
-    for feature in declared.values():
+    for feature in (declared() | attribute_features(prepared)).values():
         absent = [need for need in feature.needs if not _given(need, prepared, kept)]
         if absent:
             lost.setdefault(feature.table, []).append((feature.name, absent[0]))
@@ -196,35 +198,25 @@ def _built(
 ) -> ir.Table:
     """Aggregate each table, join the results and hold what leaves.
 
-    The aggregates are held before they are joined and rounded: one statement for all of it
-    would repeat every expression wherever its column is used.
+    Everything after the rows as known is an expression over unbound tables, the same at
+    every cutoff, so that it is compiled once.
     """
     engine = prepared.tables.engine
     known = _known_rows(prepared, window)
-    spine = _spine(known)
-    company = _company(known["orders"])
+    inputs = {"spine": _spine(prepared, window), "company": _company(prepared, window)}
     held = []
     if customers is not None:
         wanted = engine.frame(pd.DataFrame({"customer_id": list(customers)}, dtype="str"))
         held.append(wanted)
-        spine = spine.semi_join(wanted, "customer_id")
+        inputs["spine"] = inputs["spine"].semi_join(wanted, "customer_id")
         known = {name: rows.semi_join(wanted, "customer_id") for name, rows in known.items()}
     for name, rows in known.items():
-        mine = [f for f in features.values() if f.table == name]
-        if mine:
-            held.append(engine.cache(_aggregated(rows, mine)))
-            spine = spine.left_join(held[-1], "customer_id").drop("customer_id_right")
-    joined = spine.mutate(
-        **{f.name: spine[f.name].fill_null(f.fill) for f in features.values() if f.fill is not None}
-    ).cross_join(company)
-    derived = {
-        f.name: _leaving(f.expression(joined), f)
-        for f in features.values()
-        if f.table == "features"
-    }
-    columns = {n: derived[n] if n in derived else joined[n] for n in features}
-    as_of = ibis.literal(window.cutoff.isoformat())
-    built = engine.cache(joined.select("customer_id", as_of=as_of, **columns))
+        if mine := tuple(f for f in features.values() if f.table == name):
+            totals = engine.cache(_aggregated(rows.schema(), mine), {"rows": rows})
+            held.append(totals)
+            inputs[name] = totals
+    schemas = tuple((name, rows.schema()) for name, rows in inputs.items())
+    built = engine.cache(_together(schemas, tuple(features.values())), inputs)
     for table in held:
         engine.release(table)
     return built
@@ -241,33 +233,60 @@ def _known_rows(prepared: Prepared, window: Window) -> dict[str, ir.Table]:
     return known
 
 
-def _spine(known: dict[str, ir.Table]) -> ir.Table:
+@lru_cache(maxsize=16)
+def _aggregated(schema: ibis.Schema, features: tuple[Feature, ...]) -> ir.Table:
+    """Return one row per customer of the table ``rows``, with its features."""
+    rows = ibis.table(schema, name="rows")
+    totals = rows.group_by("customer_id").aggregate(
+        **{f.name: f.expression(rows) for f in features}
+    )
+    return totals.select("customer_id", **{f.name: _leaving(totals[f.name], f) for f in features})
+
+
+@lru_cache(maxsize=16)
+def _together(
+    schemas: tuple[tuple[str, ibis.Schema], ...], features: tuple[Feature, ...]
+) -> ir.Table:
+    """Join the aggregates on the spine, fill, and add what follows from other features."""
+    inputs = {name: ibis.table(schema, name=name) for name, schema in schemas}
+    joined = inputs.pop("spine")
+    company = inputs.pop("company")
+    for totals in inputs.values():
+        joined = joined.left_join(totals, "customer_id").drop("customer_id_right")
+    fills = {f.name: f.fill for f in features if f.fill is not None}
+    joined = joined.mutate(**{name: joined[name].fill_null(fill) for name, fill in fills.items()})
+    joined = joined.cross_join(company)
+    columns = {
+        f.name: _leaving(f.expression(joined), f) if f.table == "features" else joined[f.name]
+        for f in features
+    }
+    return joined.select("customer_id", "as_of", **columns)
+
+
+def _spine(prepared: Prepared, window: Window) -> ir.Table:
     """Return the ids of everyone known: buyers, and prospects of customers and interactions."""
-    ids = [
-        (rows.filter(rows.known) if name == "customers" else rows).select("customer_id")
-        for name, rows in known.items()
-        if name != "surveys"
-    ]
+    orders = prepared.orders
+    ids = [orders.filter(window.seen(orders.known_s)).select("customer_id")]
+    if prepared.contacts is not None:
+        contacts = prepared.contacts
+        ids.append(contacts.filter(window.seen(contacts.at_s)).select("customer_id"))
+    if prepared.customers is not None:
+        ids.append(customers_known(prepared.customers, window).select("customer_id"))
     return ids[0].distinct() if len(ids) == 1 else ibis.union(*ids, distinct=True)
 
 
-def _company(orders: ir.Table) -> ir.Table:
+def _company(prepared: Prepared, window: Window) -> ir.Table:
     """Return the company's own margin ratio and order value, as known at the cutoff."""
+    orders = orders_standing(prepared.orders, window)
     totals = orders.aggregate(
         net=orders.net.sum(), margin=orders.net_margin.sum(), count=orders.is_bought.sum()
     )
     net = totals.net.cast("float64")
     return totals.select(
+        as_of=ibis.literal(window.cutoff.isoformat()),
         company_margin_ratio=totals.margin.cast("float64") / net.nullif(0.0),
         company_order_value=net / totals["count"].cast("float64").nullif(0.0) / float(MONEY_SCALE),
     )
-
-
-def _aggregated(rows: ir.Table, features: list[Feature]) -> ir.Table:
-    totals = rows.group_by("customer_id").aggregate(
-        **{f.name: f.expression(rows) for f in features}
-    )
-    return totals.select("customer_id", **{f.name: _leaving(totals[f.name], f) for f in features})
 
 
 def _leaving(value: ir.Value, feature: Feature) -> ir.Value:
