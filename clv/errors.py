@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 EXAMPLES = 5
 _STORAGE = {
     errno.ENOSPC: "Free some space, or choose another place.",
+    errno.EFBIG: "Free some space, or choose another place.",
     errno.EDQUOT: "Free some space, or choose another place.",
     errno.EACCES: "Allow this user to write there, or choose another place.",
     errno.EPERM: "Allow this user to write there, or choose another place.",

@@ -115,8 +115,12 @@ def write_rows(
     if not customers:
         raise DataError("features: no customer is known at this day. Choose a later as_of.")
     last_id: str | None = None
-    with whole(staging / SCORE_FILE) as good, whole(staging / QUARANTINE_FILE) as bad:
-        scores, quarantine = TableWriter(good), TableWriter(bad, QUARANTINE)
+    with (
+        whole(staging / SCORE_FILE) as good,
+        whole(staging / QUARANTINE_FILE) as bad,
+        TableWriter(good) as scores,
+        TableWriter(bad, QUARANTINE) as quarantine,
+    ):
         on_progress(_STEP, 0, customers)
         for features in table.chunks(order.chunk_customers):
             check_sorted(features["customer_id"].to_numpy(object), last_id)
@@ -133,8 +137,6 @@ def write_rows(
             seen = {name: n for name, n in model.unseen_categories(features).items() if n}
             tally.unseen.update(seen)
             on_progress(_STEP, tally.scored + tally.quarantined, customers)
-        scores.close()
-        quarantine.close()
 
 
 def count(tally: Tally, rows: Rows, features: pd.DataFrame) -> None:
@@ -171,14 +173,12 @@ def keep_reasons(tally: Tally, reasons: Reasons, staging: Path) -> None:
     keep[np.argsort(-values, kind="stable")[: reasons.top]] = True
     start = 0
     path = staging / SCORE_FILE
-    with whole(path) as target:
-        writer = TableWriter(target)
+    with whole(path) as target, TableWriter(target) as writer:
         for frame in frames(path):
             stop = start + len(frame)
             kept = without_reasons(frame, keep[start:stop])
             writer.add(pa.Table.from_pandas(kept, SCORES, preserve_index=False))
             start = stop
-        writer.close()
 
 
 def reconcile(tally: Tally, staging: Path, customers: int, limit_share: float) -> None:

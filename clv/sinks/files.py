@@ -46,6 +46,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> target = Path(tempfile.mkdtemp()) / "a.txt"
     >>> with whole(target) as file:
     ...     _ = file.write(b"done")
@@ -99,11 +100,25 @@ class TableWriter:
         while self._held_rows >= ROW_GROUP_ROWS:
             self._flush(ROW_GROUP_ROWS)
 
-    def close(self) -> None:
-        """Write what is left, and the footer."""
-        if self._held_rows or not self.rows:
-            self._flush(self._held_rows)
-        self._writer.close()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write what is left, and the footer; after an error only let go of the file."""
+        try:
+            if error is None and (self._held_rows or not self.rows):
+                self._flush(self._held_rows)
+            self._writer.close()
+        except (OSError, ValueError):
+            # pyarrow would try once more when the writer is collected, on a closed file.
+            self._writer.is_open = False
+            if error is None:
+                raise
 
     def _flush(self, rows: int) -> None:
         # One contiguous piece: pages are cut where pieces end.

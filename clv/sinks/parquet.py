@@ -31,11 +31,9 @@ class ParquetSink:
         rejects: Counter[str] = Counter()
         place = folder(Path(self.folder) / f"as_of={day_of(scores)}") / "scores.parquet"
         schema = SCORES.remove(SCORES.get_field_index("as_of"))
-        with whole(place) as target:
-            writer = TableWriter(target, schema)
+        with whole(place) as target, TableWriter(target, schema) as writer:
             for frame in frames(scores):
                 kept, refused = split(frame, None)
                 rejects.update(refused)
                 writer.add(pa.Table.from_pandas(kept, schema, preserve_index=False))
-            writer.close()
         return report(self.kind, str(place), writer.rows, rejects)

@@ -3,7 +3,7 @@
 ``<table>_current`` holds one row per customer, ``<table>_history`` one per customer and
 as_of. Writing the same scores again changes nothing, so tools that compare last night with
 tonight see only what moved. A customer who is scored no longer stays in the current table
-with ``active`` 0.
+with ``active`` 0; scoring an earlier day again changes the history only.
 """
 
 from __future__ import annotations
@@ -67,8 +67,9 @@ class SqlSink:
                     history, current, given = self._tables(connection)
                     written = _load(connection, given, scores, rejects)
                     merge(connection, history, given, KEY)
-                    merge(connection, current, given, ("customer_id",))
-                    retire(connection, current, given)
+                    if not superseded(connection, current, given):
+                        merge(connection, current, given, ("customer_id",))
+                        retire(connection, current, given)
                     given.drop(connection)
             finally:
                 engine.dispose()
@@ -118,6 +119,15 @@ def merge(
     there = sa.exists().where(sa.and_(*(target.c[name] == given.c[name] for name in key)))
     rows = sa.select(*(given.c[name] for name in SCORES.names)).where(~there.correlate(given))
     connection.execute(sa.insert(target).from_select(list(SCORES.names), rows))
+
+
+def superseded(connection: sa.Connection, current: sa.Table, given: sa.Table) -> bool:
+    """Say whether the current table is of a later day than the given rows."""
+    import sqlalchemy as sa
+
+    there = connection.execute(sa.select(sa.func.max(current.c.as_of))).scalar()
+    new = connection.execute(sa.select(sa.func.max(given.c.as_of))).scalar()
+    return there is not None and (new is None or new < there)
 
 
 def retire(connection: sa.Connection, current: sa.Table, given: sa.Table) -> None:

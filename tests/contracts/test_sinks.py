@@ -1,0 +1,306 @@
+"""Every sink: twice is once, rejects are counted, and nothing runs in a spreadsheet."""
+
+import csv
+import datetime as dt
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import sqlalchemy as sa
+
+from clv.errors import SinkError, UsageError
+from clv.sinks import SCORES, SINKS, make_sink
+
+LONG = "x" * 300
+IDS = ["007", "=cmd|' /C calc'!A0", "-1", 'a,b"c\nd', "zoë😀", "", LONG, None]
+ANYWHERE = 5  # of IDS, those that every destination takes
+
+
+def score_table(ids, as_of=dt.date(2025, 6, 30), clv=12.5):
+    """Return a score table in which only ids, day and value are of interest."""
+    n = len(ids)
+    words = {pa.string(): "word", pa.int64(): 3, pa.float64(): 0.25, pa.bool_(): True}
+    columns = {f.name: [words.get(f.type)] * n for f in SCORES}
+    columns |= {"customer_id": ids, "as_of": [as_of] * n, "clv": [clv] * n}
+    columns |= {"p_alive": [None] * n, "reason_3": [None] * n, "reason_1": ["=1+1"] * n}
+    return pa.table(columns, schema=SCORES)
+
+
+@pytest.fixture
+def scores(tmp_path):
+    path = tmp_path / "scores.parquet"
+    pq.write_table(score_table(IDS), path)
+    return path
+
+
+@pytest.fixture
+def directory(tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    return path
+
+
+def sink_of(kind, tmp_path):
+    settings = {
+        "parquet": {"folder": str(tmp_path / "lake")},
+        "sql": {"url": f"sqlite:///{tmp_path / 'crm.db'}"},
+    }
+    return make_sink({"kind": kind, **settings.get(kind, {})})
+
+
+def rows_in(url, name):
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+        found = connection.execute(sa.select(table).order_by(table.c.customer_id)).mappings().all()
+    engine.dispose()
+    return [dict(row) for row in found]
+
+
+def destination(kind, tmp_path, directory):
+    """Return everything that a sink wrote, by name."""
+    if kind == "sql":
+        url = f"sqlite:///{tmp_path / 'crm.db'}"
+        return {name: rows_in(url, name) for name in ("clv_scores_current", "clv_scores_history")}
+    folder = tmp_path / "lake" if kind == "parquet" else directory
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_twice_is_once(kind, scores, directory, tmp_path):
+    sink = sink_of(kind, tmp_path)
+    report = sink.write(scores, directory)
+    first = destination(kind, tmp_path, directory)
+    again = sink.write(scores, directory)
+    assert again == report
+    assert destination(kind, tmp_path, directory) == first
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_rejects_are_counted_with_their_reasons(kind, scores, directory, tmp_path):
+    report = sink_of(kind, tmp_path).write(scores, directory)
+    assert report.written + report.rejected == len(IDS)
+    assert report.rejected == sum(report.reasons.values())
+    assert report.reasons["customer_id is missing"] == 2
+    assert report.written in (ANYWHERE, ANYWHERE + 1)
+    assert LONG not in json.dumps(report.as_dict())
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_an_empty_table_is_no_accident(kind, directory, tmp_path):
+    path = tmp_path / "scores.parquet"
+    pq.write_table(score_table(["a"]).slice(0, 0), path)
+    sink = sink_of(kind, tmp_path)
+    if kind == "parquet":
+        with pytest.raises(SinkError, match="holds no row"):
+            sink.write(path, directory)
+    else:
+        assert sink.write(path, directory).written == 0
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SINKS if kind != "sql"])
+def test_files_are_private_and_nothing_partial_stays(kind, scores, directory, tmp_path):
+    report = sink_of(kind, tmp_path).write(scores, directory)
+    folder = tmp_path / "lake" if kind == "parquet" else directory
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert files
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)
+    assert not [path for path in files if path.suffix == ".partial"]
+    assert all((directory / name).is_file() for name in report.files)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SINKS if kind != "sql"])
+def test_a_full_disk_leaves_nothing(kind, tmp_path):
+    """The limit on file sizes raises what a full disk does, in a process of its own."""
+    path = tmp_path / "scores.parquet"
+    pq.write_table(score_table([f"c{k:06d}" for k in range(20_000)]), path)
+    folder = "lake" if kind == "parquet" else None
+    program = (
+        "import resource, signal, sys, pathlib\n"
+        "from clv.errors import StorageError\nfrom clv.sinks import make_sink\n"
+        f"sink = make_sink({{'kind': {kind!r}}} | "
+        f"({{'folder': {str(tmp_path / 'run')!r}}} if {folder!r} else {{}}))\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))\n"
+        f"scores, run = map(pathlib.Path, {[str(path), str(tmp_path / 'run')]!r})\n"
+        "try:\n    sink.write(scores, run)\n"
+        "except StorageError as error:\n    sys.exit(f'refused: {error}')\n"
+    )
+    (tmp_path / "run").mkdir()
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "refused: " in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [p for p in (tmp_path / "run").rglob("*") if p.is_file()]
+
+
+def test_csv_escapes_text_that_would_run_and_leaves_numbers(scores, directory):
+    make_sink({"kind": "csv"}).write(scores, directory)
+    with (directory / "scores.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["customer_id"] for row in rows[:3]] == ["007", "'=cmd|' /C calc'!A0", "'-1"]
+    assert rows[3]["customer_id"] == 'a,b"c\nd'
+    assert rows[0]["reason_1"] == "'=1+1"
+    assert (rows[0]["clv"], rows[0]["p_alive"], rows[0]["as_of"]) == ("12.5", "", "2025-06-30")
+
+
+def test_negative_money_stays_a_number_in_csv(tmp_path, directory):
+    path = tmp_path / "scores.parquet"
+    pq.write_table(score_table(["a"], clv=-3.5), path)
+    make_sink({"kind": "csv"}).write(path, directory)
+    assert ",-3.5," in (directory / "scores.csv").read_text()
+
+
+def test_salesforce_writes_nulls_and_splits_by_size(tmp_path, directory):
+    path = tmp_path / "scores.parquet"
+    ids = [f"c{k}" for k in range(50)]
+    pq.write_table(score_table(ids), path)
+    report = make_sink({"kind": "salesforce", "max_bytes": 1000}).write(path, directory)
+    read = []
+    for name in report.files:
+        text = (directory / name).read_bytes()
+        assert len(text) <= 1000
+        read += list(csv.DictReader(text.decode().splitlines()))
+    assert len(report.files) > 1
+    assert [row["Customer_Id__c"] for row in read] == ids
+    assert {row["CLV_Reason_3__c"] for row in read} == {"#N/A"}
+    assert {row["CLV__c"] for row in read} == {"12.5"}
+
+
+@pytest.mark.parametrize(("kind", "key"), [("hubspot", "inputs"), ("zendesk", "users")])
+def test_calls_hold_at_most_a_hundred_items_and_all_customers(kind, key, tmp_path, directory):
+    path = tmp_path / "scores.parquet"
+    ids = [f"c{k}" for k in range(250)]
+    pq.write_table(score_table(ids), path)
+    make_sink({"kind": kind}).write(path, directory)
+    calls = [json.loads(line) for line in (directory / f"{kind}.jsonl").read_text().splitlines()]
+    assert [len(call[key]) for call in calls] == [100, 100, 50]
+    names = [item.get("id") or item.get("external_id") for call in calls for item in call[key]]
+    assert names == ids
+
+
+def test_hubspot_values_are_strings_and_unknown_ones_clear_the_property(tmp_path, directory):
+    path = tmp_path / "scores.parquet"
+    pq.write_table(score_table(["a"]), path)
+    make_sink({"kind": "hubspot", "fields": {"clv": "x", "p_alive": "y"}}).write(path, directory)
+    (item,) = json.loads((directory / "hubspot.jsonl").read_text())["inputs"]
+    assert item["properties"] == {"x": "12.5", "y": ""}
+
+
+def test_zendesk_numbers_stay_numbers(tmp_path, directory):
+    path = tmp_path / "scores.parquet"
+    pq.write_table(score_table(["a"]), path)
+    fields = {"clv": "x", "p_alive": "y", "value_decile": "z", "as_of": "d"}
+    make_sink({"kind": "zendesk", "fields": fields}).write(path, directory)
+    (item,) = json.loads((directory / "zendesk.jsonl").read_text())["users"]
+    assert item["user_fields"] == {"x": 12.5, "y": None, "z": 3, "d": "2025-06-30"}
+
+
+POSTGRES = os.environ.get("CLV_TEST_POSTGRES")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'crm.db'}"
+    if not POSTGRES:
+        pytest.skip("CLV_TEST_POSTGRES names no PostgreSQL database")
+    engine = sa.create_engine(POSTGRES)
+    with engine.begin() as connection:
+        for name in ("current", "history"):
+            connection.execute(sa.text(f'drop table if exists "clv""; drop --_{name}"'))
+    engine.dispose()
+    return POSTGRES
+
+
+TABLE = 'clv"; drop --'  # an identifier that has to be quoted
+
+
+def put(database, tmp_path, ids, **changes):
+    path = tmp_path / "scores.parquet"
+    pq.write_table(score_table(ids, **changes), path)
+    return make_sink({"kind": "sql", "url": database, "table": TABLE}).write(path, tmp_path)
+
+
+def test_sql_holds_one_row_per_customer_and_day(database, tmp_path):
+    later = dt.date(2025, 7, 1)
+    for _ in range(2):
+        put(database, tmp_path, ["a", "b", "'; drop table x; --"])
+    put(database, tmp_path, ["a", "b", "c"], as_of=later, clv=20.0)
+    history = rows_in(database, f"{TABLE}_history")
+    assert len(history) == 6
+    assert len({(row["customer_id"], row["as_of"]) for row in history}) == 6
+    current = {row["customer_id"]: row for row in rows_in(database, f"{TABLE}_current")}
+    assert set(current) == {"a", "b", "c", "'; drop table x; --"}
+    assert {row["clv"] for name, row in current.items() if row["active"]} == {20.0}
+    assert current["'; drop table x; --"]["active"] == 0
+
+
+def test_sql_scores_again_replaces_what_changed(database, tmp_path):
+    put(database, tmp_path, ["a", "b"])
+    put(database, tmp_path, ["a", "b"], clv=1.0)
+    assert [row["clv"] for row in rows_in(database, f"{TABLE}_history")] == [1.0, 1.0]
+
+
+def test_sql_an_earlier_day_changes_history_only(database, tmp_path):
+    put(database, tmp_path, ["a"])
+    put(database, tmp_path, ["a", "b"], as_of=dt.date(2025, 1, 1), clv=1.0)
+    assert [row["clv"] for row in rows_in(database, f"{TABLE}_current")] == [12.5]
+    assert len(rows_in(database, f"{TABLE}_history")) == 3
+
+
+def test_sql_a_customer_who_comes_back_is_active_again(database, tmp_path):
+    put(database, tmp_path, ["a", "b"])
+    put(database, tmp_path, ["a"])
+    put(database, tmp_path, ["a", "b"])
+    assert [row["active"] for row in rows_in(database, f"{TABLE}_current")] == [1, 1]
+
+
+def test_sql_a_refused_row_rolls_everything_back(tmp_path):
+    database = f"sqlite:///{tmp_path / 'crm.db'}"
+    put(database, tmp_path, ["a"])
+    with pytest.raises(SinkError, match="Nothing was written") as caught:
+        put(database, tmp_path, ["b", "b"], as_of=dt.date(2025, 7, 1))  # not unique
+    assert "'b'" not in str(caught.value)
+    assert [row["customer_id"] for row in rows_in(database, f"{TABLE}_current")] == ["a"]
+    assert len(rows_in(database, f"{TABLE}_history")) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+psycopg://u:hunter2@127.0.0.1:9/x", "sqlite:////nowhere/at/all.db"]
+)
+def test_sql_names_a_database_that_is_away_without_its_password(url, scores, directory):
+    with pytest.raises(SinkError) as caught:
+        make_sink({"kind": "sql", "url": url}).write(scores, directory)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.exit_code == 7
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kind": "fax"},
+        {},
+        {"kind": "csv", "colour": "red"},
+        {"kind": "sql"},
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(options):
+    with pytest.raises(UsageError, match="expected"):
+        make_sink(options)
+
+
+def test_a_field_that_is_no_score_is_refused(scores, directory):
+    with pytest.raises(UsageError, match="'email' is not a score column"):
+        make_sink({"kind": "hubspot", "fields": {"email": "e"}}).write(scores, directory)
+
+
+def test_a_file_that_is_no_score_table_is_refused(tmp_path, directory):
+    path = tmp_path / "other.parquet"
+    pq.write_table(pa.table({"customer_id": ["a"]}), path)
+    with pytest.raises(SinkError, match="missing column 'as_of'"):
+        make_sink({"kind": "csv"}).write(path, directory)
