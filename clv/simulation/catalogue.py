@@ -25,8 +25,9 @@ class Category(NamedTuple):
 class Issue(NamedTuple):
     """A reason for contact.
 
-    ``kind`` is ``order`` or ``other``; ``share`` is of the kind; ``severity`` and ``log_handle`` shift the
-    hidden severity and the log of handle time; ``resolution`` shifts the log-odds.
+    ``kind`` is ``order`` or ``other``; ``share`` is of the kind. ``severity`` and
+    ``log_handle`` shift the hidden severity and the log of handle time; ``resolution``
+    shifts the log-odds.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,15 @@ from clv.simulation.frames import (
     interactions_frame,
     orders_frame,
 )
+from clv.simulation.latent import latent_agents, latent_contacts, latent_customers
+from clv.simulation.statement import Truth, exposure_of, state_truth
 from clv.simulation.surveys import surveys_frame
+from clv.simulation.transcripts import messages_frame
 from clv.simulation.workforce import agent_days_frame, assignments_frame
 from clv.simulation.world import World, build_world, stream
 
 if TYPE_CHECKING:
+    import datetime as dt
     from pathlib import Path as FilePath
 
     import pandas as pd
@@ -53,11 +58,26 @@ class Company:
         """Return the contract's tables by name."""
         return dict(self.tables)
 
+    @property
+    def latent(self) -> dict[str, pd.DataFrame]:
+        """The hidden part as frames: ``contacts``, ``customers`` and ``agents``."""
+        return {
+            "contacts": latent_contacts(self.world),
+            "customers": latent_customers(self.world),
+            "agents": latent_agents(self.world, exposure_of(self.world)),
+        }
+
+    def truth(self, as_of: dt.date | None = None, horizon_days: int | None = None) -> Truth:
+        """Return what is true as of a day (by default the options') over a horizon."""
+        return state_truth(self.world, as_of, horizon_days)
+
     def write(self, directory: FilePath) -> None:
-        """Write one Parquet file per table; the same bytes for the same options."""
+        """Write one Parquet file per table, and truth.json; the same options, the same bytes."""
         directory.mkdir(parents=True, exist_ok=True)
         for name, frame in self.tables.items():
             write_parquet(frame, directory / f"{name}.parquet")
+        text = json.dumps(self.truth().as_dict(), indent=1)
+        (directory / "truth.json").write_text(text + "\n", encoding="utf-8")
 
 
 def write_parquet(frame: pd.DataFrame, path: FilePath) -> None:
@@ -108,5 +128,10 @@ def simulate(options: SimulationOptions, on_progress: OnProgress = silent) -> Co
             options, calendar, crowd, world.arms, ids["customer"], stream(seed, "assignments")
         ),
     }
+    on_progress("simulate", 2, 3)
+    if options.transcripts:
+        tables["messages"] = messages_frame(
+            world, tables["customers"], ids["interaction"], stream(seed, "transcripts")
+        )
     on_progress("simulate", 3, 3)
     return Company(world, tables)

@@ -19,7 +19,7 @@ from clv.simulation.catalogue import (
     SEGMENTS,
     SLA_SECONDS_BY_CHANNEL,
 )
-from clv.simulation.names import FIRST_NAMES, LAST_NAMES
+from clv.simulation.wording import load_wording
 from clv.windows import DAY_SECONDS
 
 if TYPE_CHECKING:
@@ -71,8 +71,9 @@ def customers_frame(
     calendar: Calendar, crowd: People, ids: NDArray[np.object_], rng: np.random.Generator
 ) -> pd.DataFrame:
     """Return the contract's ``customers``, in the order of ids."""
-    first = words(FIRST_NAMES, rng.integers(len(FIRST_NAMES), size=crowd.count))
-    last = words(LAST_NAMES, rng.integers(len(LAST_NAMES), size=crowd.count))
+    wording = load_wording("en")
+    first = words(wording.first_names, rng.integers(len(wording.first_names), size=crowd.count))
+    last = words(wording.last_names, rng.integers(len(wording.last_names), size=crowd.count))
     digits = rng.integers(0, 10_000_000, crowd.count)
     early = np.floor(rng.exponential(6.0, crowd.count) * DAY_SECONDS).astype(np.int64)
     signed = np.maximum(calendar.seconds(crowd.joined) - early, calendar.start_s)

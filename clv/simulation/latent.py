@@ -11,17 +11,16 @@ import pandas as pd
 from clv.schema import PRIORITIES
 from clv.simulation.catalogue import ACQUISITION, CHANNELS, ISSUES, QUEUES, REGIONS, SEGMENTS
 from clv.simulation.frames import identifiers, words
-from clv.simulation.future import Future, future
 from clv.simulation.service import empathy_leaning, log_handle, resolution_log_odds
+from clv.simulation.statement import exposure_of
 from clv.simulation.truth import (
     EXPOSURE_DAYS,
     Effect,
     Exposure,
-    expose,
     true_effects,
     true_frontier,
 )
-from clv.simulation.world import build_world, stream
+from clv.simulation.world import build_world
 from clv.windows import DAY_SECONDS
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from clv.simulation.world import World
 
 FCR_DAYS = 7
-EFFECT_DRAWS = 2
 
 
 def first_contact_resolution(world: World) -> NDArray[np.float64]:
@@ -212,15 +210,6 @@ class ServiceYear:
         return pd.DataFrame(true_frontier(self.exposed))
 
 
-def exposure_of(world: World, draws: int = EFFECT_DRAWS) -> Exposure:
-    """Return the exposure and future at the options' ``as_of`` and horizon."""
-    options = world.options
-    ahead: Future = future(
-        world, options.as_of_days, options.horizon_days, draws, stream(options.seed, "truth")
-    )
-    return expose(world, options.as_of_days, options.horizon_days, ahead)
-
-
 def simulate_service_year(options: SimulationOptions) -> ServiceYear:
     """Simulate a company and return its last exposure year, without tables or transcripts.
 
@@ -268,7 +257,8 @@ def _studied(world: World, exposed: Exposure) -> pd.DataFrame:
         keep: NDArray[np.bool_], values: NDArray[np.float64] | None = None
     ) -> NDArray[np.float64]:
         weights = None if values is None else values[keep]
-        return np.bincount(orders.person[keep], weights=weights, minlength=crowd.count)[rows]
+        sums = np.bincount(orders.person[keep], weights=weights, minlength=crowd.count)
+        return sums[rows].astype(np.float64)
 
     expected = np.zeros(crowd.count)
     expected[exposed.ahead.person] = exposed.ahead.value(exposed.level)
@@ -277,7 +267,7 @@ def _studied(world: World, exposed: Exposure) -> pd.DataFrame:
             "customer_id": identifiers("c", crowd.count, 6)[rows],
             "value": summed(ahead, orders.margin),
             "prior_margin": summed(before, orders.margin),
-            "prior_orders": summed(before & orders.is_order).astype(np.float64),
+            "prior_orders": summed(before & orders.is_order),
             "tenure_days": np.maximum(start - crowd.joined[rows], 0.0),
             "segment": words([c.name for c in SEGMENTS], crowd.segment[rows]),
             "region": words([c.name for c in REGIONS], crowd.region[rows]),

@@ -50,8 +50,8 @@ class Effects:
     """
 
     empathy: float = 0.30
-    fcr: float = 0.20
-    handle_log: float = 0.075
+    fcr: float = 0.17
+    handle_log: float = 0.02
     handle_log2: float = -0.146
     fcr_log: float = 0.55
     fcr_log2: float = -0.35
@@ -67,7 +67,7 @@ class Effects:
         return cls(empathy=0.0, fcr=0.0, handle_log=0.0, handle_log2=0.0, wait_log=0.0)
 
     def with_optimum(self, scale: float) -> Effects:
-        """Put the best direct handle time at ``scale`` times the usual one, same curvature."""
+        """Let handle times of ``scale`` times today's be best before cost, same curvature."""
         return replace(self, handle_log=-2.0 * self.handle_log2 * math.log(scale))
 
 
@@ -148,7 +148,7 @@ class SimulationOptions:
     routing: Routing = "random"
     routing_strength: float = 0.35
     contacts_per_order: float = 0.24
-    contacts_per_year: float = 0.9
+    contacts_per_year: float = 0.95
     prospects: float = 0.03
     warmth_sd: float = 0.9
     pace_sd: float = 0.22

@@ -240,7 +240,7 @@ class Desk:
     ) -> NDArray[np.float64]:
         """Return what a training adds to the log-odds of meeting an occasion."""
         trained = self.calendar.days(started_s) >= np.nan_to_num(self.staff.trained[agent], nan=1e9)
-        return self.options.training_lift * trained
+        return np.where(trained, self.options.training_lift, 0.0)
 
     def _coached(
         self, person: NDArray[np.int64], started_s: NDArray[np.int64]
@@ -249,7 +249,7 @@ class Desk:
         days = self.calendar.days(started_s)
         end = self.options.as_of_days
         inside = (days >= end - 365.0) & (days < end)
-        return self.options.experiment_lift * (inside & self.coached[person])
+        return np.where(inside & self.coached[person], self.options.experiment_lift, 0.0)
 
     def _handle(
         self,
@@ -261,9 +261,10 @@ class Desk:
         """Draw handle time: longer with severity and temperament."""
         by_issue = np.array([kind.log_handle for kind in ISSUES])[causes.issue]
         by_channel = np.array(LOG_HANDLE_BY_CHANNEL)[causes.channel]
-        x = by_issue + by_channel + pace + 0.22 * causes.severity + 0.18 * temper
+        x = by_issue + by_channel + pace - 0.01 + 0.22 * causes.severity + 0.18 * temper
         x = x + 0.3 * rng.standard_normal(x.size)
-        return np.maximum(np.round(USUAL_HANDLE_SECONDS * np.exp(x)), 20.0)
+        handle: NDArray[np.float64] = np.maximum(np.round(USUAL_HANDLE_SECONDS * np.exp(x)), 20.0)
+        return handle
 
     def _wait(
         self,
@@ -277,7 +278,8 @@ class Desk:
         """Draw waits: log-normal by channel, longer in busy blocks."""
         log_wait = np.array(LOG_WAIT_BY_CHANNEL)[channel] + self.staff.load[queue, week, shift]
         log_wait = log_wait + 0.6 * rng.standard_normal(channel.size)
-        return np.where(human, np.minimum(np.round(np.exp(log_wait)), WAIT_AT_MOST), 0.0)
+        wait: NDArray[np.float64] = np.minimum(np.round(np.exp(log_wait)), WAIT_AT_MOST)
+        return np.where(human, wait, 0.0)
 
     def comebacks(self, served: Service, rng: np.random.Generator) -> Causes:
         """Return the repeats that unresolved contacts of one generation cause."""

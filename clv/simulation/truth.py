@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
-from clv.simulation.future import DISCOUNT_RATE_ANNUAL, Future, future
+from clv.simulation.future import DISCOUNT_RATE_ANNUAL, Future
 from clv.simulation.purchases import levels_at, running_sum
 from clv.simulation.service import log_handle, resolution_log_odds
 
@@ -126,7 +126,7 @@ class Exposure:
         return float(self.gain(steps)[self.population].mean())
 
 
-def expose(world: World, begin: float, horizon_days: int, ahead: Future) -> Exposure:
+def expose(world: World, begin: float, ahead: Future) -> Exposure:
     """Find the contacts that an effect as of day ``begin`` changes."""
     days = world.calendar.days(world.served.started_s)
     person = world.served.causes.person
@@ -162,15 +162,14 @@ def true_effects(exposed: Exposure) -> tuple[Effect, ...]:
     effects, served, rows = exposed.world.options.effects, exposed.world.served, exposed.rows
     occasion = served.occasions[rows] > 0
     longer = served.handle_seconds[rows] + HANDLE_CHANGE_SECONDS
-    everyone = np.ones(rows.size)
+    everyone = np.ones(rows.size, dtype=bool)
     plans = (
-        ("empathy", EMPATHY_CHANGE, "share of occasions met", effects.empathy * EMPATHY_CHANGE
-         * occasion, occasion, "handle_seconds, fcr"),
+        ("empathy", EMPATHY_CHANGE, "share of occasions met", np.where(occasion, effects.empathy * EMPATHY_CHANGE, 0.0), occasion, "handle_seconds, fcr"),
         ("handle_seconds", HANDLE_CHANGE_SECONDS, "seconds",
          handle_steps(exposed, longer, through_fcr=False), everyone, "empathy, fcr"),
         ("handle_seconds_total", HANDLE_CHANGE_SECONDS, "seconds",
          handle_steps(exposed, longer, through_fcr=True), everyone, "empathy"),
-        ("fcr", FCR_CHANGE, "share of contacts", effects.fcr * FCR_CHANGE * everyone, everyone,
+        ("fcr", FCR_CHANGE, "share of contacts", np.full(rows.size, effects.fcr * FCR_CHANGE), everyone,
          "empathy, handle_seconds"),
     )  # fmt: skip
     found = []
