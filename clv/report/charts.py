@@ -89,7 +89,8 @@ def svg(drawn: alt.TopLevelMixin, key: str, title: str, description: str, texts:
     # The converter embeds a JavaScript engine; a report without charts need not start it.
     import vl_convert
 
-    specification: dict[str, Any] = drawn.to_dict()
+    # Altair checks every part as it is made; checking the whole again costs as much as drawing.
+    specification: dict[str, Any] = drawn.to_dict(validate=False)
     text = vl_convert.vegalite_to_svg(
         specification,
         config=_config(),

@@ -139,10 +139,10 @@ def segments(facts: ReportFacts, texts: Texts) -> list[Chart]:
     columns = dict.fromkeys(s.column for s in facts.journey.segments)
     drawn = []
     for place, column in enumerate(columns):
-        found = [s for s in facts.journey.segments if s.column == column][:12]
+        found = [s for s in facts.journey.segments if s.column == column]
         rows = [
-            {"order": i, "name": s.value, "clv": s.clv, "label": write.money(s.clv)}
-            for i, s in enumerate(found)
+            {"order": i, "name": name, "clv": s.clv, "label": write.money(s.clv)}
+            for i, (s, name) in enumerate(zip(found, apart([s.value for s in found]), strict=True))
         ]
 
         def draw(width: int, rows: list[dict[str, Any]] = rows) -> alt.TopLevelMixin:
@@ -363,6 +363,22 @@ def tracking(facts: ReportFacts, texts: Texts) -> Chart | None:
     return chart("tracking", title, lead, draw, texts, *_pairs(
         found, texts, texts.say("trust.date"), texts.say("trust.actual"), "currency"
     ))  # fmt: skip
+
+
+def apart(names: list[str]) -> list[str]:
+    """Tell equal names apart by a number: shortened names may have become equal.
+
+    Examples
+    --------
+    >>> apart(["a…", "b", "a…"])
+    ['a…', 'b', 'a… (2)']
+    """
+    counted: dict[str, int] = {}
+    found = []
+    for name in names:
+        counted[name] = counted.get(name, 0) + 1
+        found.append(name if counted[name] == 1 else f"{name} ({counted[name]})")
+    return found
 
 
 def _pairs(

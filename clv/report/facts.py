@@ -20,7 +20,10 @@ from clv.report.sections.trust import Trust, trust
 if TYPE_CHECKING:
     from clv.report.figures import Document
 
-__all__ = ["SCHEMA", "ReportFacts", "ReportInputs", "collect"]
+__all__ = ["SCHEMA", "SECTIONS", "ReportFacts", "ReportInputs", "collect"]
+
+SECTIONS = ("answer", "levers", "journey", "teams", "trust", "changes")
+"""Sections in the order of the page; each is the template of that name."""
 
 SCHEMA = 1
 """Version of the shape of report.json."""
@@ -48,6 +51,9 @@ class ReportFacts:
         Level of the prediction intervals.
     customers, prospects : int or None
         Customers with a purchase, and people without one.
+    sections : tuple of str
+        What the page shows, in order. Without contacts there is nothing to say of handle
+        times and teams; page 1 says what contacts would bring.
     answer, levers, journey, teams, trust, changes
         The sections, in the order of the page.
     """
@@ -61,6 +67,7 @@ class ReportFacts:
     level: float
     customers: int | None
     prospects: int | None
+    sections: tuple[str, ...]
     answer: Answer
     levers: Levers
     journey: Customers
@@ -94,6 +101,7 @@ def collect(inputs: ReportInputs) -> ReportFacts:
     ['contributions', 'effects']
     """
     first, proof = answer(inputs), trust(inputs)
+    contacts = "interactions" not in inputs.absent
     known = (inputs.portfolio, inputs.contributions, inputs.training, inputs.attribution)
     return ReportFacts(
         schema=SCHEMA,
@@ -105,6 +113,7 @@ def collect(inputs: ReportInputs) -> ReportFacts:
         level=inputs.level,
         customers=inputs.customers,
         prospects=inputs.prospects,
+        sections=tuple(s for s in SECTIONS if contacts or s not in ("levers", "teams")),
         answer=first,
         levers=levers(inputs),
         journey=customers(inputs),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,8 +58,10 @@ class Formats:
         return f"{MINUS}{text}" if negative else text
 
     def money(self, value: float, *, signed: bool = False) -> str:
-        """Write an amount: three or four digits that matter, cents only where they do."""
+        """Write an amount: from 10,000 on three digits matter, and cents only below 100."""
         size = abs(value)
+        if size >= 9_999.5:
+            size = round(size, 2 - math.floor(math.log10(size)))
         if size >= 999_500:
             billions = size >= 999_500_000
             text = self.number(size / (1e9 if billions else 1e6), 2)
@@ -75,7 +78,7 @@ class Formats:
     def share(self, value: float, *, signed: bool = False) -> str:
         """Write a share in per cent; below 10 % with a decimal."""
         size = abs(value) * 100
-        text = self.number(size, 1 if 0 < size < 9.95 else 0)
+        text = self.number(size, 1 if size < 9.95 and abs(size - round(size)) >= 0.05 else 0)
         sign = MINUS if value < 0 else "+" if signed and value > 0 else ""
         return f"{sign}{text}{GAP if self.language == 'de' else ''}%"
 

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from clv.report.figures import Figure
     from clv.report.sentences import Texts
 
-SECTIONS = ("answer", "levers", "journey", "teams", "trust", "changes")
-"""Sections in the order of the page; each is the template of that name."""
-
 
 @dataclass(frozen=True)
 class Track:
@@ -93,7 +90,7 @@ def to_html(facts: ReportFacts, *, language: str = "en") -> str:
     assets = resources.files("clv.report").joinpath("templates")
     return environment.get_template("report.html.j2").render(
         facts=facts,
-        sections=SECTIONS,
+        sections=facts.sections,
         charts=draw_all(facts, texts),
         words=texts,
         say=texts.say,
@@ -122,7 +119,9 @@ def to_pdf(html: str, path: Path) -> None:
             "report: a PDF needs weasyprint, which is not installed; expected the extra 'pdf'. "
             "Run: pip install 'clv[pdf]'"
         ) from error
-    weasyprint.HTML(string=_settled(html), url_fetcher=_no_fetch).write_pdf(path)
+    paper = resources.files("clv.report").joinpath("templates", "paper.css").read_text("utf-8")
+    page = weasyprint.HTML(string=_settled(html), url_fetcher=_no_fetch)
+    page.write_pdf(path, stylesheets=[weasyprint.CSS(string=paper)])
 
 
 def live(facts: ReportFacts, texts: Texts) -> dict[str, Any]:
@@ -183,10 +182,10 @@ def rich(text: str) -> Markup:
     >>> str(rich("**1 < 2** holds"))
     '<strong>1 &lt; 2</strong> holds'
     """
-    escaped = re.sub(
-        r"[+−][^\s()\w&]?[\d.,]*\d", r'<span class="nb">\g<0></span>', str(escape(text))
-    )
-    return Markup(re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", escaped))  # noqa: S704 escaped above
+    escaped = str(escape(text))
+    kept = re.sub(r"[+−][^\s()\w&;]?[\d.,]*\d", r'<span class="nb">\g<0></span>', escaped)
+    marked = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", kept)
+    return Markup(marked)  # noqa: S704 escaped above
 
 
 def _settled(html: str) -> str:

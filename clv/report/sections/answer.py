@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from clv.report.figures import Document
     from clv.report.sections.inputs import ReportInputs
 
-SERVICE_TABLES = ("interactions", "messages", "surveys")
 BIAS_LIMIT = 0.10
 """A total that was off by more than this share in the backtest is cautioned against."""
 
@@ -167,7 +166,7 @@ def behaviours(attribution: Document | None) -> tuple[Behaviour, ...]:
             Behaviour(
                 behaviour=words(effect, "behaviour"),
                 change=number(effect, "change") or 0.0,
-                unit="seconds" if words(effect, "unit") == "seconds" else "share",
+                unit=unit(words(effect, "behaviour"), words(effect, "unit")),
                 evidence=headline,
                 figure=best,
                 per_contact=number(effect, "per_contact"),
@@ -180,6 +179,11 @@ def behaviours(attribution: Document | None) -> tuple[Behaviour, ...]:
             found, key=lambda b: (-EVIDENCE.index(b.evidence), -abs(b.figure.value), b.behaviour)
         )
     )
+
+
+def unit(behaviour: str, said: str = "") -> str:
+    """Return the unit of a behaviour: seconds by its name or its document, else a share."""
+    return "seconds" if said == "seconds" or behaviour.endswith("_seconds") else "share"
 
 
 def _level(document: Document, n: int | None) -> Level:
@@ -218,17 +222,17 @@ def recommendations(attribution: Document | None) -> tuple[Recommendation, ...]:
     found = []
     for target in records(attribution, "targets"):
         behaviour = words(target, "behaviour")
-        unit = "seconds" if behaviour.endswith("_seconds") else "share"
+        measured_in = unit(behaviour)
         n = count(target, "n") or count(attribution, "customers")
-        current = figure(target, "current", unit, n=n)
+        current = figure(target, "current", measured_in, n=n)
         if current is None:
             continue
-        best = figure(target, "best", unit, low="best_low", high="best_high", n=n)
+        best = figure(target, "best", measured_in, low="best_low", high="best_high", n=n)
         gain = figure(
             target, "gain_per_customer", "currency", low="gain_low", high="gain_high", n=n
         )
         move = _move(words(target, "recommend"), current, best)
-        found.append(Recommendation(behaviour, move, current, best, gain, unit))
+        found.append(Recommendation(behaviour, move, current, best, gain, measured_in))
     return tuple(found)
 
 
@@ -270,6 +274,4 @@ def _no_groups(inputs: ReportInputs) -> Missing:
 
 
 def _no_effects(inputs: ReportInputs) -> Missing:
-    absent = lookup(inputs.validation, "absent")
-    no_contacts = isinstance(absent, list | tuple) and "interactions" in absent
-    return Missing("effects_no_contacts" if no_contacts else "effects")
+    return Missing("effects_no_contacts" if "interactions" in inputs.absent else "effects")

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from clv.report.sections.inputs import ReportInputs
 
 
+COLUMNS_SHOWN, VALUES_SHOWN, CELLS_SHOWN = 6, 10, 60
+"""Limits, so that the page does not grow with the company; the largest are kept."""
+
+
 @dataclass(frozen=True)
 class Decile:
     """A tenth of the customers by predicted value; 10 is the most valuable."""
@@ -141,7 +145,7 @@ def histogram(portfolio: Document | None) -> tuple[Bin, ...]:
 
 
 def segments(portfolio: Document | None, attribution: Document | None) -> tuple[Segment, ...]:
-    """Return the segments by column; issues of contacts count as a column of their own."""
+    """Return the largest segments by column; issues of contacts are a column of their own."""
     rows = [(words(s, "column"), s) for s in records(portfolio, "segments")]
     rows += [("issue", s) for s in records(attribution, "journey", "issues")]
     found = [
@@ -149,8 +153,12 @@ def segments(portfolio: Document | None, attribution: Document | None) -> tuple[
         for column, s in rows
         if (clv := number(s, "clv")) is not None
     ]
-    columns = list(dict.fromkeys(segment.column for segment in found))
-    return tuple(sorted(found, key=lambda s: (columns.index(s.column), -s.clv, s.value)))
+    columns = list(dict.fromkeys(segment.column for segment in found))[:COLUMNS_SHOWN]
+    shown: list[Segment] = []
+    for column in columns:
+        largest = sorted((s for s in found if s.column == column), key=lambda s: -s.customers)
+        shown += sorted(largest[:VALUES_SHOWN], key=lambda s: (-s.clv, s.value))
+    return tuple(shown)
 
 
 def bad_experiences(attribution: Document | None) -> tuple[BadExperience, ...]:
@@ -177,7 +185,7 @@ def friction(attribution: Document | None) -> tuple[Friction, ...]:
             repeat_share=number(row, "repeat_share"),
             transfer_share=number(row, "transfer_share"),
         )
-        for row in records(attribution, "journey", "friction")
+        for row in records(attribution, "journey", "friction")[:CELLS_SHOWN]
     )
 
 

@@ -30,7 +30,7 @@ class ReportInputs:
           own_value, referred_value, low, high}``, ``issues[] {value, customers, clv}``
         - ``teams[]``: ``{team, agents, contacts, index, low, high, gaps[] {behaviour, money,
           low, high}, trend[] {week, index, n}}``; without it teams are formed from ``agents``
-        - ``trainings[] {team, date, behaviour, change, low, high, money, n}``
+        - ``trainings[] {team, date, behaviour, change, low, high, n}``
         - ``phrases[] {phrase, value, low, high, contacts}``
     monitoring : dict or None
         ``inputs[] {feature, psi, status}``, ``scores {psi, status}``.
@@ -61,6 +61,12 @@ class ReportInputs:
     def customers(self) -> int | None:
         """Customers whose value was predicted."""
         return figures.count(self.portfolio, "customers")
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Tables of the contract that were not given."""
+        names = figures.lookup(self.validation, "absent")
+        return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
 
     @property
     def prospects(self) -> int | None:

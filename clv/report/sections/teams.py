@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clv.report.figures import Figure, Missing, count, figure, number, records, words
+from clv.report.sections.answer import unit
 
 if TYPE_CHECKING:
     from clv.report.figures import Document
     from clv.report.sections.inputs import ReportInputs
 
+PHRASES_SHOWN = 12
 LEAST_AGENTS = 5
 """A team below this many agents would show individuals, so it is left out unless asked for."""
 
@@ -52,7 +54,6 @@ class Training:
     date: str
     behaviour: str
     change: Figure
-    money: float | None
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,11 @@ def teams(inputs: ReportInputs) -> Teams:
     found = found or teams_of(records(document, "agents"))
     shown = [t for t in found if inputs.individuals or t.agents >= LEAST_AGENTS]
     trainings = tuple(t for r in records(document, "trainings") if (t := _training(r)) is not None)
-    phrases = tuple(
+    phrases = [
         Phrase(words(row, "phrase"), value)
         for row in records(document, "phrases")
         if (value := figure(row, "value", "currency", n=count(row, "contacts"))) is not None
-    )
+    ]
     agents = [a for row in records(document, "agents") if (a := _agent(row)) is not None]
     missing = [
         Missing(key)
@@ -105,7 +106,7 @@ def teams(inputs: ReportInputs) -> Teams:
     return Teams(
         teams=tuple(sorted(shown, key=lambda team: team.team)),
         trainings=trainings,
-        phrases=tuple(sorted(phrases, key=lambda p: (-p.value.value, p.phrase))),
+        phrases=tuple(sorted(phrases, key=lambda p: (-p.value.value, p.phrase))[:PHRASES_SHOWN]),
         individuals=tuple(sorted(agents, key=lambda a: a.agent_id)) if inputs.individuals else (),
         too_small=len(found) - len(shown),
         missing=tuple(missing),
@@ -156,12 +157,11 @@ def _team(row: Document) -> Team | None:
 
 
 def _training(row: Document) -> Training | None:
-    unit = "seconds" if words(row, "behaviour").endswith("_seconds") else "share"
-    change = figure(row, "change", unit)
+    change = figure(row, "change", unit(words(row, "behaviour")))
     if change is None:
         return None
     where = words(row, "team"), words(row, "date"), words(row, "behaviour")
-    return Training(*where, change, number(row, "money"))
+    return Training(*where, change)
 
 
 def _agent(row: Document) -> Agent | None:

@@ -157,9 +157,7 @@ def trust(inputs: ReportInputs) -> Trust:
     missing = [Missing("backtest")] if not lookup(backtest, "models") else []
     missing += [Missing("validation")] if not found else []
     missing += [Missing("drift")] if inputs.monitoring is None else []
-    absent = lookup(inputs.validation, "absent")
-    absent = absent if isinstance(absent, list | tuple) else ()
-    missing += [Missing(f"table_{table}") for table in SUPPORT_TABLES if table in absent]
+    missing += [Missing(f"table_{table}") for table in SUPPORT_TABLES if table in inputs.absent]
     return Trust(
         chosen=chosen,
         folds=tuple(words(fold, "as_of") for fold in folds),

@@ -6,7 +6,9 @@
   const $ = (id) => document.getElementById(id);
   const number = (x, digits) => new Intl.NumberFormat(data.language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(Math.abs(x));
   const money = (x, signed = true) => {
-    const size = Math.abs(x), large = size >= 999500;
+    let size = Math.abs(x);
+    if (size >= 9999.5) size = Number(size.toPrecision(3));
+    const large = size >= 999500;
     const text = large ? number(size / 1e6, 2) : number(size, size >= 99.995 ? 0 : 2);
     const sign = /[1-9]/.test(text) ? (x < 0 ? "−" : signed ? "+" : "") : "";
     const scale = large ? (data.language === "de" ? "\u00a0Mio." : " million") : "";
@@ -86,7 +88,8 @@
   for (const [lever, input] of inputs) {
     // The track reaches a little beyond the support, so that the limit is felt and explained.
     const air = 0.12 * (lever.high - lever.low), step = lever.unit === "seconds" ? 1 : 0.001;
-    Object.assign(input, { min: lever.low - air, max: lever.high + air, step });
+    const whole = (round, x) => (round(x / step) * step).toFixed(3);
+    Object.assign(input, { min: whole(Math.floor, lever.low - air), max: whole(Math.ceil, lever.high + air), step });
     input.value = lever.current;
   }
   const money_input = $("in-cost");

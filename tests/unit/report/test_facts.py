@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from clv.report.facts import ReportInputs, collect
+from clv.report.figures import Figure, Missing
+from clv.report.sections.changes import Why
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCUMENTS = (
+    "validation", "training", "backtest", "contributions", "portfolio", "attribution", "manifest",
+    "monitoring",
+)  # fmt: skip
+
+
+def figures_in(value: Any, path: str = "facts") -> Iterator[tuple[str, Figure]]:
+    if isinstance(value, Figure):
+        yield path, value
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from figures_in(getattr(value, field.name), f"{path}.{field.name}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from figures_in(item, f"{path}.{key}")
+    elif isinstance(value, tuple | list):
+        for place, item in enumerate(value):
+            yield from figures_in(item, f"{path}[{place}]")
+
+
+def test_every_figure_has_its_n_or_its_interval(facts):
+    found = list(figures_in(facts))
+    assert len(found) > 80
+    bare = [path for path, figure in found if figure.n is None and figure.low is None]
+    assert bare == []
+
+
+def test_the_total_is_the_portfolio_s(facts):
+    assert facts.answer.total == Figure(3_418_220.0, "currency", 3_214_800.0, 3_655_100.0, 20_000)
+    assert facts.answer.mean == Figure(170.91, "currency", n=20_000)
+    assert (facts.horizon_days, facts.currency, facts.value_is_margin) == (180, "EUR", True)
+    assert (facts.customers, facts.prospects, facts.as_of) == (20_000, 1_450, "2025-06-30")
+
+
+def test_the_strip_says_what_share_is_at_risk(facts):
+    risk = next(item for item in facts.answer.strip if item.key == "at_risk")
+    assert risk.figure == Figure(402_300.0, "currency", n=1_204)
+    assert risk.share == pytest.approx(402_300 / 3_418_220)
+
+
+def test_behaviours_stand_by_strength_of_evidence_at_their_headline(facts):
+    found = [(b.behaviour, b.evidence) for b in facts.answer.behaviours]
+    assert found == [
+        ("goodwill", "experimental"),
+        ("fcr", "quasi-experimental"),
+        ("empathy", "quasi-experimental"),
+        ("handle_seconds", "quasi-experimental"),
+        ("wait_seconds", "adjusted"),
+    ]
+    empathy = facts.answer.behaviours[2]
+    assert empathy.figure == Figure(7.9, "currency", 3.4, 12.4, 10_412)
+    assert [level.evidence for level in empathy.levels] == [
+        "predictive", "adjusted", "quasi-experimental",
+    ]  # fmt: skip
+
+
+def test_a_refused_level_keeps_its_reason_and_never_leads(builder):
+    inputs = builder.complete()
+    for effect in inputs.attribution["effects"]:
+        effect["headline"] = "quasi-experimental"
+    waits = [b for b in collect(inputs).answer.behaviours if b.behaviour == "wait_seconds"]
+    assert waits == []
+    refused = next(
+        level
+        for b in collect(builder.complete()).answer.behaviours
+        for level in b.levels
+        if level.figure is None
+    )
+    assert "routing" in refused.why
+    assert "randomise" in refused.mend
+
+
+@pytest.mark.parametrize(
+    ("said", "best", "move"),
+    [
+        ("keep", 428, "keep"),
+        ("raise", 428, "raise"),
+        ("move", 300, "lower"),
+        ("lower", 300, "lower"),
+        ("can't tell", 428, "unclear"),
+        ("move", None, "unclear"),
+        ("<script>", 428, "unclear"),
+    ],
+)
+def test_a_target_moves_only_where_the_document_says_so(builder, said, best, move):
+    inputs = builder.complete()
+    inputs.attribution["targets"][0] |= {"recommend": said, "best": best}
+    assert collect(inputs).answer.recommendations[0].move == move
+
+
+def test_unsettled_and_adjusted_effects_are_cautioned_against(facts):
+    cautions = [(c.key, c.values.get("behaviour")) for c in facts.answer.cautions]
+    assert ("adjusted", "wait_seconds") in cautions
+    assert ("unsettled", "handle_seconds") in cautions
+    assert ("unsettled", "fcr") not in cautions
+    assert cautions[0] == ("association", None)
+    assert cautions[-1] == ("forecast", None)
+
+
+def test_a_biased_backtest_is_cautioned_against(builder):
+    inputs = builder.complete()
+    inputs.backtest["models"]["blend"]["total_bias"]["mean"] = -0.2
+    caution = next(c for c in collect(inputs).answer.cautions if c.key == "bias")
+    assert caution.values == {"share": -0.2}
+
+
+def test_association_against_evidence_shows_where_the_sign_turns(facts):
+    found = {d.behaviour: d.opposite for d in facts.trust.disagreements}
+    assert found == {"fcr": False, "empathy": False, "handle_seconds": True}
+
+
+def test_curve_points_outside_the_support_are_marked(facts):
+    handle = facts.levers.levers[0]
+    assert handle.behaviour == "handle_seconds"
+    for point in handle.curve:
+        assert point.supported == (289.99 <= point.at <= 520.01)
+    assert {point.supported for point in handle.curve} == {True, False}
+
+
+def test_the_change_of_the_total_is_split_exactly(builder):
+    inputs = builder.complete()
+    before = collect(inputs).as_dict()
+    grown = inputs.portfolio | {"customers": 21_000, "total_clv": 3_780_000.0, "mean_clv": 180.0}
+    inputs.portfolio["mean_clv"] = before["answer"]["mean"]["value"] = 3_418_220 / 20_000
+    why = collect(replace(inputs, portfolio=grown, previous=before)).changes.why
+    assert isinstance(why, Why)
+    assert why.from_customers == pytest.approx(1_000 * 170.911)
+    assert why.from_customers + why.from_value == pytest.approx(why.total)
+
+
+def test_a_report_compared_with_itself_has_not_moved(builder):
+    inputs = builder.complete()
+    again = collect(replace(inputs, previous=json.loads(json.dumps(collect(inputs).as_dict()))))
+    assert len(again.changes.changes) == 12
+    assert all(c.before == c.now and not c.apart for c in again.changes.changes)
+    assert not again.changes.new_model
+    assert not again.changes.new_horizon
+    assert again.changes.since == "2025-06-30"
+
+
+def test_another_horizon_is_not_compared_in_totals(builder):
+    inputs = builder.complete()
+    before = collect(inputs).as_dict() | {"horizon_days": 90}
+    changes = collect(replace(inputs, previous=before)).changes
+    assert changes.new_horizon
+    assert changes.why is None
+    assert not {"total", "mean"} & {c.key for c in changes.changes}
+
+
+def test_facts_are_json_and_bounded(builder, facts):
+    text = json.dumps(facts.as_dict(), allow_nan=False)
+    assert json.loads(text)["schema"] == 1
+    inputs = builder.complete()
+    inputs.portfolio["segments"] *= 500
+    inputs.attribution["phrases"] *= 500
+    inputs.attribution["journey"]["friction"] *= 500
+    inputs.validation["notes"] = [
+        {"where": f"x{i}", "message": "m", "count": 1} for i in range(5_000)
+    ]
+    grown = collect(inputs)
+    assert len(json.dumps(grown.as_dict())) < 2.5 * len(text)
+    assert grown.trust.remarks_more == 4_960
+
+
+def test_teams_are_by_name_and_small_ones_hidden(builder):
+    inputs = builder.complete()
+    inputs.attribution["teams"][0]["agents"] = 2
+    shown = collect(inputs).teams
+    assert [team.team for team in shown.teams] == ["Night", "South"]
+    assert shown.too_small == 1
+    assert shown.individuals == ()
+    asked = collect(replace(inputs, individuals=True)).teams
+    assert len(asked.teams) == 3
+    assert [a.agent_id for a in asked.individuals] == sorted(a.agent_id for a in asked.individuals)
+
+
+def test_without_teams_they_are_formed_from_agents(builder):
+    inputs = builder.complete()
+    del inputs.attribution["teams"]
+    inputs.attribution["agents"] = [
+        {"team": "A", "agent_id": f"a{i}", "n": 100 * (i + 1), "index": float(i),
+         "coaching_gaps": [{"behaviour": "fcr", "money": 10.0}]}
+        for i in range(6)
+    ]  # fmt: skip
+    (team,) = collect(inputs).teams.teams
+    assert (team.agents, team.contacts) == (6, 2_100)
+    assert team.index.value == pytest.approx(sum(i * (i + 1) for i in range(6)) / 21)
+    assert team.gaps[0].money.value == 60.0
+
+
+@pytest.mark.parametrize("lacking", DOCUMENTS)
+def test_a_missing_document_is_named_not_fatal(builder, lacking):
+    said = {
+        "validation": ("trust", "validation"),
+        "backtest": ("trust", "backtest"),
+        "contributions": ("answer", "contributions"),
+        "portfolio": ("answer", "portfolio"),
+        "attribution": ("answer", "effects"),
+        "monitoring": ("trust", "drift"),
+    }
+    facts = collect(replace(builder.complete(), **{lacking: None}))
+    if lacking in said:
+        section, what = said[lacking]
+        assert Missing(what) in getattr(facts, section).missing
+
+
+def test_nothing_at_all_is_a_report_of_what_is_missing():
+    facts = collect(ReportInputs())
+    assert list(figures_in(facts)) == []
+    for section in ("answer", "levers", "journey", "teams", "trust", "changes"):
+        assert getattr(facts, section).missing, section
+
+
+def test_purchases_only_names_what_support_tables_would_add(builder):
+    facts = collect(builder.purchases_only())
+    assert facts.sections == ("answer", "journey", "trust", "changes")
+    assert facts.answer.missing == (Missing("effects_no_contacts"),)
+    assert {m.what for m in facts.trust.missing} >= {"table_interactions", "table_messages"}
+    assert "revenue" in {c.key for c in facts.answer.cautions}
+    assert not facts.value_is_margin
+
+
+def test_a_model_without_service_says_there_is_nothing_to_split(builder):
+    inputs = builder.purchases_only()
+    for row in inputs.contributions["groups"]:
+        row |= {"mean_top": 0.0, "mean_bottom": 0.0, "mean_abs": 0.0}
+    facts = collect(inputs)
+    assert facts.answer.associations == ()
+    assert Missing("contributions_none") in facts.answer.missing

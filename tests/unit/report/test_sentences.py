@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import re
+import string
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clv.errors import UsageError
+from clv.report import sentences
+from clv.report.facts import collect
+from clv.report.formats import LANGUAGES
+from clv.report.sections.answer import Caution
+from clv.report.sections.changes import Why
+
+TEMPLATES = Path(sentences.__file__).parent
+
+EN, DE = (sentences.load(language, "EUR") for language in ("en", "de"))
+
+
+def placeholders(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
+def test_languages_hold_the_same_sentences_with_the_same_figures():
+    for section, entries in EN.catalogue.items():
+        assert set(entries) == set(DE.catalogue[section]), section
+        for key, template in entries.items():
+            assert placeholders(template) == placeholders(DE.catalogue[section][key]), key
+            assert template.count("**") % 2 == 0
+    assert set(EN.catalogue) == set(DE.catalogue)
+    assert LANGUAGES == ("en", "de")
+
+
+def test_every_sentence_is_used():
+    sources = "".join(
+        path.read_text("utf-8")
+        for pattern in ("*.py", "sections/*.py", "templates/*")
+        for path in TEMPLATES.glob(pattern)
+    )
+    by_id = {
+        "behaviour", "in_sentence", "group", "column", "evidence", "model", "drift_status",
+        "version", "missing", "strip", "nav", "cautions", "changes", "recommendations",
+    }  # fmt: skip
+    unused = [
+        f"{section}.{key}"
+        for section, entries in EN.catalogue.items()
+        for key in entries
+        if section not in by_id
+        and not key.startswith("slider_")
+        and not re.search(rf"\b{key}\b", sources)
+    ]
+    assert unused == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_causal_words_stand_beside_evidence_only(language):
+    texts = sentences.load(language, "EUR").catalogue
+    causal = re.compile(r"\b(effects?|worth|because|causes?|Wirkung|bewirkt|weil)\b", re.IGNORECASE)
+    for section in ("associations", "headline", "strip", "journey", "group"):
+        for key, template in texts[section].items():
+            assert not causal.search(template), f"{section}.{key}"
+    assert not causal.search(texts["evidence"]["predictive_long"])
+
+
+def test_the_answer_in_one_sentence(facts):
+    assert sentences.headline(facts, EN) == (
+        "Over the next 180 days, your 20,000 customers are expected to bring "
+        "**€3.42 million** in margin."
+    )
+    assert sentences.subline(facts, EN) == (
+        "The 90% interval runs from €3.21 million to €3.66 million. That is €171 per customer."
+    )
+    assert "**3,42\xa0Mio.\xa0€** Marge" in sentences.headline(facts, DE)
+
+
+def test_revenue_is_never_called_margin(builder):
+    facts = collect(builder.purchases_only())
+    for texts in (EN, DE):
+        words = sentences.headline(facts, texts)
+        assert "margin" not in words
+        assert "Marge" not in words
+
+
+def test_without_an_interval_it_says_so(facts):
+    bare = replace(facts.answer.total, low=None, high=None)
+    without = replace(facts, answer=replace(facts.answer, total=bare))
+    assert "without an interval" in sentences.subline(without, EN)
+    none = replace(facts, answer=replace(facts.answer, total=None))
+    assert "not been predicted" in sentences.headline(none, EN)
+
+
+def test_changes_and_targets_in_the_unit_of_the_behaviour(facts):
+    said = {b.behaviour: sentences.change(b, EN) for b in facts.answer.behaviours}
+    assert said["empathy"] == "+10 points"
+    assert said["handle_seconds"] == "+1:00\xa0min per contact"
+    handle, empathy = facts.answer.recommendations
+    assert sentences.recommendation(handle, EN) == (
+        "Raise handle time from 6:12\xa0min to 7:08\xa0min"
+    )
+    assert sentences.recommendation(replace(empathy, move="keep"), EN) == (
+        "Keep empathy where it is, at 42%"
+    )
+    assert sentences.gain(empathy.gain, EN) == "+€6.80 net per customer (+€2.40 to +€11.20)"
+
+
+@pytest.mark.parametrize("move", ["raise", "lower", "keep", "unclear"])
+@pytest.mark.parametrize("texts", [EN, DE], ids=LANGUAGES)
+def test_every_move_has_its_sentences(facts, texts, move):
+    for target, lever in zip(facts.answer.recommendations, facts.levers.levers, strict=True):
+        assert "{" not in sentences.recommendation(replace(target, move=move), texts)
+        assert "{" not in sentences.lever(replace(lever, move=move), texts)
+
+
+def test_sums_that_are_off_say_in_which_direction(facts):
+    assert sentences.test_of_totals(facts.trust, EN) == (
+        "The total was forecast **1.8%** too low (−4% to +0.4%)."
+    )
+    assert sentences.test_of_errors(facts.trust, EN) == (
+        "**€88.10** on average, against €119 for “Same as last period”."
+    )
+
+
+def test_a_turned_sign_is_said(facts):
+    said = {d.behaviour: sentences.disagreement(d, EN) for d in facts.trust.disagreements}
+    assert "mistake" in said["handle_seconds"]
+    assert "mistake" not in said["empathy"]
+
+
+def test_where_the_change_comes_from():
+    assert sentences.why(Why(100_000.0, 120_000.0, -20_000.0), EN) == (
+        "The total moved by **+€100,000**: +€120,000 from the number of customers, "
+        "−€20,000 from value per customer."
+    )
+
+
+def test_cautions_fill_in_names_and_shares():
+    said = sentences.caution(Caution("unsettled", {"behaviour": "fcr"}), EN)
+    assert said.startswith("First-contact resolution: the interval includes zero")
+    assert "−20%" in sentences.caution(Caution("bias", {"share": -0.2}), EN)
+
+
+def test_an_unknown_id_is_shown_as_words():
+    assert EN.name("behaviour", "name_use") == "name use"
+    assert EN.behaviour("name_use") == "name use"
+
+
+def test_an_unknown_language_is_refused():
+    with pytest.raises(UsageError, match="no texts in language 'fr'; expected one of 'en', 'de'"):
+        sentences.load("fr", "EUR")
