@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from clv.attribution.balance import balance
+from clv.attribution.exposure import LOAD_CONTROLS
 from clv.attribution.leniency import conditional_f, instrumented
 from clv.attribution.residuals import demeaned, group_sums
 from clv.attribution.results import CheckResult
@@ -90,12 +91,19 @@ class Balance:
     seed: int = 0
 
     def run(self, exposure: Exposure) -> CheckResult:
-        """Permute agents within strata."""
-        known = exposure.agent >= 0
+        """Permute agents within strata, over customers' first contacts."""
+        # A customer's next contact resembles the last; first contacts are free of one another.
+        known = np.flatnonzero(exposure.agent >= 0)
+        rows = known[np.unique(exposure.customer[known], return_index=True)[1]]
+        cases = [
+            number
+            for number, name in enumerate(exposure.control_names)
+            if name.split("=")[0] not in LOAD_CONTROLS
+        ]
         found = balance(
-            exposure.controls[known],
-            exposure.agent[known],
-            exposure.stratum[known],
+            exposure.controls[rows][:, cases],
+            exposure.agent[rows],
+            exposure.stratum[rows],
             permutations=self.permutations,
             seed=self.seed,
         )

@@ -81,6 +81,10 @@ CHANNELS = (EMPATHY, HANDLE, FCR)
 """The channels through which an agent acts on value: instruments move all of them at once,
 so all of them must be in the model."""
 
+LOAD_CONTROLS = ("wait_log",)
+"""Controls that the queue's load moves: they say nothing about the case, and agents who share
+a busy shift share them, so a balance test must not look at them."""
+
 
 @dataclass(frozen=True)
 class Exposure:

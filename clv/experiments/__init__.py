@@ -1,1 +1,1 @@
-"""A/B tests: design, assign, read."""
+"""Experiments: design, assignment and read-out."""

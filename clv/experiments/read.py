@@ -1,0 +1,397 @@
+"""Reading an experiment: was it dealt as planned, what did it do, and for whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from clv.errors import DataError, UsageError
+from clv.experiments.assign import CONTROL
+from clv.experiments.compare import (
+    Difference,
+    always_valid_half_width,
+    cross_fitted,
+    difference,
+    holm,
+    influence,
+    sample_ratio_p,
+    wald,
+)
+from clv.notes import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clv.data.tables import Tables
+    from clv.experiments.compare import Codes, Floats, Predictor
+
+MIN_ARM = 30
+MIN_RATIO_P = 0.001
+WINSOR_SHARE = 0.995
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How an experiment is read.
+
+    Attributes
+    ----------
+    level : float
+        Of the intervals.
+    shares : mapping of str to float or None
+        Planned shares of the arms; equal where None.
+    planned : int or None
+        Customers at the end; set it to peek before, with an interval that always holds.
+    folds, seed : int
+        Of the cross-fitted covariate.
+    """
+
+    level: float = 0.95
+    shares: Mapping[str, float] | None = None
+    planned: int | None = None
+    folds: int = 5
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One arm against control, by one method.
+
+    Attributes
+    ----------
+    arm, method : str
+        ``plain``, ``cuped``, ``mlrate``, ``winsorised`` (a sensitivity: it is biased
+        towards 0) or ``always-valid``.
+    estimate, low, high, standard_error, p_value : float
+        Currency per customer over the horizon.
+    """
+
+    arm: str
+    method: str
+    estimate: float
+    low: float
+    high: float
+    standard_error: float
+    p_value: float
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the comparison as JSON-able values."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """What the experiment says of one behaviour: outcome per unit that the arm moved.
+
+    Attributes
+    ----------
+    behaviour, arm : str
+        Which.
+    slope : Difference
+        Currency per unit of the behaviour's sum over a customer's contacts.
+    moved : float
+        By how much the arm moved that sum, per customer.
+    """
+
+    behaviour: str
+    arm: str
+    slope: Difference
+    moved: float
+
+
+@dataclass(frozen=True)
+class ReadOut:
+    """What an experiment did.
+
+    Attributes
+    ----------
+    experiment, unit : str
+        Its name, and what was randomised.
+    customers : dict of str to int
+        By arm.
+    sample_ratio_p : float
+        That arms are as large as planned.
+    trusted : bool
+        False where they are not: then no number may be used.
+    comparisons : tuple of Comparison
+        Each arm against control, by each method.
+    subgroups : tuple of dict
+        By segment, with p-values adjusted for their number.
+    scaled : tuple of Scaled
+        By behaviour, where contacts were given.
+    notes : tuple of Note
+        What was left out.
+    """
+
+    experiment: str
+    unit: str
+    customers: Mapping[str, int]
+    sample_ratio_p: float
+    trusted: bool
+    comparisons: tuple[Comparison, ...]
+    subgroups: tuple[Mapping[str, Any], ...] = ()
+    scaled: tuple[Scaled, ...] = ()
+    notes: tuple[Note, ...] = field(default=())
+
+    @property
+    def best(self) -> Comparison:
+        """The most precise unbiased comparison of the first arm."""
+        order = ("mlrate", "cuped", "plain")
+        return min(
+            (c for c in self.comparisons if c.method in order),
+            key=lambda c: (c.arm != self.comparisons[0].arm, order.index(c.method)),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the read-out as JSON-able values."""
+        return {
+            "experiment": self.experiment,
+            "unit": self.unit,
+            "customers": dict(self.customers),
+            "sample_ratio_p": self.sample_ratio_p,
+            "trusted": self.trusted,
+            "comparisons": [one.as_dict() for one in self.comparisons],
+            "subgroups": [dict(row) for row in self.subgroups],
+            "notes": [note.as_dict() for note in self.notes],
+        }
+
+
+def experiment_rows(
+    tables: Tables, experiment: str, outcomes: pd.DataFrame, *, outcome: str = "value_undiscounted"
+) -> tuple[pd.DataFrame, str]:
+    """Join the assignments of an experiment with its customers' outcome.
+
+    Returns
+    -------
+    tuple of DataFrame and str
+        ``unit_id``, ``customer_id``, ``arm``, ``outcome`` (0 for a customer without
+        orders), ``assigned_s``; and the unit.
+
+    Raises
+    ------
+    DataError
+        When the experiment was never assigned.
+    UsageError
+        When something else than customers was randomised.
+    """
+    log = tables["assignments"]
+    rows = tables.engine.to_pandas(log.filter(log.experiment == experiment))
+    if rows.empty:
+        known = tables.engine.to_pandas(log.select("experiment").distinct())["experiment"]
+        raise DataError(
+            f"assignments: no row of experiment {experiment!r}; found "
+            f"{', '.join(sorted(known)[:5]) or 'none'}. Check the name."
+        )
+    units = set(rows["unit"])
+    if units != {"customer"}:
+        raise UsageError(
+            f"experiment {experiment}: {', '.join(sorted(units))} were randomised; this join takes "
+            "customers. Build the rows with a column `cluster` and call read()."
+        )
+    values = outcomes.set_index("customer_id")[outcome]
+    found = pd.DataFrame(
+        {
+            "unit_id": rows["unit_id"],
+            "customer_id": rows["unit_id"],
+            "arm": rows["arm"],
+            "outcome": rows["unit_id"].map(values).fillna(0.0).astype(float),
+            "assigned_s": rows["assigned_at"],
+        }
+    )
+    return found.sort_values("unit_id").reset_index(drop=True), "customer"
+
+
+def read(
+    experiment: str,
+    rows: pd.DataFrame,
+    *,
+    covariates: Sequence[str] = (),
+    features: Sequence[str] = (),
+    predictor: Predictor | None = None,
+    behaviours: Sequence[str] = (),
+    segment: str | None = None,
+    unit: str = "customer",
+    options: ReadOptions | None = None,
+) -> ReadOut:
+    """Read an experiment.
+
+    Parameters
+    ----------
+    experiment : str
+        Its name.
+    rows : DataFrame
+        One row per customer: ``unit_id``, ``arm``, ``outcome``, and the columns named below;
+        ``cluster`` where something else than the customer was randomised.
+    covariates : sequence of str
+        Columns known before assignment, for CUPED; predicted lifetime value is the one.
+    features : sequence of str
+        Columns known before assignment that ``predictor`` predicts the outcome from.
+    predictor : callable, optional
+        For MLRATE: features, outcome and folds to out-of-fold predictions.
+    behaviours : sequence of str
+        Sums of a behaviour over the customer's contacts, to scale the effect by.
+    segment : str, optional
+        A column of subgroups known before assignment.
+    unit : str
+        What was randomised.
+    options : ReadOptions, optional
+        Level, planned shares, peeking.
+
+    Raises
+    ------
+    UsageError
+        Without a control arm, or with an arm too small to read.
+    """
+    options = options or ReadOptions()
+    held, notes = _complete(rows, [*covariates, *features])
+    counts = {str(arm): int(count) for arm, count in held["arm"].value_counts().items()}
+    if CONTROL not in counts or len(counts) < 2 or min(counts.values()) < MIN_ARM:
+        raise UsageError(
+            f"experiment {experiment}: arms {counts}; expected '{CONTROL}' and another, with at "
+            f"least {MIN_ARM} each."
+        )
+    arms = sorted(arm for arm in counts if arm != CONTROL)
+    ratio = _ratio(held, counts, options)
+    comparisons = [
+        one
+        for arm in arms
+        for one in _compare(_pair(held, arm), arm, covariates, features, predictor, options)
+    ]
+    return ReadOut(
+        experiment=experiment,
+        unit=unit,
+        customers=dict(sorted(counts.items())),
+        sample_ratio_p=ratio,
+        trusted=ratio >= MIN_RATIO_P,
+        comparisons=tuple(comparisons),
+        subgroups=_subgroups(held, arms, segment, covariates, options) if segment else (),
+        scaled=tuple(
+            one
+            for arm in arms
+            for name in behaviours
+            for one in _scaled(_pair(held, arm), arm, name, covariates)
+        ),
+        notes=notes,
+    )
+
+
+def _complete(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.DataFrame, tuple[Note, ...]]:
+    """Fill unknown covariates with their median: dropping rows could undo the randomisation."""
+    held, notes = rows.copy(), []
+    for column in dict.fromkeys(columns):
+        unknown = int(held[column].isna().sum())
+        if unknown:
+            notes.append(Note("filled", f"experiment.{column}", unknown, "unknown; median taken"))
+            held[column] = held[column].fillna(held[column].median()).fillna(0.0)
+    return held, tuple(notes)
+
+
+def _ratio(rows: pd.DataFrame, counts: Mapping[str, int], options: ReadOptions) -> float:
+    """Test arm sizes, counted in what was randomised."""
+    units = rows.drop_duplicates("cluster") if "cluster" in rows else rows
+    by_arm = units["arm"].value_counts()
+    shares = options.shares or dict.fromkeys(counts, 1.0)
+    names = sorted(shares)
+    return sample_ratio_p(
+        np.array([float(by_arm.get(name, 0)) for name in names]),
+        np.array([shares[name] for name in names]),
+    )
+
+
+def _pair(rows: pd.DataFrame, arm: str) -> pd.DataFrame:
+    return rows[rows["arm"].isin([CONTROL, arm])]
+
+
+def _parts(
+    rows: pd.DataFrame, arm: str, covariates: Sequence[str]
+) -> tuple[Floats, Floats, Floats | None, Codes | None]:
+    outcome: Floats = rows["outcome"].to_numpy(np.float64)
+    treated: Floats = (rows["arm"] == arm).to_numpy().astype(np.float64)
+    known: Floats | None = rows[list(covariates)].to_numpy(np.float64) if covariates else None
+    cluster: Codes | None = None
+    if "cluster" in rows:
+        cluster = pd.factorize(rows["cluster"], sort=True)[0].astype(np.int64)
+    return outcome, treated, known, cluster
+
+
+def _compare(
+    rows: pd.DataFrame,
+    arm: str,
+    covariates: Sequence[str],
+    features: Sequence[str],
+    predictor: Predictor | None,
+    options: ReadOptions,
+) -> list[Comparison]:
+    """Compare one arm with control by every method that the columns allow."""
+    outcome, treated, known, cluster = _parts(rows, arm, covariates)
+    found = [("plain", difference(outcome, treated, None, cluster))]
+    if known is not None:
+        found.append(("cuped", difference(outcome, treated, known, cluster)))
+    if predictor is not None and features:
+        matrix = rows[list(features)].to_numpy(np.float64)
+        guess = cross_fitted(matrix, outcome, predictor, options.folds, options.seed)
+        found.append(("mlrate", difference(outcome, treated, guess[:, None], cluster)))
+    held = np.minimum(outcome, np.quantile(outcome, WINSOR_SHARE))
+    found.append(("winsorised", difference(held, treated, known, cluster)))
+    comparisons = []
+    for method, one in found:
+        low, high = one.interval(options.level)
+        comparisons.append(
+            Comparison(arm, method, one.estimate, low, high, one.standard_error, one.p_value)
+        )
+    if options.planned is not None and cluster is None:
+        values = influence(outcome, treated, None if known is None else known[:, 0])
+        half = always_valid_half_width(values, options.level, options.planned)
+        mean = float(values.mean())
+        error = float(values.std() / np.sqrt(len(values)))
+        outside = abs(mean) > half
+        comparisons.append(
+            Comparison(
+                arm, "always-valid", mean, mean - half, mean + half, error,
+                1 - options.level if outside else 1.0,
+            )
+        )  # fmt: skip
+    return comparisons
+
+
+def _subgroups(
+    rows: pd.DataFrame,
+    arms: Sequence[str],
+    segment: str,
+    covariates: Sequence[str],
+    options: ReadOptions,
+) -> tuple[Mapping[str, Any], ...]:
+    """Compare within subgroups; p-values are adjusted for how many were looked at."""
+    found: list[dict[str, Any]] = []
+    for arm in arms:
+        for name, part in _pair(rows, arm).groupby(segment, sort=True):
+            outcome, treated, known, cluster = _parts(part, arm, covariates)
+            if min(treated.sum(), (1 - treated).sum()) < MIN_ARM:
+                continue
+            one = difference(outcome, treated, known, cluster)
+            low, high = one.interval(options.level)
+            found.append(
+                {
+                    "arm": arm, "segment": str(name), "customers": len(part),
+                    "estimate": one.estimate, "low": low, "high": high, "p_value": one.p_value,
+                }
+            )  # fmt: skip
+    adjusted = holm(np.array([row["p_value"] for row in found]))
+    return tuple(
+        {**row, "adjusted_p_value": float(p)} for row, p in zip(found, adjusted, strict=True)
+    )
+
+
+def _scaled(
+    rows: pd.DataFrame, arm: str, behaviour: str, covariates: Sequence[str]
+) -> list[Scaled]:
+    """Return the outcome per unit of the behaviour, where the arm moved it beyond doubt."""
+    outcome, treated, known, cluster = _parts(rows, arm, covariates)
+    moved = rows[behaviour].fillna(0.0).to_numpy(np.float64)
+    first = difference(moved, treated, known, cluster)
+    if first.standard_error <= 0 or abs(first.estimate) < 5 * first.standard_error:
+        return []
+    return [Scaled(behaviour, arm, wald(outcome, moved, treated, known, cluster), first.estimate)]
