@@ -1,8 +1,9 @@
 """Stop a training whose features know the answer.
 
-Two signs of a leak: a feature that separates the outcome almost by itself, and a feature
-that alone predicts it better than all others together. The second catches scores that some
-other model wrote from the outcome, long before they are perfect.
+Two signs of a leak: a feature that separates the outcome almost by itself, and a jump when it
+enters: alone it beats all unsuspected features together, and with it most of their error is
+gone. The second catches scores that some other model wrote from the outcome, long before
+they are perfect, and two of them that would hide each other.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SINGLE_LIMIT = 0.99
 SUSPECT = 0.85
+JUMP = 0.25
 GUARD_ROWS = 8_000
 PARTS = 3
 _GROWTH = Growth(trees=60, learning_rate=0.1)
@@ -37,7 +39,7 @@ class Leak:
     alone : float
         AUC of the feature by itself (of value: of being above the median).
     others : float or None
-        AUC of all other features together, out of fold; None where ``alone`` settles it.
+        AUC of all unsuspected features together, out of fold; None where ``alone`` settles it.
     """
 
     feature: str
@@ -74,18 +76,16 @@ def find_leaks(
         name: _single(frame[name], label, part) for name in frame.columns if name not in allow
     }
     suspects = sorted((n for n in scores if scores[n] >= SUSPECT), key=lambda n: (-scores[n], n))
-    leaks: list[Leak] = []
-    dropped: list[str] = []
-    for name in suspects:
-        rest = [n for n in frame.columns if n not in (*dropped, name)]
-        if scores[name] > SINGLE_LIMIT:
-            leaks.append(Leak(name, scores[name], None))
-        else:
-            others = _joint(frame[rest], label, part)
-            if scores[name] <= others:
-                break
+    rest = [name for name in frame.columns if name not in suspects]
+    leaks = [Leak(name, scores[name], None) for name in suspects if scores[name] > SINGLE_LIMIT]
+    unclear = suspects[len(leaks) :]
+    if not unclear:
+        return tuple(leaks)
+    others = _joint(frame[rest], label, part) if rest else 0.5
+    for name in unclear:
+        together = _joint(frame[[*rest, name]], label, part)
+        if scores[name] > others and 1 - together < JUMP * (1 - others):
             leaks.append(Leak(name, scores[name], others))
-        dropped.append(name)
     return tuple(leaks)
 
 
@@ -103,7 +103,7 @@ def guard_leaks(
     if leaks:
         told = "; ".join(
             f"{leak.feature!r} alone has AUC {leak.alone:.3f}"
-            + ("" if leak.others is None else f", all others together {leak.others:.3f}")
+            + ("" if leak.others is None else f", all unsuspected ones together {leak.others:.3f}")
             for leak in leaks[:5]
         )
         raise ModelError(

@@ -42,8 +42,9 @@ class Cdnow(NamedTuple):
 def read(name, columns):
     found = importlib.util.find_spec("lifetimes")
     path = Path(found.submodule_search_locations[0]) / "datasets" / name
-    rows = pd.read_csv(path, sep=r"\s+", header=None, names=columns, dtype={"date": str})
-    rows["date"] = pd.to_datetime(rows["date"])
+    header = 0 if "master" in name else None
+    rows = pd.read_csv(path, sep=r"\s+", header=header, names=columns, dtype={"date": str})
+    rows["date"] = pd.to_datetime(rows["date"], format="%Y%m%d")
     daily = rows.groupby(["id", "date"])["amount"].sum().reset_index()
     known = daily[daily["date"] <= CUT]
     spans = known.groupby("id")["date"].agg(["min", "max", "count"])

@@ -55,8 +55,9 @@ def test_first_time_customers_alone_have_p_repeat(model, portfolio):
 
 
 def test_reasons_are_the_largest_contributions(model, portfolio):
-    scores, parts = model.predict(portfolio), model.contributions(portfolio).set_index(
-        "customer_id"
+    scores, parts = (
+        model.predict(portfolio),
+        model.contributions(portfolio).set_index("customer_id"),
     )
     for k in (0, 7, 40):
         own = parts.iloc[k].abs().sort_values(ascending=False)
@@ -129,9 +130,7 @@ def test_a_fresh_process_scores_without_lifetimes_or_pickle(model, portfolio, tm
         "assert 'lifetimes' not in sys.modules and 'shap' not in sys.modules\n"
         "print(scores['clv'].sum().hex())\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == float(model.predict(portfolio.head(20))["clv"].sum()).hex()
 
@@ -177,7 +176,7 @@ def test_a_feature_that_knows_the_outcome_stops_training(company, options):
 def test_an_unknown_model_is_refused(panel, options):
     from dataclasses import replace
 
-    with pytest.raises(ModelError, match="'magic'.*blend, btyd, lightgbm"):
+    with pytest.raises(ModelError, match=r"'magic'.*blend, btyd, lightgbm"):
         LifetimeValue.fit(panel, replace(options, model="magic"))
 
 
