@@ -246,7 +246,9 @@ def _marker(where: str, entry: dict[str, Any], parts: Mapping[str, str]) -> Mark
     unknown, missing = set(entry) - known, [key for key in required if key not in entry]
     if unknown or missing:
         said = f"unknown field {listing(sorted(unknown))}" if unknown else f"no {listing(missing)}"
-        raise SettingsError(f"{where}: marker {name!r} has {said}; expected {listing(required, 7)}.")
+        raise SettingsError(
+            f"{where}: marker {name!r} has {said}; expected {listing(required, 7)}."
+        )
     for key, allowed in (("group", MARKER_GROUPS), ("role", ROLES), ("sign", (-1, 0, 1))):
         if key in entry and entry[key] not in allowed:
             raise SettingsError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from clv.markers.base import joined
+from clv.markers.dialogue import first_name
 from clv.markers.normalise import BLANK, normalised, was_cut
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def turns_of(tables: Tables, pack: Pack) -> ir.Table:
     """Return the turns of attended contacts in normalised text, with who, where and when.
 
     Columns: ``interaction_id``, ``position``, ``speaker``, ``customer_id``, ``agent_id``,
-    ``channel``, ``voice``, ``started_s``, ``sent_s`` (the contact's start where the message
+    ``channel``, ``first_name`` (null where it cannot be looked for), ``started_s``, ``sent_s`` (the contact's start where the message
     has no time), ``timed`` (whether it has), ``spoken`` (in the pack's language),
     ``text_cut`` and ``text`` (empty where another language is spoken).
     """
@@ -48,6 +49,7 @@ def turns_of(tables: Tables, pack: Pack) -> ir.Table:
         spoken=_speaks(language, pack.language),
     )
     rows = messages.inner_join(about, messages.interaction_id == about.contact_id)
+    rows = _with_names(rows, tables)
     sent_s = rows.sent_at if "sent_at" in rows.columns else ibis.null("int64")
     text = rows.spoken.ifelse(rows.text.fill_null(""), "")
     return rows.select(
@@ -57,6 +59,7 @@ def turns_of(tables: Tables, pack: Pack) -> ir.Table:
         "customer_id",
         "agent_id",
         "channel",
+        "first_name",
         "started_s",
         "spoken",
         sent_s=ibis.coalesce(sent_s, rows.started_s),
@@ -64,6 +67,16 @@ def turns_of(tables: Tables, pack: Pack) -> ir.Table:
         text_cut=was_cut(text),
         text=normalised(text, rows.channel == VOICE),
     )
+
+
+def _with_names(rows: ir.Table, tables: Tables) -> ir.Table:
+    """Add the first name of the customer's own record, in the form of the text."""
+    if not tables.has("customers", "first_name"):
+        return rows.mutate(first_name=ibis.null("string"))
+    customers = tables["customers"]
+    plain = normalised(customers.first_name.fill_null(""), ibis.literal(value=False))
+    known = customers.select(named_id=customers.customer_id, first_name=first_name(plain))
+    return rows.left_join(known, rows.customer_id == known.named_id).drop("named_id")
 
 
 def _speaks(language: ir.StringValue, wanted: str) -> ir.BooleanValue:

@@ -1,0 +1,257 @@
+"""Markers that need both sides of a conversation: occasions, echo, names, thirds.
+
+Empathy is counted where there was an occasion for it: in the answer to a customer who was
+negative, angry, came again, had trouble or threatened to leave. Spraying warm words over every
+conversation cannot raise that share beyond those answers, and apologies that follow failures do
+not lower it.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING
+
+import ibis
+
+from clv.markers.sentiment import NEGATIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import ibis.expr.types as ir
+
+    from clv.markers.base import Pack
+
+ECHO_WORDS = 20
+"""At most so many words of a customer's turn count as an occasion to take them up."""
+
+MIN_ECHO_LETTERS = 5
+_COMMON = (
+    "about above after again against already always another anything around because been before "
+    "being below between cannot could customer didn't doesn't doing don't every everything from "
+    "getting going hasn't haven't having hello here's however i've isn't instead just know like "
+    "little maybe might minute moment never nothing other please quite really right should "
+    "since something still thank thanks that's their there there's these they're thing things "
+    "think those though through today together tried trying under until wanted wasn't we're what's "
+    "where whether which while without would wouldn't you're you've yours"
+)
+ORDINARY_NAMES = frozenset(
+    [
+        "will",
+        "may",
+        "mark",
+        "grace",
+        "art",
+        "bill",
+        "chase",
+        "hope",
+        "joy",
+        "faith",
+        "rose",
+        "sue",
+        "pat",
+        "rich",
+        "rob",
+        "frank",
+        "drew",
+        "dean",
+        "miles",
+        "june",
+        "april",
+        "august",
+        "summer",
+        "autumn",
+        "dawn",
+        "eve",
+        "gene",
+        "guy",
+        "jack",
+        "jean",
+        "josh",
+        "king",
+        "lane",
+        "max",
+        "mac",
+        "melody",
+        "mercy",
+        "nick",
+        "norm",
+        "olive",
+        "page",
+        "paige",
+        "pearl",
+        "penny",
+        "ray",
+        "reed",
+        "ruby",
+        "sky",
+        "stew",
+        "ted",
+        "tony",
+        "van",
+        "victor",
+        "violet",
+        "wade",
+        "ward",
+        "way",
+        "young",
+        "christian",
+        "daisy",
+        "amber",
+        "charity",
+        "chance",
+        "chip",
+        "clay",
+        "cliff",
+        "dale",
+        "dawn",
+        "earnest",
+        "general",
+        "genie",
+        "ginger",
+        "glen",
+        "hazel",
+        "heath",
+        "heather",
+        "holly",
+        "iris",
+        "ivy",
+        "jade",
+        "jasmine",
+        "lily",
+        "major",
+        "my",
+        "so",
+        "no",
+        "in",
+        "an",
+        "on",
+        "an",
+        "do",
+        "he",
+        "me",
+        "we",
+        "al",
+        "ed",
+        "ty",
+        "bo",
+    ]
+)
+"""First names that are words as well: whether they were used is unknown, not guessed."""
+
+
+def any_of(flags: Iterable[ir.BooleanValue]) -> ir.BooleanValue:
+    """Return whether any flag is true, a null counting as false."""
+    false = ibis.literal(value=False)
+    return reduce(or_, (flag.fill_null(false) for flag in flags), false)
+
+
+def words(text: ir.StringValue) -> ir.StringValue:
+    """Return the words alone, each with a space before and after."""
+    plain = text.re_replace("[^a-z0-9']+", " ")
+    return ibis.literal(" ").concat(plain, " ")
+
+
+def word_count(text: ir.StringValue) -> ir.IntegerValue:
+    """Count words: runs between single spaces."""
+    return (text == "").ifelse(0, text.length() - text.replace(" ", "").length() + 1)
+
+
+def first_name(name: ir.StringValue) -> ir.StringValue:
+    """Return a first name that can be looked for in text; null where it cannot."""
+    usable = name.re_search("^[a-z']{2,}$") & name.notin(sorted(ORDINARY_NAMES))
+    return usable.ifelse(name, ibis.null("string"))
+
+
+def uses_name(turns: ir.Table) -> ir.BooleanValue:
+    """Say which agent turns use the customer's first name; null where there is none to use."""
+    asked = (turns.speaker == "agent") & turns.spoken & turns.first_name.notnull()
+    name = ibis.literal(" ").concat(turns.first_name, " ")
+    return asked.ifelse(words(turns.text).contains(name), ibis.null("boolean"))
+
+
+def content(text: ir.StringValue) -> ir.ArrayValue:
+    """Return the distinct words of a turn that carry content: long, and not common."""
+    common = "|".join(w for w in _COMMON.split() if len(w) >= MIN_ECHO_LETTERS)
+    shortest = rf"[^a-z' ]+|\b[a-z']{{1,{MIN_ECHO_LETTERS - 1}}}\b|\b(?:{common})\b"
+    kept = text.re_replace(shortest, "").re_replace(" +", " ").strip()
+    return kept.split(" ").unique()
+
+
+def with_echo(turns: ir.Table) -> ir.Table:
+    """Add how many content words the customer's turn before had, and how many were taken up."""
+    here = ibis.window(group_by=turns.interaction_id, order_by=turns.position)
+    turns = turns.mutate(
+        heard_text=turns.text.lag().over(here), heard_from=turns.speaker.lag().over(here)
+    )
+    answer = (turns.speaker == "agent") & (turns.heard_from == "customer") & turns.spoken
+    answer = answer.fill_null(ibis.literal(value=False)) & turns.heard_text.re_search("[a-z']{5}")
+    said, heard = content(turns.text), content(turns.heard_text)
+    shared = heard.intersect(said).filter(lambda word: word != "").length()
+    number = ibis.null("int64")
+    offered = heard.filter(lambda word: word != "").length()
+    return turns.mutate(
+        echo_words=answer.ifelse(ibis.least(offered, ECHO_WORDS).cast("int64"), number),
+        echoed=answer.ifelse(ibis.least(shared, ECHO_WORDS).cast("int64"), number),
+    ).drop("heard_text", "heard_from")
+
+
+def upset(turns: ir.Table, pack: Pack) -> ir.BooleanValue:
+    """Say which customer turns call for empathy."""
+    signs = [turns[marker.id] for marker in pack.of(upset=True)]
+    negative = turns.sentiment_m <= NEGATIVE
+    return (turns.speaker == "customer") & any_of([negative, *signs])
+
+
+def empathic(turns: ir.Table, pack: Pack) -> ir.BooleanValue:
+    """Say which agent turns show empathy of any kind."""
+    return any_of([turns[marker.id] for marker in pack.of(empathic=True, speaker="agent")])
+
+
+def placed(turns: ir.Table) -> ir.Table:
+    """Add each agent turn's third of the conversation, and what had been said before it.
+
+    ``at_start`` and ``at_end`` are the first and last third of the agent's turns, rounded up
+    (a single turn is both). ``heard`` counts the customer's turns so far: agent turns with
+    the same number are one answer. ``upset_so_far`` counts the upset ones among them.
+    """
+    mine = turns.speaker == "agent"
+    running = ibis.window(
+        group_by=turns.interaction_id, order_by=turns.position, preceding=None, following=0
+    )
+    whole = ibis.window(group_by=turns.interaction_id)
+    turns = turns.mutate(
+        number=mine.cast("int64").sum().over(running),
+        numbers=mine.cast("int64").sum().over(whole),
+        heard=(turns.speaker == "customer").cast("int64").sum().over(running),
+        upset_so_far=turns.is_upset.cast("int64").sum().over(running),
+    )
+    third = (turns.numbers + 2) // 3
+    at_start, at_end = turns.number <= third, turns.number > turns.numbers - third
+    return turns.mutate(at_start=at_start, at_end=at_end, at_middle=~at_start & ~at_end)
+
+
+def empathy_in_answers(turns: ir.Table) -> ir.Table:
+    """Return empathy by contact: occasions, answers that met them, and their uniqueness.
+
+    An answer is the agent's turns between two of the customer's. It is an occasion when any
+    customer turn since the agent last spoke was upset.
+    """
+    said = turns.filter((turns.speaker == "agent") & (turns.heard > 0))
+    answers = said.group_by("interaction_id", "heard").aggregate(
+        met=said.is_empathic.max(),
+        unique_m=said.unique_m.max(),
+        upset_so_far=said.upset_so_far.max(),
+    )
+    before = answers.upset_so_far.lag().over(
+        ibis.window(group_by=answers.interaction_id, order_by=answers.heard)
+    )
+    answers = answers.mutate(called=answers.upset_so_far > before.fill_null(0))
+    return answers.group_by("interaction_id").aggregate(
+        empathy_hits=(answers.called & answers.met).sum().cast("int64"),
+        empathy_occasions=answers.called.sum().cast("int64"),
+        empathy_unique_m=answers.unique_m.sum(where=answers.called & answers.met)
+        .fill_null(0)
+        .cast("int64"),
+    )
