@@ -134,11 +134,12 @@ def examine(
         tuple(name for name in SCHEMA if name in raw.frames),
         notes=list(raw.notes),
     )
-    for name in run.present:
-        _require_columns(name, raw.frames[name])
-    currency = _currency(run.engine, raw.frames["orders"], terms)
-    for done, name in enumerate(run.present, start=1):
-        _examine_table(run, name, raw.frames[name])
+    frames = {name: _typed(raw.frames[name]) for name in run.present}
+    for name, rows in frames.items():
+        _require_columns(name, rows)
+    currency = _currency(run.engine, frames["orders"], terms)
+    for done, (name, rows) in enumerate(frames.items(), start=1):
+        _examine_table(run, name, rows)
         on_progress("validate", done, len(run.present))
     validation = ValidationResult(
         run.results,
@@ -149,6 +150,16 @@ def examine(
     )
     accepted = Tables(run.engine, run.accepted, replace(terms, currency=currency), validation.notes)
     return Checked(accepted, validation)
+
+
+def _typed(rows: ir.Table) -> ir.Table:
+    """Give columns that hold nothing at all, and so have no type, that of text."""
+    bare = [
+        name
+        for name, kind in rows.schema().items()
+        if kind.is_null() or (kind.is_unknown() and "NULL" in str(kind))
+    ]
+    return rows.mutate(**{name: ibis.null("string") for name in bare}) if bare else rows
 
 
 def _require_columns(name: str, rows: ir.Table) -> None:

@@ -151,7 +151,12 @@ class DuckDBEngine:
                 target = str(path).replace("'", "''")
                 self.connection.execute(f"attach '{target}' as \"{catalog}\" (read_only)")
                 self._attached[path] = catalog
-            found = sorted(self.backend.list_tables(database=(catalog, "main")))
+            rows = self.connection.execute(
+                "select table_name from information_schema.tables "
+                "where table_catalog = ? and table_schema = 'main' order by table_name",
+                [catalog],
+            ).fetchall()
+            found = [row[0] for row in rows]
         except duckdb.Error as error:
             raise SourceError(
                 f"{path}: cannot be read as a DuckDB database: {_first_line(error)} "

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import ibis
 
-from clv.data.parsing import is_finite, iso_text, parse_number
+from clv.data.parsing import is_finite, iso_text, parse_number, parse_seconds
 from clv.errors import SettingsError, UsageError, listing
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ class _Compiler:
     def part(self, part: str, node: ast.AST) -> Any:
         value = self.value(node)
         if value.type().is_string():
-            value = value.try_cast("timestamp('UTC')")
+            value = parse_seconds(value).as_timestamp("s")
         return getattr(value, part)()
 
     def column(self, node: ast.AST) -> Any:
