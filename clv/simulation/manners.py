@@ -13,18 +13,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from clv.simulation.transcripts import Lines
+    from clv.simulation.wording import Wording
+
+HESITATES, QUOTES = 0.45, 0.6
+SPEAKER_NAMES = ("customer", "agent", "bot")
 VOICE, EMAIL = CHANNELS.index("voice"), CHANNELS.index("email")
-FILLERS = ("um", "uh", "you know", "like", "well", "er", "I mean", "so")
 _SILENT = str.maketrans(dict.fromkeys('.,!?;:"()/-', " "))
-CUSTOMER_SIGNS = (
-    "\n\n{name}", "\n\nRegards,\n{name} {last}", "\n\n{name} {last}\nSent from my phone",
-    "\n\nBest, {name}", "",
-)  # fmt: skip
-AGENT_SIGNS = (
-    "\n\n{agent}\nHarbour & Home Customer Care",
-    "\n\nKind regards\n{agent}\n--\nHarbour & Home Ltd, 12 Quay Street. This e-mail and its"
-    " attachments are confidential and meant for the addressee only.",
-)
 
 
 def as_speech(text: str, filler: str | None, place: float) -> str:
@@ -42,39 +37,48 @@ def as_speech(text: str, filler: str | None, place: float) -> str:
 
 
 def as_written(
-    texts: list[str],
+    found: Lines,
     channel: NDArray[np.int64],
-    speaker: NDArray[np.int64],
     fill: Mapping[str, NDArray[np.object_]],
-    row: NDArray[np.int64],
+    wordings: Mapping[str, Wording],
+    german: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> list[str]:
-    """Give every message the manners of its channel.
+    """Give every message the manners of its channel and language.
 
     Parameters
     ----------
-    texts : list of str
-        Messages, contact by contact.
-    channel, speaker, row : ndarray of shape (t,)
-        Of each message; ``row`` is the contact.
+    found : Lines
+        Messages, contact by contact, k in all.
+    channel, german : ndarray of shape (k,)
+        Of each message's contact.
     fill : mapping of str to ndarray
         The slots by name, one value per contact.
+    wordings : mapping of str to Wording
+        Fillers, signatures and the heads of quotes, by language.
     rng : Generator
         The random stream.
     """
-    said = list(texts)
-    hesitates, place = rng.random(len(texts)) < 0.45, rng.random(len(texts))
-    filler = rng.integers(len(FILLERS), size=len(texts))
+    said, row, size = list(found.text), found.row, len(found.text)
+    draw = {
+        (intent, language): wording.pools[intent].draw(size, rng)
+        for intent in ("speech.filler", "mail.customer", "mail.agent", "mail.quote")
+        for language, wording in wordings.items()
+    }
+    languages = np.where(german, "de", "en").tolist()
+    hesitates, place = rng.random(size) < HESITATES, rng.random(size)
     for at in np.flatnonzero(channel == VOICE).tolist():
-        said[at] = as_speech(texts[at], FILLERS[filler[at]] if hesitates[at] else None, place[at])
-    quotes, sign = rng.random(len(texts)) < 0.6, rng.random(len(texts))
+        filler = draw["speech.filler", languages[at]][at] if hesitates[at] else None
+        said[at] = as_speech(said[at], filler, place[at])
+    quotes = rng.random(size) < QUOTES
     names = {name: fill[name].tolist() for name in ("name", "last", "agent")}
     for at in np.flatnonzero(channel == EMAIL).tolist():
-        signs = AGENT_SIGNS if speaker[at] == 1 else CUSTOMER_SIGNS
         who = {name: column[row[at]] for name, column in names.items()}
-        said[at] = texts[at] + signs[int(sign[at] * len(signs))].format(**who)
+        sign = draw[f"mail.{SPEAKER_NAMES[found.speaker[at]]}", languages[at]][at]
+        said[at] += sign.replace("¶", "\n").format(**who)
         if quotes[at] and at > 0 and row[at - 1] == row[at]:
-            other = who["name"] if speaker[at - 1] == 0 else who["agent"]
+            other = who["name"] if found.speaker[at - 1] == 0 else who["agent"]
+            head = draw["mail.quote", languages[at]][at].format(other=other)
             quoted = "\n".join(f"> {line}" for line in said[at - 1].split("\n")[:6])
-            said[at] += f"\n\nOn Tuesday {other} wrote:\n{quoted}"
+            said[at] += f"\n\n{head}\n{quoted}"
     return said

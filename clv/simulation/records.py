@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clv.simulation.catalogue import CHANNELS, ISSUES
+from clv.simulation.service import REPEATS_AT_MOST
 from clv.windows import DAY_SECONDS
 
 if TYPE_CHECKING:
@@ -72,11 +73,13 @@ def resolution(
     resolved at first contact.
     """
     early = rng.random(ended_s.size) < CLOSED_TOO_EARLY
+    problem = served.root * (REPEATS_AT_MOST + 1) + served.repeat
+    came_back = np.isin(problem + 1, problem[served.repeat > 0])
     closed = served.resolved | early
     delay = np.floor(600 * rng.exponential(size=ended_s.size)).astype(np.int64)
     resolved_s = np.where(closed, ended_s + delay, -1)
     again = DAY_SECONDS * rng.uniform(1.0, 5.5, ended_s.size)
-    reopened = ~served.resolved & early & ~served.back
+    reopened = ~served.resolved & early & ~came_back
     return resolved_s, np.where(reopened, ended_s + again.astype(np.int64), -1)
 
 

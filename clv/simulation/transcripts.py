@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clv.simulation.catalogue import CATEGORIES, CHANNELS, ISSUES
+from clv.simulation.catalogue import CATEGORIES, ISSUES
 from clv.simulation.contacts import BOT
-from clv.simulation.manners import as_written
+from clv.simulation.manners import EMAIL, SPEAKER_NAMES, as_written
 from clv.simulation.wording import LANGUAGES, load_wording
 
 if TYPE_CHECKING:
@@ -27,11 +27,8 @@ if TYPE_CHECKING:
     from clv.simulation.wording import Wording
     from clv.simulation.world import World
 
-CUSTOMER, AGENT, ROBOT = 0, 1, 2
-SPEAKER_NAMES = ("customer", "agent", "bot")
 KINDS = ("upset", "repeat", "effort")
 PARTS_AT_MOST, MESSAGES_AT_MOST = 8, 16
-EMAIL = CHANNELS.index("email")
 
 
 @dataclass
@@ -275,6 +272,7 @@ def slots(
     styles = np.array(
         [[f"{day:%d/%m}" for day in days], [f"{day:%B} {day.day}" for day in days]], dtype=object
     )
+    style = np.where(crowd.german[person], 0, rng.integers(2, size=size))
     back = rng.integers(2, 15, size)
     day = np.maximum(np.floor(calendar.days(served.started_s)).astype(np.int64) - back, 0)
     amount = np.round(crowd.spend[person] * np.exp(0.4 * rng.standard_normal(size)), 2)
@@ -284,7 +282,7 @@ def slots(
         "agent": agent_names[served.agent],
         "order": _texts([f"HH-{number}" for number in rng.integers(100_000, 1_000_000, size)]),
         "item": item,
-        "date": styles[rng.integers(2, size=size), day],
+        "date": styles[style, day],
         "amount": _texts([f"${value:.2f}" for value in amount.tolist()]),
         "days": _texts([str(number) for number in rng.integers(2, 11, size).tolist()]),
     }
@@ -366,7 +364,7 @@ def messages_frame(
     late = served.wait_seconds[row] + share * served.handle_seconds[row]
     sent_s = served.started_s[row] + np.where(position > 0, late, 0.0).astype(np.int64)
     channel = served.causes.channel[row]
-    text = as_written(found.text, channel, found.speaker, fill, row, rng)
+    text = as_written(found, channel, fill, wordings, german[row], rng)
     ids = np.empty(served.started_s.size, dtype=object)
     at = np.flatnonzero(~records.by_company)
     ids[records.contact[at]] = interaction_ids[at]

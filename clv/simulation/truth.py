@@ -163,17 +163,20 @@ def true_effects(exposed: Exposure) -> tuple[Effect, ...]:
     occasion = served.occasions[rows] > 0
     longer = served.handle_seconds[rows] + HANDLE_CHANGE_SECONDS
     everyone = np.ones(rows.size, dtype=bool)
+    warmer = np.where(occasion, effects.empathy * EMPATHY_CHANGE, 0.0)
+    solved = np.full(rows.size, effects.fcr * FCR_CHANGE)
+    direct = handle_steps(exposed, longer, through_fcr=False)
+    total = handle_steps(exposed, longer, through_fcr=True)
+    minute = HANDLE_CHANGE_SECONDS
     plans = (
-        ("empathy", EMPATHY_CHANGE, "share of occasions met", np.where(occasion, effects.empathy * EMPATHY_CHANGE, 0.0), occasion, "handle_seconds, fcr"),
-        ("handle_seconds", HANDLE_CHANGE_SECONDS, "seconds",
-         handle_steps(exposed, longer, through_fcr=False), everyone, "empathy, fcr"),
-        ("handle_seconds_total", HANDLE_CHANGE_SECONDS, "seconds",
-         handle_steps(exposed, longer, through_fcr=True), everyone, "empathy"),
-        ("fcr", FCR_CHANGE, "share of contacts", np.full(rows.size, effects.fcr * FCR_CHANGE), everyone,
-         "empathy, handle_seconds"),
-    )  # fmt: skip
+        ("empathy", EMPATHY_CHANGE, "share of occasions met", warmer, "handle_seconds, fcr"),
+        ("handle_seconds", minute, "seconds", direct, "empathy, fcr"),
+        ("handle_seconds_total", minute, "seconds", total, "empathy"),
+        ("fcr", FCR_CHANGE, "share of contacts", solved, "empathy, handle_seconds"),
+    )
     found = []
-    for behaviour, change, unit, steps, touched, held in plans:
+    for behaviour, change, unit, steps, held in plans:
+        touched = occasion if behaviour == "empathy" else everyone
         value = exposed.mean_gain(steps)
         contacts = float(touched.sum()) / max(exposed.population.size, 1)
         per_contact = value / contacts if contacts else 0.0
