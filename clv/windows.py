@@ -162,3 +162,29 @@ def gapped(
     """
     delay = dt.timedelta(days=reporting_delay_days)
     return tuple(w for w in windows if w.horizon_end + delay <= test.cutoff)
+
+
+def latest_window(
+    first: dt.date, last: dt.date, horizon_days: int, as_of: dt.date | None = None
+) -> Window:
+    """Return the window of a day, by default the latest day whose horizon lies in the data.
+
+    Raises
+    ------
+    WindowError
+        When the cutoff lies before the data, or the horizon reaches past them.
+
+    Examples
+    --------
+    >>> str(latest_window(dt.date(2024, 1, 1), dt.date(2024, 12, 31), 90).cutoff)
+    '2024-10-02'
+    """
+    latest = last - dt.timedelta(days=horizon_days)
+    window = Window(latest if as_of is None else as_of, horizon_days)
+    if not first <= window.cutoff <= latest:
+        raise WindowError(
+            f"as_of {window.cutoff}: its horizon of {horizon_days} days ends on "
+            f"{window.horizon_end}; the data reach from {first} to {last}. Choose a day from "
+            f"{first} to {latest}, or a shorter horizon."
+        )
+    return window

@@ -34,6 +34,7 @@ def run(
     """
     from clv.features.base import glossary
     from clv.report.facts import ReportInputs, collect
+    from clv.report.findings import findings
     from clv.report.render import render, to_pdf
 
     documents = {name: ctx.newest(f"{name}.json") for name in DOCUMENTS}
@@ -61,7 +62,9 @@ def run(
         if pdf:
             to_pdf(path.read_text(encoding="utf-8"), path.with_suffix(".pdf"))
     written = {"report": path} | ({"pdf": path.with_suffix(".pdf")} if pdf else {})
-    return Result("report", facts.findings(options.language), written, facts=facts.as_dict())
+    return Result(
+        "report", findings(facts, language=options.language), written, facts=facts.as_dict()
+    )
 
 
 def _of_model(ctx: Run, model: str) -> dict[str, dict[str, object] | None]:

@@ -41,6 +41,7 @@ SWITCHES = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_SCHEMA_DETAILS": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_LOG_UV_FILES": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -223,6 +224,19 @@ class Run:
             if latest:
                 _write_private(self.workspace / name, text)
         return (self.workspace if latest else self.folder) / name
+
+    def save_to(self, path: Path, document: dict[str, Any]) -> Path:
+        """Write a document to a place of the user's own.
+
+        Raises
+        ------
+        StorageError
+            When it cannot be written.
+        """
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_private(path, json.dumps(document, indent=1, ensure_ascii=False, default=str))
+        return path
 
     def newest(self, name: str) -> dict[str, Any] | None:
         """Read the newest document of a name, or None where there is none."""

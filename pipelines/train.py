@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ from pipelines.run import Result, Run
 from pipelines.validate import checked_tables
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from clv.data.tables import Tables
     from clv.evaluation.backtest import Backtest
     from clv.models.options import ModelOptions
@@ -97,16 +98,14 @@ def model_options(ctx: Run) -> ModelOptions:
 
 def build(ctx: Run, tables: Tables) -> Panel:
     """Build the training panel of the settings' horizon and cutoffs."""
-    from clv.models.panel import build_panel, choose_horizon, training_windows
+    from clv.models.panel import build_panel, training_windows
+    from clv.windows import latest_window
 
-    training, as_of = ctx.settings.training, ctx.settings.as_of
+    training = ctx.settings.training
     first, last = tables.span()
-    horizon = training.horizon_days
-    if horizon is None:
-        horizon, why = choose_horizon(first, last)
-        ctx.note([why])
-    if as_of is not None:
-        last = _last_day(as_of, horizon, last)
+    horizon = horizon_of(ctx, first, last)
+    if ctx.settings.as_of is not None:
+        last = latest_window(first, last, horizon, ctx.settings.as_of).horizon_end
     windows = training_windows(first, last, horizon, limit=training.cutoffs)
     with ctx.step("Building features") as on_progress:
         return build_panel(
@@ -117,17 +116,15 @@ def build(ctx: Run, tables: Tables) -> Panel:
         )
 
 
-def _last_day(as_of: dt.date, horizon_days: int, last: dt.date) -> dt.date:
-    """Return the last day that a training as of a day may look at."""
-    from clv.errors import WindowError
+def horizon_of(ctx: Run, first: dt.date, last: dt.date) -> int:
+    """Return the settings' horizon, else the longest that the data can test, and say so."""
+    from clv.models.panel import choose_horizon
 
-    end = as_of + dt.timedelta(days=horizon_days)
-    if end > last:
-        raise WindowError(
-            f"as_of {as_of}: its horizon of {horizon_days} days ends on {end}, after the last "
-            f"order, {last}. Train as of {last - dt.timedelta(days=horizon_days)} or earlier."
-        )
-    return end
+    if ctx.settings.training.horizon_days is not None:
+        return ctx.settings.training.horizon_days
+    horizon, why = choose_horizon(first, last)
+    ctx.note([why])
+    return horizon
 
 
 def _parameters(ctx: Run, options: ModelOptions, panel: Panel) -> dict[str, object]:

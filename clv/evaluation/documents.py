@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clv.features.base import FEATURES
 from clv.models.contributions import summarise
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ def contributions_document(model: LifetimeValue, features: pd.DataFrame) -> dict
     """
     predictions = model.predict(features)
     by_feature = model.feature_contributions(features).abs().mean()
+    groups = {column.name: column.group for column in model.value.encoding.inputs}
     largest = by_feature.sort_values(ascending=False, kind="stable").head(TOP_FEATURES)
     return {
         "as_of": str(features["as_of"].iloc[0]),
@@ -37,7 +37,7 @@ def contributions_document(model: LifetimeValue, features: pd.DataFrame) -> dict
         "typical_clv": float(predictions["typical_clv"].mean()),
         "groups": summarise(model.contributions(features), predictions),
         "features": [
-            {"feature": str(name), "group": FEATURES[str(name)].group, "mean_abs": float(size)}
+            {"feature": str(name), "group": groups[str(name)], "mean_abs": float(size)}
             for name, size in largest.items()
         ],
     }

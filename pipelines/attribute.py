@@ -1,0 +1,93 @@
+"""Attribute: what the value rests on, and what changing a service behaviour would do to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clv.errors import RegistryError
+from clv.notes import Note
+from pipelines.run import Result, Run
+from pipelines.train import horizon_of
+from pipelines.validate import checked_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clv.attribution.attribution import AttributionOptions
+
+
+def run(
+    ctx: Run,
+    *,
+    horizon_days: int | None = None,
+    model: str | None = None,
+    out: Path | None = None,
+) -> Result:
+    """Estimate effects from contacts up to a day and outcomes after it; write attribution.json."""
+    from clv.attribution.attribution import attribute
+    from clv.windows import latest_window
+
+    tables = checked_tables(ctx).tables
+    first, last = tables.span()
+    days = horizon_days or horizon_of(ctx, first, last)
+    window = latest_window(first, last, days, ctx.settings.as_of)
+    contributions, version = _contributions(ctx, model)
+    with ctx.step("Estimating effects") as on_progress:
+        result = attribute(
+            tables,
+            window=window,
+            contributions=contributions,
+            model_version=version,
+            options=options_of(ctx),
+            on_progress=on_progress,
+        )
+    ctx.note(result.notes)
+    document = result.as_dict()
+    path = ctx.save("attribution.json", document)
+    if out is not None:
+        path = ctx.save_to(out, document)
+    lines = tuple(_line(effect, document["currency"]) for effect in document["effects"])
+    return Result("attribute", lines, {"attribution": path}, tuple(ctx.notes), document)
+
+
+def options_of(ctx: Run) -> AttributionOptions:
+    """Turn the settings into the attribution's options."""
+    from clv.attribution.attribution import AttributionOptions
+    from clv.attribution.study import EffectOptions
+    from clv.attribution.targets import TargetOptions
+
+    asked, seed = ctx.settings.attribution, ctx.settings.seed
+    return AttributionOptions(
+        effects=EffectOptions(level=asked.level, max_customers=asked.customers, seed=seed),
+        targets=TargetOptions(min_gain_share=asked.minimum_gain_share, seed=seed),
+        exposure_days=asked.exposure_days,
+    )
+
+
+def _contributions(ctx: Run, model: str | None) -> tuple[list[dict[str, Any]] | None, int | None]:
+    """Return the contributions that the model's own training logged, if there is a model."""
+    registry = ctx.registry()
+    try:
+        version = registry.resolve(model or f"models:/{registry.name}@champion")
+    except RegistryError:
+        if model is not None:
+            raise
+        text = "no champion is registered; effects come without contributions"
+        ctx.note([Note("no_model", "attribution", 0, text)])
+        return None, None
+    document = registry.document(version, "contributions.json")
+    return document["groups"], version.number
+
+
+def _line(effect: dict[str, Any], currency: str) -> str:
+    change = f"{effect['change']:+g} {effect['unit']}"
+    best = next(
+        (level for level in effect["levels"] if level["evidence"] == effect["headline"]), None
+    )
+    if best is None or best["estimate"] is None:
+        refused = [level["refused"]["why"] for level in effect["levels"] if level["refused"]]
+        return f"{effect['behaviour']} ({change}): no estimate; {'; '.join(refused)}"
+    return (
+        f"{effect['behaviour']} ({change}): {best['estimate']:+.2f} {currency} a customer, "
+        f"{best['low']:+.2f} to {best['high']:+.2f} ({effect['headline']})"
+    )

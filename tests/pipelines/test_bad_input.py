@@ -1,0 +1,206 @@
+"""Bad input: one line that says what, where, expected and next, and the right exit code."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+USAGE, DATA, MODEL, REGISTRY, DISK = 2, 3, 4, 6, 9
+
+
+def first(frame, column, value, rows=1):
+    """Return the frame with the first rows of a column replaced."""
+    changed = frame.copy()
+    changed[column] = changed[column].astype(object)
+    changed.loc[changed.index[:rows], column] = value
+    return changed
+
+
+def as_text(frame):
+    return frame.assign(**{name: frame[name].astype(str) for name in frame.columns})
+
+
+STOPS = {
+    "empty table": (lambda o: o.iloc[:0], "orders: the table is empty"),
+    "missing column": (lambda o: o.drop(columns="amount"), "orders: missing column 'amount'"),
+    "wrong type": (lambda o: o.assign(amount="many"), "orders.amount: none of"),
+    "unparsable dates": (lambda o: o.assign(ordered_at="soon"), "orders.ordered_at: none of"),
+    "two currencies": (lambda o: first(o, "currency", "CHF", 3), "orders.currency: 2 currencies"),
+    "duplicate ids": (lambda o: o.assign(order_id="o1"), "break the contract"),
+    "future dates": (
+        lambda o: o.assign(ordered_at=o.ordered_at + pd.Timedelta(days=36500)),
+        "break the contract",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STOPS)
+def test_orders_that_cannot_be_used_stop_the_run(case, company, folder, clv):
+    change, message = STOPS[case]
+    seen = clv("validate", "--data", folder(orders=change(company["orders"])))
+    assert seen.code == DATA
+    assert message in seen.err
+    assert seen.err.count("\n") == 1
+
+
+QUARANTINED = {
+    "unparsable date": ("ordered_at", "soon"),
+    "amount that is no number": ("amount", "ten"),
+    "infinite amount": ("amount", "inf"),
+    "no customer": ("customer_id", None),
+}
+
+
+@pytest.mark.parametrize("case", QUARANTINED)
+def test_a_bad_row_is_quarantined_and_nothing_is_lost(case, company, folder, clv):
+    column, value = QUARANTINED[case]
+    orders = first(as_text(company["orders"].drop(columns="refund_of")), column, value)
+    data = folder(orders=orders, csv=("orders",))
+    seen = clv("validate", "--data", data)
+    assert seen.code == 0, seen.err
+    rows = len(orders)
+    assert f"orders: {rows - 1:,} of {rows:,} rows accepted, 1 quarantined" in seen.out
+
+
+def test_a_folder_that_is_not_there(clv, tmp_path):
+    seen = clv("validate", "--data", tmp_path / "nowhere")
+    assert seen.code == DATA
+    assert "nowhere" in seen.err
+
+
+def test_a_table_that_is_missing(folder, clv):
+    seen = clv("validate", "--data", folder(absent=("orders",)))
+    assert seen.code == DATA
+    assert "orders" in seen.err
+
+
+def test_interactions_of_unknown_customers_are_quarantined(company, folder, clv):
+    contacts = first(company["interactions"], "customer_id", "ghost")
+    seen = clv("validate", "--data", folder(interactions=contacts))
+    assert seen.code == 0, seen.err
+    assert "1 quarantined" in seen.out
+
+
+def test_ids_keep_their_zeros_and_words_their_signs(company, folder, clv):
+    ids = {old: f"{k:05d}🙂" for k, old in enumerate(company["customers"].customer_id.unique())}
+    changed = {
+        name: frame.assign(customer_id=frame.customer_id.map(ids))
+        for name, frame in company.items()
+        if "customer_id" in frame
+    }
+    changed["customers"] = changed["customers"].assign(referred_by=None)
+    changed["assignments"] = company["assignments"].iloc[:0]
+    seen = clv("validate", "--data", folder(**changed, csv=("orders", "customers")))
+    assert seen.code == 0, seen.err
+    assert "quarantined" not in seen.out.replace('"quarantined": 0', "")
+
+
+@pytest.mark.parametrize("day", ["1990-01-01", "2090-01-01"])
+def test_a_cutoff_outside_the_data(day, folder, clv):
+    seen = clv("train", "--data", folder(), "--as-of", day, "--horizon-days", 90)
+    assert seen.code == DATA
+    assert day in seen.err
+
+
+def test_a_horizon_longer_than_the_data(folder, clv):
+    seen = clv("train", "--data", folder(), "--horizon-days", 9000)
+    assert seen.code == DATA
+    assert "9000 days" in seen.err
+
+
+def test_a_date_that_is_none(folder, clv):
+    seen = clv("score", "--data", folder(), "--as-of", "yesterday")
+    assert seen.code == USAGE
+    assert "expected YYYY-MM-DD" in seen.err
+
+
+def test_a_misspelt_setting(clv, tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("training: {horizn_days: 3}", encoding="utf-8")
+    seen = clv("train", "--config", path)
+    assert seen.code == USAGE
+    assert "Did you mean 'horizon_days'?" in seen.err
+
+
+def test_a_registry_out_of_reach(folder, clv, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    seen = clv("score", "--data", folder())
+    assert seen.code == REGISTRY
+    assert "127.0.0.1:9" in seen.err
+
+
+def test_no_champion_yet(folder, clv):
+    seen = clv("score", "--data", folder())
+    assert seen.code == REGISTRY
+    assert "clv train --promote" in seen.err
+
+
+def test_a_workspace_that_is_a_file(folder, clv, tmp_path):
+    blocked = tmp_path / "blocked"
+    blocked.write_text("", encoding="utf-8")
+    seen = clv("validate", "--data", folder(), workspace=blocked / "out")
+    assert seen.code == DISK
+    assert "Not a directory" in seen.err
+
+
+def test_nothing_to_report(clv):
+    seen = clv("report")
+    assert seen.code == DATA
+    assert "holds no results to report" in seen.err
+
+
+def test_no_customer_text_in_an_unexpected_error(clv, monkeypatch, folder):
+    def burst(*_):
+        raise ValueError("row: canary@example.com")
+
+    monkeypatch.setattr("clv.data.sources.read_sources", burst)
+    seen = clv("validate", "--data", folder())
+    assert seen.code == 1
+    assert "canary" not in seen.err + seen.out
+    assert "unexpected ValueError; run again with --debug" in seen.err
+
+
+def purchases(rows, seed=0):
+    """Return orders of one row per purchase: (customer, day)."""
+    rng = np.random.default_rng(seed)
+    start = pd.Timestamp("2024-01-01")
+    return pd.DataFrame(
+        {
+            "order_id": [f"o{k}" for k in range(len(rows))],
+            "customer_id": [customer for customer, _ in rows],
+            "ordered_at": [start + pd.Timedelta(days=int(day)) for _, day in rows],
+            "amount": rng.gamma(3.0, 10.0, len(rows)).round(2),
+        }
+    )
+
+
+def only_orders(tmp_path, orders):
+    target = tmp_path / "orders-only"
+    target.mkdir()
+    orders.to_parquet(target / "orders.parquet", index=False)
+    return target
+
+
+def test_one_customer_only_is_refused(clv, tmp_path):
+    orders = purchases([("c1", day) for day in range(0, 400, 10)])
+    seen = clv("train", "--data", only_orders(tmp_path, orders), "--horizon-days", 30)
+    assert seen.code == MODEL
+    assert "customers" in seen.err
+
+
+DEGENERATE = {
+    "no repeat customer": [(f"c{k}", k % 400) for k in range(400)],
+    "all churned": [(f"c{k}", day) for k in range(200) for day in (k % 50, 60 + k % 30)]
+    + [("late", 400)],
+    "none churned": [(f"c{k}", day) for k in range(60) for day in range(k % 7, 401, 7)],
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_a_degenerate_base_is_named_and_still_scored_or_refused(case, clv, tmp_path):
+    data = only_orders(tmp_path, purchases(DEGENERATE[case]))
+    seen = clv("train", "--data", data, "--horizon-days", 30)
+    assert seen.code in (0, MODEL), seen.err
+    assert "unexpected" not in seen.err
+    told = seen.err if seen.code else seen.out
+    assert any(word in told for word in ("repeat", "nobody", "alone", "every", "bound", "churn"))
