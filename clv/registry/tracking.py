@@ -11,9 +11,11 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import sqlite3
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+import warnings
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -284,22 +286,26 @@ def signature(info: ModelInfo) -> ModelSignature:
 def save_pyfunc(model: LifetimeValue, directory: Path) -> None:
     """Write a model as the pyfunc ``clv`` into a directory that does not exist yet."""
     from mlflow.models import Model
-    from mlflow.pyfunc import FLAVOR_NAME
-    from mlflow.pyfunc import save_model as save
 
     info = model.info
     parts = directory.parent / _ARTIFACT
     model.save(parts)
     envelope = Model(metadata={"feature_fingerprint": info.fingerprint})
-    save(
-        path=str(directory),
-        python_model=str(Path(__file__).with_name(ENTRY)),
-        artifacts={_ARTIFACT: str(parts)},
-        signature=signature(info),
-        input_example=golden_rows(info.features, info.categories, info.training_cutoff, rows=4),
-        pip_requirements=requirements(),
-        mlflow_model=envelope,
-    )
+    with warnings.catch_warnings():
+        # MLflow warns of type hints in its own modules, and of those that it would not use.
+        warnings.simplefilter("ignore", UserWarning)
+        from mlflow.pyfunc import FLAVOR_NAME
+        from mlflow.pyfunc import save_model as save
+
+        save(
+            path=str(directory),
+            python_model=str(Path(__file__).with_name(ENTRY)),
+            artifacts={_ARTIFACT: str(parts)},
+            signature=signature(info),
+            input_example=golden_rows(info.features, info.categories, info.training_cutoff, rows=4),
+            pip_requirements=requirements(),
+            mlflow_model=envelope,
+        )
     shutil.rmtree(parts)
     # MLflow writes where the entry and the parts lay on this machine, and copies a uv
     # project from the working directory; neither concerns who loads the model.
@@ -359,7 +365,16 @@ def _reach(uri: str) -> None:
             f"registry: {place!r} is not a store; expected sqlite:////absolute/path/mlflow.db, "
             "a database URL, or http(s)://server. MLflow no longer writes file stores."
         )
-    if not uri.startswith("sqlite"):
+    path = sqlite_path(uri)
+    if path is not None:
+        if not path.exists():
+            return
+        try:
+            with closing(sqlite3.connect(path)) as connection:
+                connection.execute("pragma schema_version").fetchone()
+        except sqlite3.Error as error:
+            raise _unreachable(place, error) from error
+    else:
         from sqlalchemy import create_engine
         from sqlalchemy.exc import SQLAlchemyError
 

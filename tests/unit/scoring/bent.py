@@ -78,6 +78,7 @@ class Bent:
         frequency = features["frequency"].to_numpy(float)
         value = np.nan_to_num(frequency) * features["monetary_value"].to_numpy() / 3 + 1e-7
         n = len(features)
+        p_churn = np.where(np.isnan(frequency), np.nan, 1 / (1 + np.nan_to_num(frequency)))
         reasons = np.where(value > 0, "empathy", None)
         frame = pd.DataFrame(
             {

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -334,7 +335,7 @@ def test_a_killed_run_leaves_readers_the_old_table_and_the_rerun_the_same_bytes(
 ):
     score_table(table_of(customers(20)), Bent(), order)
     before = published(order.out)
-    program = KILLED.format(tests=os.path.dirname(__file__), module=module, name=name)
+    program = KILLED.format(tests=str(Path(__file__).parent), module=module, name=name)
     done = subprocess.run([sys.executable, "-c", program, str(order.out), str(step)], check=False)
     assert done.returncode == -signal.SIGKILL
     pd.testing.assert_frame_equal(published(order.out), before)

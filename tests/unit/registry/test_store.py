@@ -1,0 +1,272 @@
+"""What is registered is what loads; names move by the rules only."""
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from clv.errors import GateError, RegistryError
+from clv.registry import GateCheck, GateResult, Registry, golden, promotion_gate
+from clv.registry.digests import check_types, digests_of, verify
+from clv.registry.example import golden_rows
+from clv.registry.history import events_of
+from clv.scoring import current, score
+
+WHEN = dt.datetime(2025, 7, 1, 4, 5, tzinfo=dt.UTC)
+YES = GateResult((GateCheck("loads", True, 1.0, 1.0, None, "loads"),))
+NO = GateResult((GateCheck("coverage", False, 0.5, 0.85, 0.95, "coverage is 0.5"),))
+RECORD = {"who": "ana", "when": WHEN, "why": "better"}
+
+
+def logged(registry, model, gini=0.7):
+    return registry.log_training(
+        model,
+        parameters={"horizon_days": 90, "long": "x" * 7000},
+        metrics={"backtest/blend/gini": gini, "btyd/bg_nbd/r": 0.24, "coverage/0.9": 0.9},
+        artifacts={"backtest.json": {"chosen": "blend"}},
+        tags={"data_fingerprint": "abc", "code_version": "0.1.0"},
+    )
+
+
+def files(registry, version):
+    return Path(version.source.removeprefix("file://"))
+
+
+def test_a_training_is_logged_verified_in_a_fresh_process_and_scores(
+    registry, model, tables, tmp_path
+):
+    """The whole way, with the real model and a process of its own."""
+    version = logged(registry, model)
+    assert version.aliases == ("challenger",)
+    assert version.verified
+    assert version.tags["data_fingerprint"] == "abc"
+    assert registry.document(version, "backtest.json") == {"chosen": "blend"}
+    assert registry.metrics(version)["btyd/bg_nbd/r"] == 0.24
+
+    registry.promote(version, YES, standing=None, **RECORD)
+    loaded = registry.load()
+    assert (loaded.uri, loaded.version) == ("models:/clv/1", 1)
+    info = loaded.model.info
+    rows = golden_rows(info.features, info.categories, info.training_cutoff)
+    pd.testing.assert_frame_equal(loaded.model.predict(rows), model.predict(rows))
+
+    as_of = tables.span()[1]
+    result = score(
+        tables,
+        loaded.model,
+        as_of=as_of,
+        model_name=loaded.name,
+        model_version=loaded.version,
+        out=tmp_path / "scores",
+        chunk_customers=150,
+    )
+    found = pd.read_parquet(current(tmp_path / "scores") / "scores.parquet")
+    assert result.quarantined == 0
+    assert len(found) == result.customers > 300
+    named = [found[f"reason_{k}_amount"].abs().fillna(0) for k in (1, 2, 3)]
+    assert (named[0] >= named[1]).all()
+    assert (named[1] >= named[2]).all()
+
+
+def test_the_artefacts_hold_no_pickle_no_path_and_a_signature(registry, model, unverified):
+    version = logged(registry, model)
+    directory = files(registry, version)
+    assert not [p for p in directory.rglob("*") if p.suffix in (".pkl", ".pickle", ".lock")]
+    check_types(directory)
+    text = (directory / "MLmodel").read_text()
+    assert str(Path.cwd()) not in text
+    assert "/tmp" not in text
+    inputs = json.loads(text.split("inputs: '")[1].split("'\n")[0].replace("\n", ""))
+    kinds = {column["name"]: column["type"] for column in inputs}
+    info = model.info
+    assert set(kinds) == {"customer_id", "as_of", *info.features}
+    assert {kinds[name] for name in info.categories} == {"string"}
+    assert kinds["frequency"] == "double"
+    assert f"feature_fingerprint: {info.fingerprint}" in text
+    assert "clv==" in (directory / "requirements.txt").read_text()
+
+
+def test_no_customer_is_in_the_registry(registry, model, company, unverified):
+    version = logged(registry, model)
+    ids = set(company["orders"]["customer_id"].head(50))
+    for path in files(registry, version).rglob("*.json"):
+        assert not any(f'"{name}"' in path.read_text() for name in ids)
+
+
+def test_a_model_that_predicts_otherwise_gets_no_name(registry, model, monkeypatch):
+    def changed(directory, rows, expected, where):
+        golden.compare(expected.assign(clv=expected.clv + 1e-3), expected, where)
+
+    monkeypatch.setattr(golden, "check", changed)
+    with pytest.raises(RegistryError, match="column 'clv' differs"):
+        logged(registry, model)
+    assert registry.alias("challenger") is None
+    with pytest.raises(RegistryError, match="was not verified"):
+        registry.promote(registry.version(1), YES, standing=None, **RECORD)
+
+
+def test_a_model_that_does_not_load_in_a_fresh_process_says_why(tmp_path):
+    with pytest.raises(RegistryError, match="does not load in a fresh process"):
+        golden.check(
+            tmp_path / "nothing", pd.DataFrame({"a": [1.0]}), pd.DataFrame(), "models:/x/1"
+        )
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda d: (d / "artifacts/clv/model.json").write_text("{}"),
+        lambda d: next(d.glob("artifacts/clv/*.txt")).write_text("tree"),
+        lambda d: (d / "artifacts/clv/model.json").unlink(),
+        lambda d: (d / "artifacts/clv/more.json").write_text("{}"),
+        lambda d: (d / "entry.py").write_text("import os"),
+    ],
+)
+def test_a_changed_file_is_refused(registry, model, unverified, spoil):
+    version = logged(registry, model)
+    spoil(files(registry, version))
+    with pytest.raises(RegistryError, match="differs from what was registered"):
+        registry.load("models:/clv@challenger")
+
+
+@pytest.mark.parametrize("name", ["artifacts/clv/model.pkl", "code/extra.py", "uv.lock"])
+def test_only_our_types_of_files_are_accepted(tmp_path, name):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    with pytest.raises(RegistryError, match="not of a type a model may have"):
+        verify(tmp_path, digests_of(tmp_path))
+
+
+def test_a_link_out_of_the_model_is_refused(tmp_path):
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "artifacts" / "model.json").symlink_to("/etc/hostname")
+    with pytest.raises(RegistryError, match=r"artifacts/model\.json"):
+        check_types(tmp_path)
+
+
+def test_promotion_and_rollback_are_recorded_and_move_one_name(registry, model, unverified):
+    versions = [logged(registry, model) for _ in range(3)]
+    for before, version in zip([None, *versions], versions, strict=False):
+        registry.promote(version, YES, standing=before, **RECORD)
+    assert registry.alias("champion").number == 3
+    assert registry.rollback(who="bo", when=WHEN, why="complaints").number == 2
+    assert registry.rollback(who="bo", when=WHEN, why="complaints").number == 1
+    with pytest.raises(RegistryError, match="no champion to go back to"):
+        registry.rollback(who="bo", when=WHEN, why="again")
+    assert registry.alias("champion").number == 1
+    moves = [(e.action, e.version, e.previous, e.who, e.why) for e in registry.history()]
+    assert moves[2:] == [
+        ("promote", 3, 2, "ana", "better"),
+        ("rollback", 2, 3, "bo", "complaints"),
+        ("rollback", 1, 2, "bo", "complaints"),
+    ]
+    assert {event.when for event in registry.history()} == {"2025-07-01T04:05:00Z"}
+    assert [v.number for v in registry.versions()] == [3, 2, 1]
+
+
+def test_the_gate_and_a_champion_that_moved_stop_a_promotion(registry, model, unverified):
+    one, two = logged(registry, model), logged(registry, model)
+    with pytest.raises(GateError, match="coverage is 0.5"):
+        registry.promote(one, NO, standing=None, **RECORD)
+    registry.promote(one, YES, standing=None, **RECORD)
+    with pytest.raises(RegistryError, match="was version None when this promote began"):
+        registry.promote(two, YES, standing=None, **RECORD)
+    assert registry.alias("champion").number == 1
+
+
+def test_the_gate_reads_what_was_logged(registry, model, unverified):
+    version = logged(registry, model)
+    result = promotion_gate(registry.metrics(version), loads=version.verified)
+    answers = {check.name: check.passed for check in result.checks}
+    assert answers == {
+        "gini_btyd": False,
+        "total_bias": False,
+        "calibration_error": False,
+        "coverage": True,
+        "loads": True,
+    }
+
+
+def test_an_older_version_does_not_take_the_challengers_name(registry, model, unverified):
+    one = logged(registry, model)
+    logged(registry, model)
+    registry.verify(one, model)
+    assert registry.alias("challenger").number == 2
+
+
+@pytest.mark.parametrize(
+    ("uri", "match"),
+    [
+        ("models:/clv@champion", "has no champion yet"),
+        ("models:/clv/9", "has no version 9"),
+        ("models:/other/1", "is not an address of a model here"),
+        ("clv-out/model", "is not an address of a model here"),
+    ],
+)
+def test_an_address_that_names_nothing(registry, uri, match):
+    with pytest.raises(RegistryError, match=match) as caught:
+        registry.load(uri)
+    assert caught.value.exit_code == 6
+
+
+@pytest.mark.parametrize(
+    ("uri", "match"),
+    [
+        ("http://127.0.0.1:9", "not reachable"),
+        ("postgresql+psycopg://clv:hunter2@127.0.0.1:9/mlflow", "not reachable"),
+        ("./mlruns", "is not a store"),
+        ("file:///tmp/mlruns", "is not a store"),
+        ("sqlite:///mlflow.db", "relative path"),
+        ("fax://server", "is not a store"),
+    ],
+)
+def test_a_store_that_cannot_be_reached_is_said_at_once(uri, match):
+    with pytest.raises(RegistryError, match=match) as caught:
+        Registry(uri)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_relative_artefact_root_is_refused(empty_store):
+    with pytest.raises(RegistryError, match="is relative"):
+        Registry(f"sqlite:///{empty_store}", "artifacts")
+
+
+@pytest.mark.parametrize("spoil", [lambda p: p.mkdir(), lambda p: p.write_text("no database" * 99)])
+def test_what_is_no_database_is_said_at_once(tmp_path, spoil):
+    spoil(tmp_path / "mlflow.db")
+    with pytest.raises(RegistryError, match="not reachable"):
+        Registry.local(tmp_path)
+
+
+def test_a_failed_training_is_marked_as_failed(registry, model, unverified):
+    with pytest.raises(TypeError):
+        registry.log_training(
+            model, parameters={}, metrics={}, artifacts={"a.json": {"x": object()}}, tags={}
+        )
+    experiment = registry._client.get_experiment_by_name("clv")
+    (run,) = registry._client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+    assert registry.versions() == ()
+
+
+@pytest.mark.slow
+def test_several_processes_may_open_a_fresh_store_at_once(tmp_path):
+    program = (
+        "import sys, pathlib\nfrom clv.registry import Registry, tracking\n"
+        "r = Registry.local(pathlib.Path(sys.argv[1]))\n"
+        "print(tracking.experiment_id(r._client, r.uri, r.name, r._artifact_root))"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)]
+    opened = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    answers = {process.communicate()[0].strip() for process in opened}
+    assert [process.returncode for process in opened] == [0, 0, 0]
+    assert len(answers) == 1
+
+
+def test_history_ignores_other_tags():
+    assert events_of({"note": "x"}) == ()

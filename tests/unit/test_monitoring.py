@@ -1,0 +1,155 @@
+"""Drift is measured against the training's bins; what came true, against what was said."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clv.errors import ModelError, UsageError
+from clv.monitoring import DriftCounter, Profile, Realised, psi, realised, tracking
+
+RNG = np.random.default_rng(0)
+TRAINING = pd.DataFrame(
+    {
+        "x": RNG.normal(size=5000),
+        "flag": RNG.integers(0, 2, 5000).astype(float),
+        "word": RNG.choice(["a", "b", "c"], 5000, p=[0.6, 0.3, 0.1]),
+    }
+)
+PROFILE = Profile.learn(TRAINING, list(TRAINING.columns))
+
+
+def drift(frame, profile=PROFILE, parts=1):
+    counter = DriftCounter(profile)
+    for rows in np.array_split(np.arange(len(frame)), parts):
+        counter.add(frame.iloc[rows])
+    return counter.report()
+
+
+def test_the_training_itself_has_not_moved():
+    report = drift(TRAINING)
+    assert [c.psi for c in report.columns] == [0, 0, 0]
+    assert report.drifted == ()
+
+
+def test_shares_sum_to_one_and_survive_json():
+    assert all(sum(c.shares) == pytest.approx(1) for c in PROFILE.columns)
+    assert Profile.from_dict(json.loads(json.dumps(PROFILE.as_dict()))) == PROFILE
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(parts=st.integers(1, 40))
+def test_chunks_change_nothing(parts):
+    assert drift(TRAINING.tail(900), parts=parts) == drift(TRAINING.tail(900))
+
+
+def test_another_population_is_named_first():
+    report = drift(TRAINING.assign(x=TRAINING.x + 2))
+    assert report.columns[0].name == "x"
+    assert report.drifted == ("x",)
+
+
+def test_unknown_values_and_unseen_words_count():
+    frame = TRAINING.assign(
+        x=TRAINING.x.where(np.arange(5000) % 2 == 0), word=TRAINING.word.replace("a", "z")
+    )
+    found = {c.name: c for c in drift(frame).columns}
+    assert (found["x"].unknown, found["x"].unknown_before) == (0.5, 0)
+    assert found["word"].unseen == pytest.approx((TRAINING.word == "a").mean())
+    assert {found["x"].verdict, found["word"].verdict} == {"other population"}
+
+
+def test_few_rows_say_nothing():
+    assert {c.verdict for c in drift(TRAINING.head(50) * 1).columns} == {"too few rows"}
+
+
+def test_a_missing_column_is_an_error():
+    with pytest.raises(ModelError, match="'word' is missing"):
+        drift(TRAINING.drop(columns="word"))
+
+
+def test_columns_without_values_at_training():
+    empty = pd.DataFrame({"x": [np.nan] * 300, "word": pd.Series([None] * 300, dtype=object)})
+    profile = Profile.learn(empty, ["x", "word"])
+    assert drift(empty, profile).drifted == ()
+    later = pd.DataFrame({"x": [1.0] * 300, "word": ["a"] * 300})
+    assert set(drift(later, profile).drifted) == {"x", "word"}
+
+
+@given(
+    st.lists(st.floats(0.01, 1), min_size=2, max_size=8),
+    st.lists(st.floats(0.01, 1), min_size=8, max_size=8),
+)
+@settings(max_examples=25, deadline=None, derandomize=True)
+def test_psi_is_symmetric_and_zero_only_between_equals(one, two):
+    e = np.array(one) / sum(one)
+    a = np.array(two[: len(one)]) / sum(two[: len(one)])
+    assert psi(e, a) == pytest.approx(psi(a, e))
+    assert psi(e, a) >= 0
+    assert psi(e, e) == 0
+
+
+def scored(n=1000, seed=0):
+    rng = np.random.default_rng(seed)
+    p = rng.random(n)
+    churned = (rng.random(n) < p).astype(float)
+    value = np.where(churned == 1, 0.0, 100.0)
+    ids = [f"c{k}" for k in range(n)]
+    scores = pd.DataFrame(
+        {
+            "customer_id": ids,
+            "as_of": "2025-06-30",
+            "clv": (1 - p) * 100,
+            "clv_low": 0.0,
+            "clv_high": np.where(p < 0.9, 100.0, 0.0),
+            "p_churn": p,
+        }
+    )
+    return scores, pd.DataFrame({"customer_id": ids, "value": value, "churned": churned})
+
+
+def test_what_came_true_is_compared_with_what_was_said():
+    scores, outcomes = scored()
+    found = realised(scores, outcomes.sample(frac=1, random_state=1))
+    assert found.customers == 1000
+    assert found.total_bias == pytest.approx(scores.clv.sum() / outcomes.value.sum() - 1)
+    assert abs(found.total_bias) < 0.1
+    assert 0.98 < found.coverage < 1
+    assert found.calibration_error < 0.08
+    wrong = realised(scores.assign(p_churn=1 - scores.p_churn), outcomes)
+    assert wrong.calibration_error > 0.3
+
+
+def test_scores_of_other_customers_are_refused():
+    scores, outcomes = scored(10)
+    with pytest.raises(UsageError, match="no customer stands in scores and outcomes"):
+        realised(scores, outcomes.assign(customer_id="x").head(1))
+
+
+def test_nothing_came_true():
+    scores, outcomes = scored(10)
+    assert realised(scores, outcomes.assign(value=0.0)).total_bias is None
+
+
+def said(*biases):
+    return [Realised("d", 1, 1.0, 1.0, bias, 0.9, 0.5, 0.5, 0.0) for bias in biases]
+
+
+@pytest.mark.parametrize(
+    ("biases", "refit"),
+    [
+        ((), False),
+        ((0.05, -0.1), False),
+        ((0.0, 0.16), True),
+        ((0.0, -0.16), True),
+        ((0.16, 0.0), False),
+        ((0.08, 0.08, 0.08), True),
+        ((0.08, -0.08, 0.08), False),
+        ((0.2, None), True),
+    ],
+)
+def test_a_bias_outside_the_band_or_a_run_on_one_side_asks_for_a_refit(biases, refit):
+    assert tracking(said(*biases)).refit is refit
