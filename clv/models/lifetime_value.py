@@ -135,7 +135,7 @@ class LifetimeValue:
         check = _check(last, forecasts.latest, options)
         on_progress("final models", 1, 1)
         return cls(
-            info=describe(panel, options, folds, train, value, calibration, clv, check),
+            info=describe(panel, options, folds, train, value, churn, calibration, clv, check),
             purchases=forecasts.latest,
             value=value,
             churn=churn,

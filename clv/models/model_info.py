@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from clv.models.btyd import CrossCheck
     from clv.models.calibration import Calibration
+    from clv.models.churn import ChurnModel
     from clv.models.folds import Folds, Forecasts
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
@@ -97,6 +98,7 @@ def describe(
     folds: Folds,
     train: pd.DataFrame,
     value: ValueModel,
+    churn: ChurnModel,
     calibration: Calibration,
     clv: np.ndarray,
     check: CrossCheck,
@@ -109,7 +111,7 @@ def describe(
         What it was fitted to.
     train : DataFrame
         The rows that the trees learned from.
-    value, calibration
+    value, churn, calibration
         Its parts.
     clv : ndarray of shape (customers,)
         Predictions of the last cutoff, whose deciles cut all later ones.
@@ -122,7 +124,7 @@ def describe(
         *panel.notes,
         *folds.notes,
         *purchases.notes(),
-        *_fit_notes(len(panel.frame), train, value, calibration.weight, check),
+        *_fit_notes(len(panel.frame), train, value, churn, calibration.weight, check),
     )
     encoding = value.encoding
     return ModelInfo(
@@ -176,7 +178,12 @@ def _fits(rows: pd.DataFrame, forecasts: Forecasts, options: ModelOptions) -> di
 
 
 def _fit_notes(
-    rows: int, train: pd.DataFrame, value: ValueModel, weight: float, check: CrossCheck
+    rows: int,
+    train: pd.DataFrame,
+    value: ValueModel,
+    churn: ChurnModel,
+    weight: float,
+    check: CrossCheck,
 ) -> Sequence[Note]:
     notes = []
     if len(train) < rows:
@@ -185,6 +192,9 @@ def _fit_notes(
     if value.trees is None:
         text = "nobody bought in any horizon; there is nothing for the trees to learn"
         notes.append(Note("no_value", "value", len(train), text))
+    if churn.trees is None:
+        text = "every row, or none, bought in the horizon; churn is BTYD's alone"
+        notes.append(Note("one_class", "churn", len(train), text))
     if value.clipped_share:
         text = f"{value.clipped_share:.2%} of the outcomes' mass lies below 0 and was taken as 0"
         notes.append(Note("value_clipped", "value", 0, text))
