@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     import datetime as dt
     from pathlib import Path as FilePath
 
-    import pandas as pd
-
     from clv.notes import OnProgress
     from clv.simulation.options import SimulationOptions
 
@@ -44,10 +43,13 @@ class Company:
         What happened, as arrays; ``latent`` shows the hidden part as frames.
     tables : dict of str to DataFrame
         The contract's tables, with the contract's columns only.
+    warm_turns : DataFrame
+        interaction_id and position of the agent turns that met an occasion (hidden).
     """
 
     world: World
     tables: dict[str, pd.DataFrame]
+    warm_turns: pd.DataFrame
 
     @property
     def options(self) -> SimulationOptions:
@@ -60,11 +62,12 @@ class Company:
 
     @property
     def latent(self) -> dict[str, pd.DataFrame]:
-        """The hidden part as frames: ``contacts``, ``customers`` and ``agents``."""
+        """The hidden part as frames: ``contacts``, ``customers``, ``agents``, ``warm_turns``."""
         return {
             "contacts": latent_contacts(self.world),
             "customers": latent_customers(self.world),
             "agents": latent_agents(self.world, exposure_of(self.world)),
+            "warm_turns": self.warm_turns,
         }
 
     def truth(self, as_of: dt.date | None = None, horizon_days: int | None = None) -> Truth:
@@ -129,9 +132,12 @@ def simulate(options: SimulationOptions, on_progress: OnProgress = silent) -> Co
         ),
     }
     on_progress("simulate", 2, 3)
+    warm_turns = pd.DataFrame({"interaction_id": [], "position": []})
     if options.transcripts:
-        tables["messages"] = messages_frame(
+        spoken = messages_frame(
             world, tables["customers"], ids["interaction"], stream(seed, "transcripts")
         )
+        tables["messages"] = spoken.drop(columns="warm")
+        warm_turns = spoken.loc[spoken["warm"], ["interaction_id", "position"]]
     on_progress("simulate", 3, 3)
-    return Company(world, tables)
+    return Company(world, tables, warm_turns)

@@ -148,7 +148,7 @@ class SimulationOptions:
     routing: Routing = "random"
     routing_strength: float = 0.35
     contacts_per_order: float = 0.24
-    contacts_per_year: float = 0.95
+    contacts_per_year: float = 1.0
     prospects: float = 0.03
     warmth_sd: float = 0.9
     pace_sd: float = 0.22

@@ -92,7 +92,7 @@ class Scene:
     @property
     def rounds(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
         """Whether there is a second, third and fourth exchange."""
-        short = self.email & (self.occasions < 2) & (self.resolved | (self.pace < 1))
+        short = self.email & (self.occasions < 2) & self.resolved & (self.pace < 1.2)
         second = self.human & ~short
         third = second & ((self.occasions > 2) | (self.pace > np.where(self.email, 1.5, 0.65)))
         return second, third, third & (self.pace > 1.15) & ~self.email
@@ -215,7 +215,7 @@ def _ending(script: Script, show: Scene, rng: np.random.Generator) -> None:
         script.say(where & ~show.resolved & refuses, message, 6, "agent.refuse")
         script.say(where & ~show.resolved & ~refuses, message, 6, "agent.open")
         script.say(where & show.promised, message, 7, "agent.promise")
-    answers = human & (rng.random(size) < np.where(show.email, 0.35, 0.85))
+    answers = human & (rng.random(size) < np.where(show.email, 0.5, 0.88))
     pleased = rng.random(size) < np.where(show.resolved, 0.8 + 0.1 * (show.mood > 0), 0.15)
     brief = rng.random(size) < 0.4
     script.say(answers & pleased, 8, 0, "customer.thanks")
@@ -250,12 +250,15 @@ class Lines:
         Contact, place in it, and index of who speaks.
     text : list of str
         What is said.
+    warm : ndarray of bool, shape (k,)
+        Meets an occasion.
     """
 
     row: NDArray[np.int64]
     place: NDArray[np.int64]
     speaker: NDArray[np.int64]
     text: list[str]
+    warm: NDArray[np.bool_]
 
 
 def slots(
@@ -309,10 +312,13 @@ def spoken(
             if pool.slots:
                 text = _filled(text, {name: column[rows[mine]] for name, column in fill.items()})
             who = SPEAKER_NAMES.index(intent.split(".")[0])
-            parts.append((rows[mine], place[mine], np.full(text.size, who), text))
-    row, where, speaker, text = (np.concatenate(column) for column in zip(*parts, strict=True))
+            warm = np.full(text.size, intent.startswith("agent.warm."))
+            parts.append((rows[mine], place[mine], np.full(text.size, who), text, warm))
+    row, where, speaker, text, warm = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     order = np.argsort(row * (PARTS_AT_MOST * MESSAGES_AT_MOST) + where, kind="stable")
-    return Lines(row[order], where[order], speaker[order], text[order].tolist())
+    return Lines(row[order], where[order], speaker[order], text[order].tolist(), warm[order])
 
 
 def _filled(
@@ -337,7 +343,8 @@ def joined(parts: Lines) -> Lines:
     text = [
         " ".join(parts.text[begin:end]) for begin, end in zip(first.tolist(), ends, strict=True)
     ]
-    return Lines(parts.row[first], message[first], parts.speaker[first], text)
+    warm = np.logical_or.reduceat(parts.warm, first)
+    return Lines(parts.row[first], message[first], parts.speaker[first], text, warm)
 
 
 def messages_frame(
@@ -346,9 +353,10 @@ def messages_frame(
     interaction_ids: NDArray[np.object_],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Return the contract's ``messages``, by contact and position.
+    """Return the contract's ``messages``, by contact and position, and a column ``warm``.
 
-    Self-service contacts and the company's own follow-ups have none.
+    ``warm`` is hidden: the turn meets an occasion. Self-service contacts and the company's
+    own follow-ups have no messages.
     """
     served, records = world.served, world.records
     wordings = {language: load_wording(language) for language in LANGUAGES}
@@ -375,6 +383,7 @@ def messages_frame(
             "speaker": np.array(SPEAKER_NAMES, dtype=object)[found.speaker],
             "sent_at": sent_s.astype("datetime64[s]").astype("datetime64[us]"),
             "text": text,
+            "warm": found.warm,
         }
     )
     place = np.empty(served.started_s.size, dtype=np.int64)

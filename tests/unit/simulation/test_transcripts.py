@@ -100,3 +100,13 @@ def test_languages_have_the_same_intents():
 
 def test_speech_keeps_the_words():
     assert as_speech("Hello, Ada: HH-12!", None, 0.0) == "hello ada hh 12"
+
+
+def test_warm_turns_are_agents_turns_one_for_every_occasion_met(company):
+    messages = company.frames()["messages"]
+    assert "warm" not in messages
+    warm = company.warm_turns.merge(messages, on=["interaction_id", "position"], validate="1:1")
+    assert (warm["speaker"] == "agent").all()
+    latent = company.latent["contacts"]
+    met = (latent["empathy"] * latent["occasions"]).sum()
+    assert len(warm) == round(met)
