@@ -11,6 +11,7 @@ from clv.report.sentences import kind
 
 if TYPE_CHECKING:
     from clv.report.facts import ReportFacts
+    from clv.report.sections.customers import BadExperience, Friction
     from clv.report.sections.levers import Lever
     from clv.report.sections.trust import Pair
     from clv.report.sentences import Texts
@@ -102,34 +103,48 @@ def deciles(facts: ReportFacts, texts: Texts) -> Chart | None:
         "deciles", texts.say("journey.deciles_plain"), texts.say("journey.deciles_lead"), draw,
         texts, tuple(texts.say(f"journey.{k}") for k in ("decile", "customers", "mean", "share")),
         [
-            (str(d.decile), write.number(d.customers), write.money(d.clv), write.share(d.share))
+            (
+                str(d.decile), write.number(d.customers), write.money(d.clv / max(1, d.customers)),
+                write.share(d.share),
+            )
             for d in found
         ],
     )  # fmt: skip
 
 
 def histogram(facts: ReportFacts, texts: Texts) -> Chart | None:
-    """Draw how customers are spread over value."""
+    """Draw how customers are spread over value; an open end is drawn as wide as the others."""
     found, write = facts.journey.histogram, texts.formats
-    if not found:
+    widths = [b.high - b.low for b in found if b.low is not None and b.high is not None]
+    if not widths:
         return None
-    rows = [{"low": b.low, "high": b.high, "y": b.customers} for b in found]
+    step = max(widths)
+    rows = [
+        {
+            "low": (b.high or 0.0) - step if b.low is None else b.low,
+            "high": (b.low or 0.0) + step if b.high is None else b.high,
+            "y": b.customers,
+        }
+        for b in found
+    ]
 
     def draw(width: int) -> alt.TopLevelMixin:
-        x = _x("low", texts.say("journey.value"), MONEY, ends=(found[0].low, found[-1].high))
+        ends = (rows[0]["low"], rows[-1]["high"])
+        x = _x("low", texts.say("journey.value"), MONEY, ends=ends)
         bars = _data(rows).mark_bar(color=ACCENT, stroke=CARD, strokeWidth=1)
         y = _y("y", texts.say("journey.customers"), COUNT)
         return _sized(bars.encode(x=x, x2="high", y=y, y2=alt.datum(0)), width)
 
-    return chart(
-        "histogram", texts.say("journey.histogram"),
-        texts.say("journey.histogram_lead", kind=kind(facts, texts)), draw, texts,
-        (texts.say("journey.value"), texts.say("journey.customers")),
-        [
-            (f"{write.money(b.low)} – {write.money(b.high)}", write.number(b.customers))
-            for b in found
-        ],
-    )  # fmt: skip
+    def name(low: float | None, high: float | None) -> str:
+        if low is None or high is None:
+            return f"< {write.money(high or 0)}" if low is None else f"≥ {write.money(low)}"
+        return f"{write.money(low)} – {write.money(high)}"
+
+    title, lead = texts.say("journey.histogram"), "journey.histogram_lead"
+    head = _say(texts, "journey", "value", "customers")
+    table = [(name(b.low, b.high), write.number(b.customers)) for b in found]
+    described = texts.say(lead, kind=kind(facts, texts))
+    return chart("histogram", title, described, draw, texts, head, table)
 
 
 def segments(facts: ReportFacts, texts: Texts) -> list[Chart]:
@@ -178,50 +193,56 @@ def bad_experiences(facts: ReportFacts, texts: Texts) -> Chart | None:
         rules = _data(rows).mark_rule(color=INK).encode(x=x, y=_y("low"), y2="high")
         return _sized(bars + rules, width)
 
-    return chart(
-        "bad-experiences", texts.say("journey.bad"), texts.say("journey.bad_lead"), draw, texts,
-        (*_say(texts, "journey", "bad_axis", "value"), texts.say("behaviours.interval"),
-         *_say(texts, "journey", "bad_churn", "customers")),
-        [
-            (str(b.number), write.figure(b.value, signed=True),
-             write.interval(b.value, signed=True) or "–",
-             "–" if b.churn is None else texts.say("change.points", points=write.points(b.churn)),
-             write.number(b.value.n or 0))
-            for b in found
-        ],
-    )  # fmt: skip
+    title, lead = _say(texts, "journey", "bad", "bad_lead")
+    between = texts.say("behaviours.interval")
+    first, value, churn, n = _say(texts, "journey", "bad_axis", "value", "bad_churn", "customers")
+
+    def row(b: BadExperience) -> tuple[str, ...]:
+        moved, range_ = "–", "–"
+        if b.churn is not None:
+            moved = texts.say("change.points", points=write.points(b.churn.value))
+            ends = (b.churn.low, b.churn.high)
+            range_ = " – ".join(write.points(end) for end in ends if end is not None) or "–"
+        amount = write.figure(b.value, signed=True), write.interval(b.value, signed=True) or "–"
+        return str(b.number), *amount, moved, range_, write.number(b.value.n or 0)
+
+    head = (first, value, between, churn, between, n)
+    return chart("bad-experiences", title, lead, draw, texts, head, [row(b) for b in found])
 
 
 def friction(facts: ReportFacts, texts: Texts) -> Chart | None:
-    """Draw the share of repeat contacts by stage and channel."""
+    """Draw the share of repeat contacts by stage and issue."""
     found, write = facts.journey.friction, texts.formats
     if not found:
         return None
+    stages = [texts.name("stage", s) for s in texts.catalogue["stage"]]
     rows = [
-        {"stage": f.stage, "channel": f.channel, "repeat": f.repeat_share, "order": i,
+        {"stage": texts.name("stage", f.stage), "issue": f.issue, "repeat": f.repeat_share or 0.0,
          "label": "–" if f.repeat_share is None else write.share(f.repeat_share)}
-        for i, f in enumerate(found)
+        for f in found
     ]  # fmt: skip
+    issues = list(dict.fromkeys(f.issue for f in found))
 
     def draw(width: int) -> alt.TopLevelMixin:
-        x = alt.X("channel:N", sort=None, title=None, axis=alt.Axis(orient="top", labelAngle=0))
-        y = alt.Y("stage:N", sort=None, title=None)
+        axis = alt.Axis(orient="top", labelAngle=0, labelExpr="split(datum.label, ' ')")
+        x = alt.X("stage:N", sort=stages, title=None, axis=axis)
+        y = alt.Y("issue:N", sort=issues, title=None, axis=alt.Axis(labelLimit=90))
         shade = alt.Opacity("repeat:Q", legend=None, scale=alt.Scale(range=[0.06, 0.55]))
         cells = _data(rows).mark_rect(color=SECOND, stroke=CARD, strokeWidth=3)
         text = _data(rows).mark_text(fontWeight=600).encode(x=x, y=y, text="label:N")
-        stages = len({f.stage for f in found})
-        return _sized(cells.encode(x=x, y=y, opacity=shade) + text, width - 60, 40 * stages)
+        layers = cells.encode(x=x, y=y, opacity=shade) + text
+        return _sized(layers, width - 50, 36 * len(issues))
 
-    def row(f: Any) -> tuple[str, ...]:
+    def row(f: Friction) -> tuple[str, ...]:
         wait = "–" if f.wait_seconds is None else write.seconds(f.wait_seconds)
-        shares = (f.repeat_share, f.transfer_share)
-        return (
-            f.stage, f.channel, write.number(f.contacts), wait,
-            *("–" if share is None else write.share(share) for share in shares),
-        )  # fmt: skip
+        shares = ("–" if s is None else write.share(s) for s in (f.repeat_share, f.bad_share))
+        transfers = "–" if f.transfers is None else write.number(f.transfers, 2)
+        place = f.issue, texts.name("stage", f.stage)
+        return *place, write.number(f.contacts), wait, *shares, transfers
 
-    head = _say(texts, "journey", "stage", "channel", "contacts", "wait", "repeat", "transfer")
+    names = ("issue", "stage", "contacts", "wait", "repeat", "bad_share", "transfer")
     title, lead = _say(texts, "journey", "friction", "friction_lead")
+    head = _say(texts, "journey", *names)
     return chart("friction", title, lead, draw, texts, head, [row(f) for f in found])
 
 
@@ -232,7 +253,7 @@ def trends(facts: ReportFacts, texts: Texts) -> Chart | None:
         return None
     write = texts.formats
     rows = [
-        {"team": team.team, "order": i, "week": w.week, "index": w.index}
+        {"team": team.team, "order": i, "week": w.week, "money": w.money}
         for i, team in enumerate(found)
         for w in team.trend
     ]
@@ -241,7 +262,7 @@ def trends(facts: ReportFacts, texts: Texts) -> Chart | None:
         columns = len(found) if width > 500 else 1
         each = width if columns == 1 else (width - 30 * (columns - 1)) // columns
         x = alt.X("week:N", sort=None, axis=None)
-        y = _y("index", form="+$.1f", zero=False)
+        y = _y("money", form="+$.1f", zero=False)
         zero = alt.Chart().mark_rule(color=MUTED).encode(y=alt.datum(0))
         line = alt.Chart().mark_line(color=ACCENT, strokeWidth=2).encode(x=x, y=y)
         header = alt.Header(title=None, labelColor=INK, labelFontSize=13, labelFontWeight=600,
@@ -253,7 +274,7 @@ def trends(facts: ReportFacts, texts: Texts) -> Chart | None:
     title, lead = _say(texts, "teams", "trend", "trend_lead")
     head = (*_say(texts, "teams", "team", "week", "index"), texts.say("journey.contacts"))
     table = [
-        (t.team, write.date(w.week), write.money(w.index, signed=True), write.number(w.n))
+        (t.team, write.date(w.week), write.money(w.money, signed=True), write.number(w.n))
         for t in found
         for w in t.trend
     ]
@@ -356,7 +377,7 @@ def tracking(facts: ReportFacts, texts: Texts) -> Chart | None:
                 orient="top", labelColor=INK, labelFontSize=12, symbolStrokeWidth=3))  # fmt: skip
         dash = alt.StrokeDash("series:N", sort=list(names), title=None, scale=alt.Scale(
             domain=list(names), range=[[1, 0], [5, 3]]))  # fmt: skip
-        lines = _data(rows).mark_line(strokeWidth=2.5)
+        lines = _data(rows).mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=50))
         return _sized(lines.encode(x=x, y=y, color=colour, strokeDash=dash), width, 230)
 
     title, lead = _say(texts, "trust", "tracking", "tracking_lead")

@@ -13,7 +13,7 @@ from clv.report.formats import LANGUAGES, Formats
 if TYPE_CHECKING:
     from clv.report.facts import ReportFacts
     from clv.report.figures import Figure
-    from clv.report.sections.answer import Behaviour, Caution, Recommendation
+    from clv.report.sections.answer import Association, Behaviour, Caution, Recommendation
     from clv.report.sections.changes import Why
     from clv.report.sections.customers import Referrals
     from clv.report.sections.levers import Lever
@@ -164,9 +164,8 @@ def referrals(item: Referrals, texts: Texts) -> str:
         "journey.referrals_text",
         n=texts.formats.number(item.referrers),
         referred=texts.formats.number(item.referred),
-        own=texts.formats.figure(item.own_value),
-        brought=texts.formats.figure(item.referred_value),
-        interval=texts.formats.interval(item.referred_value) or "–",
+        own=texts.formats.figure(item.own),
+        brought=texts.formats.figure(item.brought),
     )
 
 
@@ -182,12 +181,33 @@ def training(item: Training, texts: Texts) -> str:
         interval = write.interval(item.change, signed=True)
     return texts.say(
         "teams.training_text",
-        team=item.team,
-        date=write.date(item.date),
-        behaviour=texts.behaviour(item.behaviour),
+        behaviour=texts.name("behaviour", item.behaviour),
         change=moved,
         interval=interval or "–",
-        n=write.number(item.change.n or 0),
+        agents=write.number(item.agents),
+    )
+
+
+def effect(behaviour: Behaviour, texts: Texts) -> str:
+    """Return an effect as a sentence, with its interval and how it was measured."""
+    return texts.say(
+        "behaviours.sentence",
+        behaviour=texts.name("behaviour", behaviour.behaviour),
+        change=change(behaviour, texts),
+        value=texts.formats.figure(behaviour.figure, signed=True),
+        interval=texts.formats.interval(behaviour.figure, signed=True),
+        evidence=texts.name("evidence", behaviour.evidence).lower(),
+    )
+
+
+def association(item: Association, texts: Texts) -> str:
+    """Return a contribution group as a sentence: between customers, not what a change brings."""
+    known = texts.catalogue["group"]
+    return texts.say(
+        "associations.sentence",
+        group=known.get(item.group, item.label),
+        bottom=texts.formats.figure(item.bottom, signed=True),
+        top=texts.formats.figure(item.top, signed=True),
     )
 
 

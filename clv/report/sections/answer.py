@@ -228,12 +228,23 @@ def recommendations(attribution: Document | None) -> tuple[Recommendation, ...]:
         if current is None:
             continue
         best = figure(target, "best", measured_in, low="best_low", high="best_high", n=n)
-        gain = figure(
-            target, "gain_per_customer", "currency", low="gain_low", high="gain_high", n=n
-        )
+        suggested = number(target, "suggested")
+        if best is not None and suggested is not None:
+            best = Figure(suggested, measured_in, best.low, best.high, n)
         move = _move(words(target, "recommend"), current, best)
+        gain = _gain(target, current, best, n)
         found.append(Recommendation(behaviour, move, current, best, gain, measured_in))
     return tuple(found)
+
+
+def _gain(target: Document, current: Figure, best: Figure | None, n: int | None) -> Figure | None:
+    """Return the gain with the curve's band at the nearest point of the recommended setting."""
+    value = number(target, "gain_per_customer")
+    points = [row for row in records(target, "curve") if number(row, "scale") is not None]
+    if value is None or best is None or not points:
+        return None if value is None else Figure(value, "currency", n=n)
+    nearest = min(points, key=lambda row: abs(row["scale"] * current.value - best.value))
+    return figure({**nearest, "value": value}, "value", "currency", n=n)
 
 
 def _move(said: str, current: Figure, best: Figure | None) -> str:

@@ -18,7 +18,10 @@ COLUMNS_SHOWN, VALUES_SHOWN, CELLS_SHOWN = 6, 10, 60
 
 @dataclass(frozen=True)
 class Decile:
-    """A tenth of the customers by predicted value; 10 is the most valuable."""
+    """A value group by the training's cut-points; 10 is the most valuable.
+
+    ``clv`` is the customers' value together, ``share`` of the total.
+    """
 
     decile: int
     customers: int
@@ -28,10 +31,10 @@ class Decile:
 
 @dataclass(frozen=True)
 class Bin:
-    """Customers whose predicted value lies in [low, high)."""
+    """Customers whose predicted value lies in [low, high); None is open."""
 
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     customers: int
 
 
@@ -47,34 +50,38 @@ class Segment:
 
 @dataclass(frozen=True)
 class BadExperience:
-    """Value of customers with so many bad experiences, against customers without one."""
+    """What the first, second or third bad experience goes with, at equal customers."""
 
     number: int
     value: Figure
-    churn: float | None
+    churn: Figure | None
     evidence: str
 
 
 @dataclass(frozen=True)
 class Friction:
-    """Where contacts, waits and repeats concentrate: a stage of the journey on a channel."""
+    """Contacts of one issue at one stage of the journey.
+
+    ``transfers`` are per contact, ``repeat_share`` and ``bad_share`` of contacts.
+    """
 
     stage: str
-    channel: str
+    issue: str
     contacts: int
     wait_seconds: float | None
     repeat_share: float | None
-    transfer_share: float | None
+    bad_share: float | None
+    transfers: float | None
 
 
 @dataclass(frozen=True)
 class Referrals:
-    """What customers bring by bringing others, beside their own value."""
+    """Value in the horizon of those who brought others, and of those they brought."""
 
     referrers: int
     referred: int
-    own_value: Figure
-    referred_value: Figure
+    own: Figure
+    brought: Figure
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ def customers(inputs: ReportInputs) -> Customers:
     found = Customers(
         deciles=deciles(portfolio),
         histogram=histogram(portfolio),
-        segments=segments(portfolio, attribution),
+        segments=segments(portfolio),
         at_risk=figure(
             portfolio, "at_risk_value", "currency", n=count(portfolio, "at_risk_customers")
         ),
@@ -136,22 +143,21 @@ def deciles(portfolio: Document | None) -> tuple[Decile, ...]:
 
 
 def histogram(portfolio: Document | None) -> tuple[Bin, ...]:
-    """Return the distribution of predicted values."""
-    return tuple(
-        Bin(low, high, count(b, "customers") or 0)
+    """Return the distribution of predicted values, without empty bins at its ends."""
+    bins = [
+        Bin(number(b, "low"), number(b, "high"), count(b, "customers") or 0)
         for b in records(portfolio, "histogram")
-        if (low := number(b, "low")) is not None and (high := number(b, "high")) is not None
-    )
+    ]
+    filled = [place for place, found in enumerate(bins) if found.customers]
+    return tuple(bins[filled[0] : filled[-1] + 1]) if filled else ()
 
 
-def segments(portfolio: Document | None, attribution: Document | None) -> tuple[Segment, ...]:
-    """Return the largest segments by column; issues of contacts are a column of their own."""
-    rows = [(words(s, "column"), s) for s in records(portfolio, "segments")]
-    rows += [("issue", s) for s in records(attribution, "journey", "issues")]
+def segments(portfolio: Document | None) -> tuple[Segment, ...]:
+    """Return the largest segments by column, each with its mean value."""
     found = [
-        Segment(column, words(s, "value"), count(s, "customers") or 0, clv)
-        for column, s in rows
-        if (clv := number(s, "clv")) is not None
+        Segment(words(s, "column"), words(s, "value"), n, clv / n)
+        for s in records(portfolio, "segments")
+        if (clv := number(s, "clv")) is not None and (n := count(s, "customers"))
     ]
     columns = list(dict.fromkeys(segment.column for segment in found))[:COLUMNS_SHOWN]
     shown: list[Segment] = []
@@ -163,39 +169,45 @@ def segments(portfolio: Document | None, attribution: Document | None) -> tuple[
 
 def bad_experiences(attribution: Document | None) -> tuple[BadExperience, ...]:
     """Return what a first, second and third bad experience goes with."""
+    rows = records(attribution, "journey", "bad_experiences")
+    values = [row for row in rows if words(row, "outcome") == "value"]
     found = []
-    for row in records(attribution, "journey", "bad_experiences"):
-        value = figure(row, "value", "currency", n=count(row, "customers"))
-        times = count(row, "count")
-        if value is not None and times is not None:
-            evidence = words(row, "evidence")
-            known = evidence if evidence in EVIDENCE else EVIDENCE[0]
-            found.append(BadExperience(times, value, number(row, "churn"), known))
-    return tuple(sorted(found, key=lambda row: row.number))
+    for place, row in enumerate(values):
+        n = count(row, "customers")
+        value = figure(row, "estimate", "currency", n=n)
+        evidence = words(row, "evidence")
+        if value is None or evidence not in EVIDENCE:
+            continue
+        same = [r for r in rows if r.get("which") == row.get("which") and r is not row]
+        churn = figure(same[0], "estimate", "share", n=n) if same else None
+        found.append(BadExperience(place + 1, value, churn, evidence))
+    return tuple(found)
 
 
 def friction(attribution: Document | None) -> tuple[Friction, ...]:
-    """Return the cells of the friction map."""
-    return tuple(
+    """Return the map's cells with the most contacts."""
+    found = [
         Friction(
             stage=words(row, "stage"),
-            channel=words(row, "channel"),
+            issue=words(row, "issue"),
             contacts=count(row, "contacts") or 0,
             wait_seconds=number(row, "wait_seconds"),
-            repeat_share=number(row, "repeat_share"),
-            transfer_share=number(row, "transfer_share"),
+            repeat_share=number(row, "repeats"),
+            bad_share=number(row, "bad"),
+            transfers=number(row, "transfers"),
         )
-        for row in records(attribution, "journey", "friction")[:CELLS_SHOWN]
-    )
+        for row in records(attribution, "journey", "friction")
+    ]
+    return tuple(sorted(found, key=lambda f: (-f.contacts, f.stage, f.issue))[:CELLS_SHOWN])
 
 
 def referrals(attribution: Document | None) -> Referrals | None:
     """Return the referral value, where it was computed."""
     journey = (attribution or {}).get("journey")
     document = journey.get("referrals") if isinstance(journey, dict) else None
-    n = count(document, "referrers")
-    own = figure(document, "own_value", "currency", low="", high="", n=n)
-    brought = figure(document, "referred_value", "currency", n=n)
-    if n is None or own is None or brought is None:
+    n, referred = count(document, "referrers"), count(document, "referred")
+    own = figure(document, "own", "currency", n=n)
+    brought = figure(document, "brought", "currency", n=referred)
+    if not n or not referred or own is None or brought is None:
         return None
-    return Referrals(n, count(document, "referred") or 0, own, brought)
+    return Referrals(n, referred, own, brought)

@@ -18,22 +18,10 @@ class ReportInputs:
     Attributes
     ----------
     validation, training, backtest, contributions, portfolio, attribution, manifest : dict or None
-        The JSON documents of the same name; ``docs/contract`` and the tests' fixture
-        show their shapes. Beyond the fixed keys, ``attribution`` may hold:
-
-        - ``targets[]``: ``cost_per_minute`` (currency), ``minutes_per_customer`` (agent
-          minutes per customer over the horizon, today), ``gain_low``, ``gain_high``, ``n``;
-          with the first two the page can ask about another cost per minute
-        - ``journey``: ``bad_experiences[] {count, customers, value, low, high, churn,
-          evidence}`` (against customers without one), ``friction[] {stage, channel, contacts,
-          wait_seconds, repeat_share, transfer_share}``, ``referrals {referrers, referred,
-          own_value, referred_value, low, high}``, ``issues[] {value, customers, clv}``
-        - ``teams[]``: ``{team, agents, contacts, index, low, high, gaps[] {behaviour, money,
-          low, high}, trend[] {week, index, n}}``; without it teams are formed from ``agents``
-        - ``trainings[] {team, date, behaviour, change, low, high, n}``
-        - ``phrases[] {phrase, value, low, high, contacts}``
+        The JSON documents of the same name, as the other parts' ``as_dict`` give them.
+        ``attribution`` may also hold ``phrases``: rows of phrase, value, low, high, contacts.
     monitoring : dict or None
-        ``inputs[] {feature, psi, status}``, ``scores {psi, status}``.
+        ``drift`` as ``DriftReport.as_dict()``; without it the manifest's drift is shown.
     previous : dict or None
         ``ReportFacts.as_dict()`` of the report before this one.
     glossary : sequence of dict

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clv.report.figures import Figure, Missing, count, lookup, number, records, words
+from clv.report.figures import EVIDENCE, Figure, Missing, count, lookup, number, records, words
 from clv.report.sections.answer import recommendations
 
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ def levers(inputs: ReportInputs) -> Levers:
     handle = [lever for lever in found if lever.behaviour == "handle_seconds"]
     if handle and (handle[0].cost_per_minute is None or handle[0].minutes_per_customer is None):
         missing.append(Missing("cost_per_minute"))
-    reasons = {
-        words(u, "what"): words(u, "why", limit=240)
-        for u in records(inputs.attribution, "unavailable")
-    }
-    missing += [Missing("stated", f"{what}: {why}") for what, why in reasons.items()]
+    for row in records(inputs.attribution, "unavailable"):
+        what, why = words(row, "what"), words(row, "why", limit=240)
+        # Refused levels stand with their effect on page 1.
+        if what.rpartition(", ")[2] not in EVIDENCE:
+            missing.append(Missing("stated", f"{what}: {why}"))
     return Levers(tuple(found), tuple(missing))
 
 
@@ -111,8 +111,27 @@ def _lever(target: Document, customers: int | None) -> Lever | None:
         curve=tuple(curve),
         n=target_facts.current.n,
         cost_per_minute=number(target, "cost_per_minute"),
-        minutes_per_customer=number(target, "minutes_per_customer"),
+        minutes_per_customer=minutes(target),
     )
+
+
+def minutes(target: Document) -> float | None:
+    """Return today's agent minutes per customer, which the curve's cost implies.
+
+    A point's gross value is its terms times the coefficients; what the net value lacks of it
+    is the cost per minute times the minutes that the point adds, in proportion to its scale.
+    """
+    price = number(target, "cost_per_minute")
+    coefficients, terms = lookup(target, "coefficients"), lookup(target, "terms")
+    curve = records(target, "curve")
+    if not price or lookup(target, "net_of_cost") is not True or not coefficients or not curve:
+        return None
+    place = max(range(len(curve)), key=lambda i: abs((number(curve[i], "scale") or 1.0) - 1))
+    scale, net = number(curve[place], "scale"), number(curve[place], "net")
+    if scale is None or net is None or scale == 1 or len(terms or ()) != len(curve):
+        return None
+    gross = sum(a * b for a, b in zip(terms[place], coefficients, strict=True))
+    return float((gross - net) / (price * (scale - 1)))
 
 
 def _is_range(value: object) -> bool:

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from clv.report.figures import Document
     from clv.report.sections.inputs import ReportInputs
 
-PHRASES_SHOWN = 12
+PHRASES_SHOWN, WEEKS_SHOWN = 12, 53
 LEAST_AGENTS = 5
 """A team below this many agents would show individuals, so it is left out unless asked for."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Money over the horizon if a team's behaviour came up to what its peers do."""
+    """Money over the contacts studied if each agent came up to the better quarter of peers."""
 
     behaviour: str
     money: Figure
@@ -27,10 +27,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class Week:
-    """A team's priced index in one week."""
+    """A team's priced behaviour in one week, currency per contact against its peers."""
 
     week: str
-    index: float
+    money: float
     n: int
 
 
@@ -48,11 +48,10 @@ class Team:
 
 @dataclass(frozen=True)
 class Training:
-    """A team's behaviour after a training against before."""
+    """Behaviour of trained agents after against before, beside untrained peers."""
 
-    team: str
-    date: str
     behaviour: str
+    agents: int
     change: Figure
 
 
@@ -88,10 +87,11 @@ class Teams:
 def teams(inputs: ReportInputs) -> Teams:
     """Collect the section; individuals only where the settings ask for them."""
     document = inputs.attribution
-    found = [team for row in records(document, "teams") if (team := _team(row)) is not None]
-    found = found or teams_of(records(document, "agents"))
+    found = [team for row in records(document, "teams") if (team := _team(row, document))]
     shown = [t for t in found if inputs.individuals or t.agents >= LEAST_AGENTS]
-    trainings = tuple(t for r in records(document, "trainings") if (t := _training(r)) is not None)
+    trainings = tuple(
+        t for r in records(document, "journey", "trainings") if (t := _training(r)) is not None
+    )
     phrases = [
         Phrase(words(row, "phrase"), value)
         for row in records(document, "phrases")
@@ -113,55 +113,47 @@ def teams(inputs: ReportInputs) -> Teams:
     )
 
 
-def teams_of(agents: list[Document]) -> list[Team]:
-    """Form teams from agents: index weighted by contacts, coaching gaps summed.
+def gaps(team: str, attribution: Document | None) -> tuple[Gap, ...]:
+    """Return the team's coaching gaps: each agent's money per contact times the contacts.
 
-    The intervals of agents in a team are not independent (they share the prices), so the
-    team gets none; its n stands instead.
+    They get no interval of their own: the agents' share the prices, so they do not add up.
     """
-    by_team: dict[str, list[Document]] = {}
-    for row in agents:
-        if words(row, "team") and number(row, "index") is not None and count(row, "n"):
-            by_team.setdefault(words(row, "team"), []).append(row)
-    found = []
-    for team, members in by_team.items():
-        contacts = sum(count(row, "n") or 0 for row in members)
-        index = sum((number(r, "index") or 0.0) * (count(r, "n") or 0) for r in members) / contacts
-        money: dict[str, float] = {}
-        for gap in (g for row in members for g in records(row, "coaching_gaps")):
-            behaviour = words(gap, "behaviour")
-            money[behaviour] = money.get(behaviour, 0.0) + (number(gap, "money") or 0.0)
-        gaps = tuple(Gap(b, Figure(m, "currency", n=contacts)) for b, m in sorted(money.items()))
-        found.append(
-            Team(team, len(members), contacts, Figure(index, "currency", n=contacts), gaps, ())
-        )
-    return found
+    money: dict[str, float] = {}
+    contacts: dict[str, int] = {}
+    for agent in records(attribution, "agents"):
+        n = count(agent, "n") or 0
+        for gap in records(agent, "coaching_gaps") if words(agent, "team") == team else ():
+            behaviour, price = words(gap, "behaviour"), number(gap, "worth_per_contact") or 0.0
+            money[behaviour] = money.get(behaviour, 0.0) + price * n
+            contacts[behaviour] = contacts.get(behaviour, 0) + n
+    found = [Gap(b, Figure(amount, "currency", n=contacts[b])) for b, amount in money.items()]
+    return tuple(sorted(found, key=lambda gap: (-gap.money.value, gap.behaviour)))
 
 
-def _team(row: Document) -> Team | None:
-    contacts = count(row, "contacts") or 0
+def trend(team: str, attribution: Document | None) -> tuple[Week, ...]:
+    """Return the team's weeks, the last year of them."""
+    weeks = [
+        Week(words(row, "week"), money, count(row, "contacts") or 0)
+        for row in records(attribution, "journey", "trends")
+        if words(row, "team") == team and (money := number(row, "money_per_contact")) is not None
+    ]
+    return tuple(sorted(weeks, key=lambda week: week.week)[-WEEKS_SHOWN:])
+
+
+def _team(row: Document, attribution: Document | None) -> Team | None:
+    name, contacts = words(row, "team"), count(row, "n") or 0
     index = figure(row, "index", "currency", n=contacts)
     if index is None:
         return None
-    gaps = tuple(
-        Gap(words(gap, "behaviour"), money)
-        for gap in records(row, "gaps")
-        if (money := figure(gap, "money", "currency", n=contacts)) is not None
-    )
-    trend = tuple(
-        Week(words(week, "week"), value, count(week, "n") or 0)
-        for week in records(row, "trend")
-        if (value := number(week, "index")) is not None
-    )
-    return Team(words(row, "team"), count(row, "agents") or 0, contacts, index, gaps, trend)
+    agents = count(row, "agents") or 0
+    found = gaps(name, attribution), trend(name, attribution)
+    return Team(name, agents, contacts, index, *found)
 
 
 def _training(row: Document) -> Training | None:
-    change = figure(row, "change", unit(words(row, "behaviour")))
-    if change is None:
-        return None
-    where = words(row, "team"), words(row, "date"), words(row, "behaviour")
-    return Training(*where, change)
+    agents = count(row, "agents")
+    change = figure(row, "change", unit(words(row, "behaviour")), n=agents)
+    return None if change is None else Training(words(row, "behaviour"), agents or 0, change)
 
 
 def _agent(row: Document) -> Agent | None:

@@ -29,7 +29,7 @@ METRICS = {
 """The backtest's metrics and their units, in the order of the table."""
 
 SUPPORT_TABLES = ("interactions", "messages", "surveys", "customers", "agent_days")
-NOTES_SHOWN = 40
+NOTES_SHOWN, DRIFT_SHOWN = 40, 15
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,10 @@ def trust(inputs: ReportInputs) -> Trust:
     chosen = words(backtest, "chosen")
     folds = records(backtest, "folds")
     noted = remarks(inputs)
-    found = tables(inputs.validation)
+    found, moved = tables(inputs.validation), drift(inputs)
     missing = [Missing("backtest")] if not lookup(backtest, "models") else []
     missing += [Missing("validation")] if not found else []
-    missing += [Missing("drift")] if inputs.monitoring is None else []
+    missing += [] if moved else [Missing("drift")]
     missing += [Missing(f"table_{table}") for table in SUPPORT_TABLES if table in inputs.absent]
     return Trust(
         chosen=chosen,
@@ -171,7 +171,7 @@ def trust(inputs: ReportInputs) -> Trust:
         checks=checks(inputs.attribution),
         disagreements=disagreements(inputs.attribution),
         tables=found,
-        drift=drift(inputs.monitoring),
+        drift=moved,
         remarks=noted[:NOTES_SHOWN],
         remarks_more=max(0, len(noted) - NOTES_SHOWN),
         glossary=tuple(
@@ -272,16 +272,16 @@ def tables(validation: Document | None) -> tuple[Table, ...]:
     )
 
 
-def drift(monitoring: Document | None) -> tuple[Drift, ...]:
-    """Return the drift of scores and inputs, largest first."""
-    rows = [("scores", lookup(monitoring, "scores"))]
-    rows += [(words(r, "feature"), r) for r in records(monitoring, "inputs")]
+def drift(inputs: ReportInputs) -> tuple[Drift, ...]:
+    """Return how far the inputs moved, furthest first: of the monitoring, else of the scoring."""
+    rows = records(inputs.monitoring, "drift", "columns")
+    rows = rows or records(inputs.manifest, "drift", "columns")
     found = [
-        Drift(name, psi, words(row, "status"))
-        for name, row in rows
+        Drift(words(row, "name"), psi, words(row, "verdict"))
+        for row in rows
         if (psi := number(row, "psi")) is not None
     ]
-    return tuple(sorted(found, key=lambda d: (-d.psi, d.name)))
+    return tuple(sorted(found, key=lambda d: (-d.psi, d.name))[:DRIFT_SHOWN])
 
 
 def remarks(inputs: ReportInputs) -> tuple[Remark, ...]:
@@ -300,23 +300,22 @@ def remarks(inputs: ReportInputs) -> tuple[Remark, ...]:
 
 def versions(inputs: ReportInputs) -> dict[str, str]:
     """Return what a second run needs to give the same numbers."""
+    sources = (inputs.training, inputs.manifest)
+    name, version, data = (
+        next((text for source in sources if (text := words(source, key))), "")
+        for key in ("model_name", "model_version", "data_fingerprint")
+    )
     found = {
-        "model": " ".join(
-            filter(
-                None,
-                (words(inputs.training, "model_name"), words(inputs.training, "model_version")),
-            )
-        ),
+        "model": f"{name} {version}".strip(),
         "trained_as_of": words(inputs.training, "as_of"),
         "scored_as_of": words(inputs.portfolio, "as_of"),
         "seed": words(inputs.training, "seed"),
         "feature_fingerprint": words(inputs.training, "feature_fingerprint"),
-        "data_fingerprint": words(inputs.training, "data_fingerprint"),
-        "scores_hash": words(inputs.manifest, "content_hash"),
+        "data_fingerprint": data,
         "btyd": words(inputs.training, "btyd", "model"),
         "btyd_verdict": words(inputs.training, "btyd", "verdict"),
     }
-    packages = lookup(inputs.manifest, "versions")
+    packages = lookup(inputs.manifest, "packages")
     for name in sorted(packages) if isinstance(packages, dict) else ():
         found[words({"p": name}, "p")] = words(packages, name)
     return {name: value for name, value in found.items() if value}

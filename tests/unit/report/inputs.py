@@ -82,7 +82,18 @@ def hostile() -> ReportInputs:
 
 
 # Keys whose text decides what is shown; everything else is free text.
-_STRUCTURE = ("behaviour", "headline", "evidence", "recommend", "group", "currency", "chosen")
+_STRUCTURE = (
+    "behaviour",
+    "headline",
+    "evidence",
+    "recommend",
+    "group",
+    "currency",
+    "chosen",
+    "outcome",
+    "which",
+    "team",
+)
 
 
 def _validation() -> dict[str, Any]:
@@ -220,26 +231,31 @@ def _portfolio() -> dict[str, Any]:
         "prospects": 1_450, "total_clv": total, "total_low": 3_214_800.0,
         "total_high": 3_655_100.0, "mean_clv": 170.91, "median_clv": 88.4,
         "deciles": [
-            {"decile": i + 1, "customers": 2_000, "clv": total * s / 2_000, "share": s}
+            {"decile": i + 1, "customers": 2_000, "clv": total * s, "share": s}
             for i, s in enumerate(shares)
         ],
         "p_churn_mean": 0.413, "at_risk_customers": 1_204, "at_risk_value": 402_300.0,
         "first_time_customers": 3_120, "p_repeat_mean": 0.37,
         "segments": [
-            {"column": "channel", "value": v, "customers": n, "clv": c}
+            {"column": "channel", "value": v, "customers": n, "clv": c * n}
             for v, n, c in (
                 ("Web shop", 9_120, 161.2), ("App", 5_480, 214.7), ("Store", 3_900, 149.3),
                 ("Marketplace", 1_500, 125.9),
             )
         ] + [
-            {"column": "country", "value": v, "customers": n, "clv": c}
+            {"column": "country", "value": v, "customers": n, "clv": c * n}
             for v, n, c in (
                 ("Germany", 11_300, 176.9), ("Austria", 4_100, 171.0), ("Benelux", 3_200, 168.1),
                 ("Denmark", 1_400, 129.0),
             )
         ],
         "histogram": [
-            {"low": 40.0 * i, "high": 40.0 * (i + 1), "customers": n} for i, n in enumerate(bins)
+            {
+                "low": 40.0 * i if i else None,
+                "high": 40.0 * (i + 1) if i < len(bins) - 1 else None,
+                "customers": n,
+            }
+            for i, n in enumerate(bins)
         ],
     }  # fmt: skip
 
@@ -274,17 +290,30 @@ def _effect(
     }  # fmt: skip
 
 
-def _curve(theta: float, bend: float, width: float, scales: list[float]) -> list[dict[str, float]]:
-    rows = []
+def _target(
+    behaviour: str, current: float, supported: list[float], best: tuple[float, float, float],
+    shape: tuple[float, float, float], minutes: float,
+) -> dict[str, Any]:  # fmt: skip
+    """Return a target whose curve is a parabola in the scale, at 0.75 a minute."""
+    slope, bend, width = shape
+    price = 0.75
+    scales = [round(0.6 + 0.05 * i, 2) for i in range(19)]
+    curve = []
     for k in scales:
-        net = theta * (k - 1) - bend * (k - 1) ** 2
-        half = width * abs(k - 1)
-        rows.append({"scale": k, "net": net, "low": net - half, "high": net + half})
-    return rows
+        net, half = slope * (k - 1) - bend * (k - 1) ** 2, width * abs(k - 1)
+        curve.append({"scale": k, "net": net, "low": net - half, "high": net + half})
+    at = best[0] / current - 1
+    return {
+        "behaviour": behaviour, "current": current, "supported": supported, "best": best[0],
+        "best_low": best[1], "best_high": best[2], "suggested": best[0], "recommend": "raise",
+        "gain_per_customer": slope * at - bend * at**2, "curve": curve,
+        "net_of_cost": minutes > 0, "coefficients": [2.0], "covariance": [[0.1]], "h0": 360.0,
+        "contacts_per_customer": 2.3, "cost_per_minute": price,
+        "terms": [[(row["net"] + price * minutes * (row["scale"] - 1)) / 2] for row in curve],
+    }  # fmt: skip
 
 
 def _attribution() -> dict[str, Any]:
-    scales = [round(0.6 + 0.05 * i, 2) for i in range(19)]
     return {
         "currency": "EUR", "as_of": "2024-12-31", "horizon_days": 180, "customers": 20_000,
         "model_version": 3, "contributions": _contributions()["groups"],
@@ -306,33 +335,32 @@ def _attribution() -> dict[str, Any]:
                 "experimental", 1.3),
         ],
         "targets": [
-            {"behaviour": "handle_seconds", "current": 372, "supported": [290, 520], "best": 428,
-             "best_low": 396, "best_high": 461, "gain_per_customer": 2.9, "gain_low": 0.6,
-             "gain_high": 5.2, "recommend": "raise", "cost_per_minute": 0.75,
-             "minutes_per_customer": 14.2, "n": 10_412,
-             "curve": _curve(38.0, 126.0, 15.0, scales)},
-            {"behaviour": "empathy", "current": 0.42, "supported": [0.31, 0.58], "best": 0.52,
-             "best_low": 0.46, "best_high": 0.58, "gain_per_customer": 6.8, "gain_low": 2.4,
-             "gain_high": 11.2, "recommend": "raise", "n": 10_412,
-             "curve": _curve(33.2, 8.0, 18.9, scales)},
+            _target("handle_seconds", 372, [290, 520], (428, 396, 461), (38.0, 126.0, 15.0), 14.2),
+            _target("empathy", 0.42, [0.31, 0.58], (0.52, 0.46, 0.58), (33.2, 8.0, 18.9), 0.0),
         ],
         "agents": [
             {"agent_id": f"a{i}", "team": ("North", "South", "Night")[i % 3], "n": 150 + 5 * i,
              "index": 1.9 - 0.2 * i, "low": 0.7 - 0.2 * i, "high": 3.1 - 0.2 * i,
+             "residual": 0.1, "spread": 0.4,
              "coaching_gaps": [
-                 {"behaviour": "empathy", "money": 410.0 - 20 * i, "low": 120.0, "high": 700.0},
-                 {"behaviour": "fcr", "money": 260.0 + 30 * i, "low": 60.0, "high": 480.0}]}
-            for i in range(12)
+                 {"behaviour": "empathy", "current": -0.02, "better": 0.03,
+                  "worth_per_contact": 0.9 - 0.02 * i},
+                 {"behaviour": "fcr", "current": -0.01, "better": 0.04,
+                  "worth_per_contact": 0.6 + 0.03 * i}]}
+            for i in range(18)
+        ],
+        "agents_limits": "language, accent and channel are not taken out",
+        "teams": [
+            {"team": name, "agents": agents, "n": n, "index": index, "low": index - 0.5,
+             "high": index + 0.5}
+            for name, agents, n, index in (
+                ("North", 58, 24_120, 1.1), ("South", 51, 21_330, 0.2), ("Night", 41, 14_904, -0.9)
+            )
         ],
         "segments": [
-            {"name": "Delivery problems", "customers": 3_410, "clv": 151.2, "effects": []},
+            {"name": "Families", "customers": 3_410, "clv": 151.2, "effects": []},
         ],
         "journey": _journey(),
-        "teams": _teams(),
-        "trainings": [
-            {"team": "North", "date": "2025-02-03", "behaviour": "empathy", "change": 0.06,
-             "low": 0.03, "high": 0.09, "money": 4.7, "n": 4_120},
-        ],
         "phrases": [
             {"phrase": "I have checked the order myself", "value": 3.1, "low": 1.2, "high": 5.0,
              "contacts": 1_204},
@@ -341,78 +369,67 @@ def _attribution() -> dict[str, Any]:
              "contacts": 811},
         ],
         "unavailable": [
+            {"what": "wait_seconds, quasi-experimental", "why": "routing is not close to random"},
             {"what": "waits at level 2", "why": "load moves waits, so agents do not identify them"},
         ],
     }  # fmt: skip
 
 
 def _journey() -> dict[str, Any]:
-    stages = ("Order", "Payment", "Delivery", "Product", "Return")
-    channels = ("Chat", "E-mail", "Voice")
+    stages = ("before a purchase", "week after an order", "month after an order", "later")
+    issues = ("delivery", "payment", "product", "return")
+    ordinals = ("first", "second", "third or later")
+    bad = [("value", -6.1, 2.9), ("value", -11.8, 5.9), ("value", -13.6, 11.1)]
+    bad += [("churned", 0.021, 0.01), ("churned", 0.043, 0.02), ("churned", 0.054, 0.04)]
     return {
         "bad_experiences": [
-            {"count": 1, "customers": 4_310, "value": -6.1, "low": -9.0, "high": -3.2,
-             "churn": 0.021, "evidence": "adjusted"},
-            {"count": 2, "customers": 1_402, "value": -17.9, "low": -23.8, "high": -12.0,
-             "churn": 0.064, "evidence": "adjusted"},
-            {"count": 3, "customers": 511, "value": -31.5, "low": -42.6, "high": -20.4,
-             "churn": 0.118, "evidence": "adjusted"},
+            {"which": ordinals[i % 3], "outcome": outcome, "evidence": "adjusted",
+             "customers": (4_310, 1_402, 511)[i % 3], "estimate": estimate,
+             "low": estimate - half, "high": estimate + half}
+            for i, (outcome, estimate, half) in enumerate(bad)
         ],
         "friction": [
-            {"stage": s, "channel": c, "contacts": 400 + 310 * i * (j + 1),
-             "wait_seconds": 40 + 55 * j + 25 * i, "repeat_share": 0.08 + 0.05 * i + 0.02 * j,
-             "transfer_share": 0.05 + 0.02 * j}
-            for i, s in enumerate(stages) for j, c in enumerate(channels)
+            {"stage": stage, "issue": issue, "contacts": 400 + 310 * i * (j + 1),
+             "customers": 300 + 200 * i, "wait_seconds": 40.0 + 55 * j + 25 * i,
+             "transfers": 0.05 + 0.02 * j, "repeats": 0.08 + 0.05 * i + 0.02 * j,
+             "bad": 0.03 + 0.02 * i, "share": 0.06}
+            for i, stage in enumerate(stages) for j, issue in enumerate(issues)
         ],
-        "referrals": {"referrers": 1_180, "referred": 1_702, "own_value": 204.4,
-                      "referred_value": 96.1, "low": 80.2, "high": 112.0},
-        "issues": [
-            {"value": v, "customers": n, "clv": c}
-            for v, n, c in (("Delivery", 3_410, 151.2), ("Product", 2_204, 160.9),
-                            ("Returns", 2_950, 172.2), ("Payment", 1_102, 139.9))
+        "referrals": {"referrers": 1_180, "referred": 1_702, "own": 241_200.0,
+                      "brought": 163_600.0, "credited": 120.0, "total": 404_800.0, "share": 0.5},
+        "trends": [
+            {"team": team, "week": f"2025-{4 + w // 4:02d}-{1 + 7 * (w % 4):02d}",
+             "contacts": 372, "empathy": 0.4,
+             "money_per_contact": level + 0.3 * math.sin(w / 2 + level)}
+            for team, level in (("North", 1.1), ("South", 0.2), ("Night", -0.9))
+            for w in range(12)
+        ],
+        "trainings": [
+            {"behaviour": "empathy", "agents": 24, "change": 0.06, "low": 0.03, "high": 0.09},
         ],
     }  # fmt: skip
-
-
-def _teams() -> list[dict[str, Any]]:
-    return [
-        {"team": name, "agents": agents, "contacts": contacts, "index": index,
-         "low": index - 0.5, "high": index + 0.5,
-         "gaps": [
-             {"behaviour": "empathy", "money": 9_400.0 * scale, "low": 4_000.0 * scale,
-              "high": 14_800.0 * scale},
-             {"behaviour": "fcr", "money": 12_100.0 * scale, "low": 6_600.0 * scale,
-              "high": 17_600.0 * scale},
-         ],
-         "trend": [
-             {"week": f"2025-{4 + w // 4:02d}-{1 + 7 * (w % 4):02d}",
-              "index": index + 0.3 * math.sin(w / 2 + agents), "n": contacts // 40}
-             for w in range(12)
-         ]}
-        for name, agents, contacts, index, scale in (
-            ("North", 58, 24_120, 1.1, 0.6), ("South", 51, 21_330, 0.2, 1.0),
-            ("Night", 41, 14_904, -0.9, 1.4),
-        )
-    ]  # fmt: skip
 
 
 def _manifest() -> dict[str, Any]:
     return {
-        "rows_in": 20_000, "rows_out": 21_450, "model_name": "clv", "model_version": 3,
-        "content_hash": "f0e1d2c3b4a59687", "as_of": "2025-06-30",
-        "versions": {"clv": "0.1.0", "python": "3.11.7", "lightgbm": "4.6.0", "duckdb": "2.0.0"},
+        "run": "2025-06-30_clv-v3", "dry_run": False, "as_of": "2025-06-30", "model_name": "clv",
+        "model_version": "3", "feature_fingerprint": "9b1f3c55aa01e2d4",
+        "data_fingerprint": "51c0ffee77aa9910", "customers": 20_000, "scored": 20_000,
+        "quarantined": 0, "drift": {"rows": 20_000, "columns": [], "drifted": []},
+        "packages": {"clv": "0.1.0", "python": "3.11.7", "lightgbm": "4.6.0", "duckdb": "2.0.0"},
+        "notes": [],
     }  # fmt: skip
 
 
 def _monitoring() -> dict[str, Any]:
-    return {
-        "inputs": [
-            {"feature": "spend_90d", "psi": 0.03, "status": "stable"},
-            {"feature": "wait_seconds_mean_90d", "psi": 0.27, "status": "moved"},
-        ],
-        "scores": {"psi": 0.05, "status": "stable"},
-        "realised": [],
-    }  # fmt: skip
+    columns = [
+        {"name": name, "psi": psi, "unknown": 0.0, "unknown_before": 0.0, "unseen": 0.0,
+         "verdict": verdict}
+        for name, psi, verdict in (
+            ("spend_90d", 0.03, "stable"), ("wait_seconds_mean_90d", 0.27, "other population")
+        )
+    ]  # fmt: skip
+    return {"drift": {"rows": 20_000, "columns": columns, "drifted": ["wait_seconds_mean_90d"]}}
 
 
 def _glossary() -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ import pytest
 
 from clv.report.facts import ReportInputs, collect
 from clv.report.figures import Figure, Missing
+from clv.report.findings import findings
 from clv.report.sections.changes import Why
 
 if TYPE_CHECKING:
@@ -92,14 +93,14 @@ def test_a_refused_level_keeps_its_reason_and_never_leads(builder):
         ("raise", 428, "raise"),
         ("move", 300, "lower"),
         ("lower", 300, "lower"),
-        ("can't tell", 428, "unclear"),
+        ("cannot tell", 428, "unclear"),
         ("move", None, "unclear"),
         ("<script>", 428, "unclear"),
     ],
 )
 def test_a_target_moves_only_where_the_document_says_so(builder, said, best, move):
     inputs = builder.complete()
-    inputs.attribution["targets"][0] |= {"recommend": said, "best": best}
+    inputs.attribution["targets"][0] |= {"recommend": said, "best": best, "suggested": None}
     assert collect(inputs).answer.recommendations[0].move == move
 
 
@@ -189,18 +190,77 @@ def test_teams_are_by_name_and_small_ones_hidden(builder):
     assert [a.agent_id for a in asked.individuals] == sorted(a.agent_id for a in asked.individuals)
 
 
-def test_without_teams_they_are_formed_from_agents(builder):
+def test_a_team_s_gaps_are_its_agents_money_times_their_contacts(builder):
     inputs = builder.complete()
-    del inputs.attribution["teams"]
     inputs.attribution["agents"] = [
-        {"team": "A", "agent_id": f"a{i}", "n": 100 * (i + 1), "index": float(i),
-         "coaching_gaps": [{"behaviour": "fcr", "money": 10.0}]}
-        for i in range(6)
+        {"team": team, "n": n, "coaching_gaps": [{"behaviour": "fcr", "worth_per_contact": 0.5}]}
+        for team, n in (("North", 100), ("North", 300), ("South", 7))
+    ]
+    found = {team.team: team.gaps for team in collect(inputs).teams.teams}
+    assert [(g.behaviour, g.money) for g in found["North"]] == [
+        ("fcr", Figure(200.0, "currency", n=400))
+    ]
+    assert found["Night"] == ()
+
+
+def test_minutes_follow_from_what_the_curve_s_cost_takes(builder, facts):
+    handle, empathy = facts.levers.levers
+    assert handle.minutes_per_customer == pytest.approx(14.2)
+    assert empathy.minutes_per_customer is None
+    inputs = builder.complete()
+    inputs.attribution["targets"][0]["cost_per_minute"] = None
+    lever = collect(inputs).levers
+    assert lever.levers[0].minutes_per_customer is None
+    assert Missing("cost_per_minute") in lever.missing
+
+
+def test_the_recommended_setting_is_the_suggested_one_with_the_band_there(builder):
+    inputs = builder.complete()
+    inputs.attribution["targets"][0] |= {"suggested": 409.2, "gain_per_customer": 2.54}
+    target = collect(inputs).answer.recommendations[0]
+    assert target.best == Figure(409.2, "seconds", 396, 461, 20_000)
+    point = next(p for p in inputs.attribution["targets"][0]["curve"] if p["scale"] == 1.1)
+    assert target.gain == Figure(2.54, "currency", point["low"], point["high"], 20_000)
+
+
+def test_bad_experiences_carry_value_and_churn(facts):
+    assert [(b.number, b.value.value, b.churn.value) for b in facts.journey.bad_experiences] == [
+        (1, -6.1, 0.021), (2, -11.8, 0.043), (3, -13.6, 0.054),
     ]  # fmt: skip
-    (team,) = collect(inputs).teams.teams
-    assert (team.agents, team.contacts) == (6, 2_100)
-    assert team.index.value == pytest.approx(sum(i * (i + 1) for i in range(6)) / 21)
-    assert team.gaps[0].money.value == 60.0
+
+
+def test_segments_are_means(facts):
+    app = next(s for s in facts.journey.segments if s.value == "App")
+    assert (app.column, app.customers) == ("channel", 5_480)
+    assert app.clv == pytest.approx(214.7)
+
+
+def test_refused_levels_are_not_listed_twice(facts):
+    assert [m.why for m in facts.levers.missing] == [
+        "waits at level 2: load moves waits, so agents do not identify them"
+    ]
+
+
+def test_drift_comes_from_the_scoring_where_nothing_was_monitored(builder):
+    inputs = replace(builder.complete(), monitoring=None)
+    inputs.manifest["drift"]["columns"] = [{"name": "x", "psi": 0.3, "verdict": "moved"}]
+    assert [d.name for d in collect(inputs).trust.drift] == ["x"]
+
+
+def test_three_findings_for_the_console(facts, builder):
+    first, second, third = findings(facts)
+    assert "€3.42 million" in first
+    assert second.startswith("Goodwill credits, +10 points: +€2.40 per customer")
+    assert second.endswith("experiment).")
+    assert third.startswith("Raise handle time from 6:12")
+    assert len(findings(facts, language="de")) == 3
+    assert all("**" not in line for line in findings(facts, language="de"))
+    short = findings(collect(builder.purchases_only()))
+    assert "associated with" in short[1]
+    assert short[2] == "The total was forecast 1.8% too low (−4% to +0.4%)."
+    assert findings(collect(ReportInputs())) == (
+        "The value of the customer base has not been predicted yet.",
+    )
 
 
 @pytest.mark.parametrize("lacking", DOCUMENTS)

@@ -60,7 +60,7 @@ def test_golden_structure(page):
     assert [name for name in outline.ids if name in SECTIONS] == list(SECTIONS)
     assert outline.count("h1") == 1
     assert outline.count("h2") == 5
-    assert outline.count("figure") == 14
+    assert outline.count("figure") == 13
     assert outline.count("svg") == 2 * outline.count("figure")
 
 
@@ -83,7 +83,7 @@ def test_references_inside_the_page_resolve(any_page):
 
 def test_every_chart_has_title_description_and_its_numbers(page):
     charts = re.findall(r"<figure.*?</figure>", page, flags=re.S)
-    assert len(charts) == 14
+    assert len(charts) == 13
     for chart in charts:
         assert re.search(r"<svg role=\"img\" aria-labelledby=\"[^\"]+\"", chart)
         assert re.search(
@@ -115,7 +115,7 @@ def test_hostile_text_is_text(hostile_page):
     text = "".join(outline.text)
     assert "<script>alert(1)</script>" in text
     assert "{{7*7}}" in text
-    assert "49" not in re.findall(r"Mean value by (\S+)", text)
+    assert "Mean value by {{7*7}}" in text
     assert "x" * 241 not in hostile_page
     assert not re.search("[\u202a-\u202e\u2066-\u2069\x00]", hostile_page)
 

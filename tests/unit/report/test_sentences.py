@@ -41,7 +41,7 @@ def test_every_sentence_is_used():
     )
     by_id = {
         "behaviour", "in_sentence", "group", "column", "evidence", "model", "drift_status",
-        "version", "missing", "strip", "nav", "cautions", "changes", "recommendations",
+        "version", "missing", "strip", "stage", "nav", "cautions", "changes", "recommendations",
     }  # fmt: skip
     unused = [
         f"{section}.{key}"
@@ -102,7 +102,9 @@ def test_changes_and_targets_in_the_unit_of_the_behaviour(facts):
     assert sentences.recommendation(replace(empathy, move="keep"), EN) == (
         "Keep empathy where it is, at 42%"
     )
-    assert sentences.gain(empathy.gain, EN) == "+€6.80 net per customer (+€2.40 to +€11.20)"
+    assert sentences.gain(replace(empathy.gain, value=6.8, low=2.4, high=11.2), EN) == (
+        "+€6.80 net per customer (+€2.40 to +€11.20)"
+    )
 
 
 @pytest.mark.parametrize("move", ["raise", "lower", "keep", "unclear"])
