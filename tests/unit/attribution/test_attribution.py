@@ -1,0 +1,255 @@
+"""attribution.json from tables: the whole way, on a simulated company."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clv.attribution.attribution import AttributionOptions, attribute
+from clv.attribution.encoding import encode
+from clv.attribution.journey import friction, referral_value
+from clv.attribution.study import EffectOptions
+from clv.data.engine import connect
+from clv.data.tables import Tables, Terms
+from clv.errors import DataError, SchemaError
+from clv.features.contacts import NUMBERS, build_contact_table, strata
+from clv.features.outcomes import build_outcomes
+from clv.features.prepared import prepare
+from clv.simulation import SimulationOptions, simulate
+from clv.simulation.latent import latent_contacts
+from clv.windows import Window
+
+OPTIONS = AttributionOptions(effects=EffectOptions(permutations=59))
+
+
+@pytest.fixture(scope="module")
+def company():
+    return simulate(SimulationOptions(customers=6000, agents=64, transcripts=False))
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with connect(threads=1) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def tables(company, engine):
+    return Tables.from_frames(engine, company.frames(), Terms(currency="USD"))
+
+
+@pytest.fixture(scope="module")
+def counts(company, engine):
+    latent = latent_contacts(company.world)
+    hits = (latent["empathy"].fillna(0) * latent["occasions"]).round().astype("int64")
+    return engine.frame(
+        pd.DataFrame(
+            {
+                "interaction_id": latent["interaction_id"],
+                "empathy_hits": hits,
+                "empathy_occasions": latent["occasions"],
+            }
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def window(company):
+    return Window(company.options.as_of, company.options.horizon_days)
+
+
+@pytest.fixture(scope="module")
+def plain(tables):
+    return prepare(tables)
+
+
+@pytest.fixture(scope="module")
+def ready(tables, counts):
+    return prepare(tables, behaviours=counts)
+
+
+@pytest.fixture(scope="module")
+def found(tables, ready, window):
+    return attribute(tables, window=window, prepared=ready, options=OPTIONS)
+
+
+def test_the_document_has_the_keys_that_others_read(found):
+    document = found.as_dict()
+    assert set(document) >= {
+        "currency", "as_of", "horizon_days", "customers", "model_version", "contributions",
+        "effects", "targets", "agents", "segments", "unavailable",
+    }  # fmt: skip
+    effect = document["effects"][0]
+    assert set(effect) == {
+        "behaviour", "change", "unit", "headline", "levels", "per", "per_contact", "n", "agents",
+    }  # fmt: skip
+    for level in effect["levels"]:
+        assert {"evidence", "estimate", "low", "high", "checks", "refused"} <= set(level)
+    assert [e["behaviour"] for e in document["effects"]] == [
+        "empathy", "handle_seconds", "fcr", "wait_seconds",
+    ]  # fmt: skip
+    json.dumps(document, allow_nan=False)
+
+
+def test_the_same_tables_give_the_same_bytes(found, tables, ready, window):
+    again = attribute(tables, window=window, prepared=ready, options=OPTIONS)
+    assert json.dumps(found.as_dict()) == json.dumps(again.as_dict())
+
+
+def test_what_could_not_be_computed_is_named(found):
+    named = {row["what"] for row in found.unavailable}
+    assert "contributions" in named
+    assert "wait_seconds, quasi-experimental" in named
+    refused = {
+        f"{effect.behaviour}, {level.evidence}"
+        for effect in found.effects
+        for level in effect.levels
+        if level.refused is not None
+    }
+    assert refused <= named
+
+
+def test_a_refused_level_feeds_no_target_and_no_score(tables, window, ready):
+    strict = AttributionOptions(effects=EffectOptions(permutations=59, min_agents=1000))
+    rows = [{"group": "empathy", "mean_abs": 1.0, "share": 1.0}]
+    found = attribute(tables, window=window, prepared=ready, options=strict, contributions=rows)
+    assert found.as_dict()["contributions"] == rows
+    assert "contributions" not in {row["what"] for row in found.unavailable}
+    assert found.targets == ()
+    assert found.agents == ()
+    assert all(effect.headline in ("adjusted", None) for effect in found.effects)
+
+
+def test_without_messages_level_two_is_refused_by_name(tables, window, plain):
+    found = attribute(tables, window=window, prepared=plain, options=OPTIONS)
+    refused = found.effects[1].level("quasi-experimental").refused
+    assert "empathy is not measured" in refused.why
+    assert "messages" in refused.mend
+
+
+def test_too_few_customers_is_an_error(tables, plain):
+    with pytest.raises(DataError, match="at least 100"):
+        attribute(tables, window=Window(dt.date(2023, 1, 3), 30), prepared=plain)
+
+
+@pytest.fixture(scope="module")
+def contacts(tables, window, plain):
+    return build_contact_table(tables, window, prepared=plain)
+
+
+@pytest.fixture(scope="module")
+def outcomes(tables, window, plain):
+    return build_outcomes(tables, window, prepared=plain)
+
+
+def test_contacts_are_agents_contacts_that_customers_began_in_the_exposure(
+    company, contacts, window
+):
+    raw = company.frames()["interactions"]
+    at_s = pd.to_datetime(raw["started_at"]).astype("datetime64[s]").astype("int64")
+    kept = raw[
+        raw["agent_id"].notna()
+        & (raw["initiated_by"] == "customer")
+        & (at_s >= window.ahead_s - 365 * 86_400)
+        & (at_s < window.ahead_s)
+    ]
+    assert sorted(kept["interaction_id"]) == contacts["interaction_id"].tolist()
+
+
+def test_controls_are_known_before_the_contact(company, contacts, tables, engine, window):
+    # Everything from each contact's start on is changed; no control of it may move.
+    row = contacts.iloc[len(contacts) // 2]
+    frames = company.frames()
+    orders, interactions = frames["orders"].copy(), frames["interactions"].copy()
+    later = pd.to_datetime(orders["ordered_at"]).astype("datetime64[s]").astype("int64")
+    orders.loc[(later >= row["at_s"]) & (orders["amount"] > 0), "amount"] *= 7
+    if "margin" in orders:
+        orders.loc[later >= row["at_s"], "margin"] *= 7
+    start = pd.to_datetime(interactions["started_at"]).astype("datetime64[s]").astype("int64")
+    interactions = interactions[start <= row["at_s"]]
+    changed = Tables.from_frames(
+        engine, {**frames, "orders": orders, "interactions": interactions}, tables.terms
+    )
+    again = build_contact_table(changed, window).set_index("interaction_id")
+    same = again.loc[row["interaction_id"], list(NUMBERS)].astype(float)
+    np.testing.assert_array_equal(same, row[list(NUMBERS)].astype(float))
+
+
+def test_spend_before_is_the_sum_of_earlier_margins(company, contacts):
+    orders = company.frames()["orders"]
+    column = "margin" if "margin" in orders else "amount"
+    at_s = pd.to_datetime(orders["ordered_at"]).astype("datetime64[s]").astype("int64")
+    for _, row in contacts.sample(5, random_state=0).iterrows():
+        mine = (orders["customer_id"] == row["customer_id"]) & (at_s < row["at_s"])
+        assert row["spend_before"] == pytest.approx(orders.loc[mine, column].sum(), abs=0.01)
+
+
+def test_strata_stay_in_their_pool_and_hold_enough(contacts):
+    grouped = contacts.groupby("stratum")
+    assert len(contacts[["stratum", "pool"]].drop_duplicates()) == contacts["stratum"].nunique()
+    small = grouped.size() < 20
+    # Only what is left of a whole pool may be small.
+    pools = grouped["pool"].first()[small]
+    assert pools.is_unique
+
+
+def test_strata_do_not_depend_on_row_order(contacts):
+    order = np.random.default_rng(0).permutation(len(contacts))
+    first = strata(contacts)
+    again = strata(contacts.iloc[order].reset_index(drop=True))
+    pairs = pd.DataFrame({"a": first[order], "b": again}).drop_duplicates()
+    assert pairs["a"].is_unique
+    assert pairs["b"].is_unique
+
+
+def test_customers_who_never_bought_are_left_out_and_counted(contacts, outcomes):
+    studied = encode(contacts, outcomes, behaviours=["handle_seconds"])
+    left = contacts[~contacts["customer_id"].isin(outcomes["customer_id"])]
+    assert sum(n.count for n in studied.notes if n.code == "without_outcome") == len(left)
+    assert studied.exposure.contacts == len(contacts) - len(left)
+
+
+def test_a_sample_is_drawn_and_said(contacts, outcomes):
+    studied = encode(contacts, outcomes, max_customers=300)
+    assert len(studied.customers) == 300
+    assert any(note.code == "sampled" for note in studied.notes)
+
+
+def test_without_interactions_there_are_no_effects(company, engine):
+    only = Tables.from_frames(engine, {"orders": company.frames()["orders"]})
+    with pytest.raises(SchemaError, match="effects are about contacts"):
+        build_contact_table(only, Window(company.options.as_of, 365))
+
+
+def test_bad_experiences_go_with_less_value_and_more_churn(found):
+    first = {row.outcome: row for row in found.journey.bad_experiences if row.which == "first"}
+    assert first["value"].estimate < 0 < first["churned"].estimate
+    assert first["value"].low < first["value"].estimate < first["value"].high
+
+
+def test_friction_shares_add_up(contacts):
+    rows = friction(contacts)
+    assert sum(row["share"] for row in rows) == pytest.approx(1)
+    assert sum(row["contacts"] for row in rows) == len(contacts)
+
+
+def test_referrals_count_nobody_twice():
+    people = pd.DataFrame(
+        {"customer_id": ["a", "b", "c", "d"], "referred_by": [None, "a", "b", "gone"]}
+    )
+    money = pd.DataFrame(
+        {"customer_id": ["a", "b", "c", "d"], "value_undiscounted": [10.0, 20.0, 40.0, 5.0]}
+    )
+    found = referral_value(people, money)
+    assert found["total"] == 75
+    assert (found["referrers"], found["referred"]) == (2, 2)
+    assert found["credited"] == pytest.approx(10 + 0.5 * 20 + 0.5 * 20 + 0.5 * 40)
+
+
+def test_training_moves_what_it_was_planted_to_move(found):
+    empathy = next(row for row in found.journey.trainings if row["behaviour"] == "empathy")
+    assert empathy["low"] > 0
