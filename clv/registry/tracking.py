@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
-    from clv.models.lifetime_value import LifetimeValue, ModelInfo
+    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.model_info import ModelInfo
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 PACKAGES = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn")

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clv.data.tables import Tables
-    from clv.models.lifetime_value import LifetimeValue, ModelInfo
+    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.model_info import ModelInfo
     from clv.monitoring import Profile
     from clv.notes import OnProgress
     from clv.sinks import Sink, WriteReport

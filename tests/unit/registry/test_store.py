@@ -171,7 +171,7 @@ def test_promotion_and_rollback_are_recorded_and_move_one_name(registry, model, 
 
 def test_the_gate_and_a_champion_that_moved_stop_a_promotion(registry, model, unverified):
     one, two = logged(registry, model), logged(registry, model)
-    with pytest.raises(GateError, match="coverage is 0.5"):
+    with pytest.raises(GateError, match=r"coverage is 0\.5"):
         registry.promote(one, NO, standing=None, **RECORD)
     registry.promote(one, YES, standing=None, **RECORD)
     with pytest.raises(RegistryError, match="was version None when this promote began"):

@@ -92,9 +92,7 @@ class Bent:
                 "purchases_only_clv": value,
                 "typical_clv": value - 1,
                 "service_contribution": np.full(n, 1 / 3),
-                "p_churn": np.where(
-                    np.isnan(frequency), np.nan, 1 / (1 + np.nan_to_num(frequency))
-                ),
+                "p_churn": p_churn,
                 "p_alive": np.full(n, np.nan),
                 "expected_purchases": np.nan_to_num(frequency),
                 "expected_spend": value / 2,
