@@ -259,6 +259,8 @@ def _survey_columns(run: _Run, name: str, rows: ir.Table) -> int:
     columns = [c for c in SCHEMA[name].columns if c.name in rows.columns]
     for column in columns:
         raw, value = rows[column.name], rows[parsed_name(column.name)]
+        if not column.required and not can_break(Rule(name, column.name, "unparsable", ""), raw):
+            continue
         cell = given(raw)
         measures[f"{column.name}__given"] = cell.sum()
         measures[f"{column.name}__read"] = (cell & value.notnull()).sum()
@@ -273,7 +275,7 @@ def _survey_columns(run: _Run, name: str, rows: ir.Table) -> int:
             )
         run.notes.append(Note("empty_table", name, 0, "the table has no row; read as not given"))
         return 0
-    for column in columns:
+    for column in (c for c in columns if f"{c.name}__given" in measures):
         cells, read = (int(row[f"{column.name}__{k}"]) for k in ("given", "read"))
         if column.required and not cells:
             raise SchemaError(

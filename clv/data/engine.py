@@ -6,6 +6,7 @@ which engine runs.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import shutil
 import tempfile
@@ -118,7 +119,9 @@ class DuckDBEngine:
         self.backend = ibis.duckdb.connect(":memory:", **settings)
         self.connection: duckdb.DuckDBPyConnection = self.backend.con
         self.connection.execute("set timezone = 'UTC'")
-        self.connection.execute("set enable_progress_bar = false")
+        # In a notebook without ipywidgets there is no bar, and DuckDB refuses to be told so.
+        with contextlib.suppress(duckdb.InvalidInputException):
+            self.connection.execute("set enable_progress_bar = false")
         self.connection.execute("set preserve_insertion_order = false")
         self._names = (f"clv_{number}" for number in itertools.count())
         self._texts: dict[Any, str] = {}

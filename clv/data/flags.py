@@ -125,12 +125,16 @@ def _names(key: ir.Value) -> ir.Value:
 def _flag_refunds(engine: Engine, rows: ir.Table, flag: str, before: Sequence[str]) -> ir.Table:
     """Flag refunds that name no sound order of the same customer."""
     value, customer = parsed_name("refund_of"), parsed_name("customer_id")
-    named = rows.filter(rows[value].notnull()).select(named_id=value).distinct()
+    named = engine.cache(rows.filter(rows[value].notnull()).select(named_id=value).distinct())
+    if not len(engine.to_pandas(named.limit(1))):
+        engine.release(named)
+        return rows.mutate(**{flag: ibis.literal(value=False)})
     order_id, amount = parsed_name("order_id"), parsed_name("amount")
     orders = rows.filter(~_any(rows, before) & rows[value].isnull() & (rows[amount].round(4) >= 0))
     orders = orders.select(of_order=order_id, of_customer=customer).distinct()
     known = orders.semi_join(named, orders.of_order == named.named_id).mutate(order_ok=True)
     known = engine.cache(known)
+    engine.release(named)
     joined = rows.left_join(
         known, [rows[value] == known.of_order, rows[customer] == known.of_customer]
     )

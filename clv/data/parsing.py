@@ -87,7 +87,9 @@ def is_finite(value: ir.Value) -> ir.Value:
 def given(value: ir.Value) -> ir.Value:
     """Say whether a cell holds anything: not null, not blank, not a missing float."""
     if value.type().is_string():
-        return value.notnull() & (value.strip() != "")
+        # Text from "!" on begins with no white space; only the rest is worth trimming.
+        filled = ibis.ifelse(value >= "!", ibis.literal(value=True), value.strip() != "")
+        return filled.fill_null(ibis.literal(value=False))
     return value.notnull()
 
 

@@ -222,10 +222,11 @@ def can_break(rule: Rule, raw: ir.Value) -> bool:
     """Say whether a column's type leaves room for breaking a rule at all."""
     kind = raw.type()
     loose = kind.is_string() or kind.is_floating()
-    if rule.kind == "unparsable" and SCHEMA[rule.table][rule.column].kind is Kind.ID:
+    held = SCHEMA[rule.table][rule.column].kind
+    if rule.kind == "unparsable" and held is Kind.ID:
         return kind.is_floating() or kind.is_decimal()
     if rule.kind == "unparsable":
-        return kind.is_string() or kind.is_timestamp() or kind.is_date()
+        return held is Kind.TIME or (held in NUMERIC and kind.is_string())
     if rule.kind == "not_finite":
         return loose
     return rule.kind != "not_whole" or loose or kind.is_decimal()
