@@ -18,6 +18,7 @@ import pyarrow as pa
 from clv.data.tables import MONEY_SCALE
 from clv.errors import UsageError
 from clv.features.base import Feature, decimals, declared, significant
+from clv.features.behaviours import behaviours_known, marker_features
 from clv.features.customers import attribute_features
 from clv.features.prepared import Prepared, prepare
 from clv.features.rows import (
@@ -165,7 +166,7 @@ def available(prepared: Prepared) -> tuple[dict[str, Feature], tuple[Note, ...]]
     """Return the features that the given tables and columns allow, and a note per table."""
     kept: dict[str, Feature] = {}
     lost: dict[str, list[tuple[str, str]]] = {}
-    for feature in (declared() | attribute_features(prepared)).values():
+    for feature in (declared() | marker_features(prepared) | attribute_features(prepared)).values():
         absent = [need for need in feature.needs if not _given(need, prepared, kept)]
         if absent:
             lost.setdefault(feature.table, []).append((feature.name, absent[0]))
@@ -226,6 +227,8 @@ def _known_rows(prepared: Prepared, window: Window) -> dict[str, ir.Table]:
     known = {"orders": orders_known(prepared.orders, window)}
     if prepared.contacts is not None:
         known["interactions"] = contacts_known(prepared.contacts, window)
+    if prepared.contacts is not None and prepared.behaviours is not None:
+        known["behaviours"] = behaviours_known(prepared, window)
     if prepared.surveys is not None:
         known["surveys"] = surveys_known(prepared.surveys, window)
     if prepared.customers is not None:

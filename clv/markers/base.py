@@ -175,8 +175,8 @@ def joined(patterns: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> joined(["no worries", "[?]"])
-    '(?:\\\\bno worries\\\\b|[?])'
+    >>> joined(["[?]", "^[!]"])
+    '(?:[?]|^[!])'
     """
     return "(?:" + "|".join(_bounded(pattern) for pattern in patterns) + ")"
 
@@ -243,9 +243,9 @@ def _marker(where: str, entry: dict[str, Any], parts: Mapping[str, str]) -> Mark
     name = entry["id"]
     known = {item.name for item in fields(Marker)}
     required = ("group", "definition", "source", "sign", "include", "positive", "negative")
-    unknown, missing = set(entry) - known, [key for key in required if key not in entry]
+    unknown, missing = sorted(set(entry) - known), [key for key in required if key not in entry]
     if unknown or missing:
-        said = f"unknown field {listing(sorted(unknown))}" if unknown else f"no {listing(missing)}"
+        said = f"an unknown field {listing(unknown)}" if unknown else f"no {listing(missing)}"
         raise SettingsError(
             f"{where}: marker {name!r} has {said}; expected {listing(required, 7)}."
         )
@@ -254,7 +254,9 @@ def _marker(where: str, entry: dict[str, Any], parts: Mapping[str, str]) -> Mark
             raise SettingsError(
                 f"{where}: marker {name!r}: {key} is {entry[key]!r}; expected {listing(allowed)}."
             )
-    values = {key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()}
+    values: dict[str, Any] = {
+        key: tuple(v) if isinstance(v, list) else v for key, v in entry.items()
+    }
     for key in ("include", "exclude", "voice_include"):
         patterns = values.get(key, ())
         values[key] = tuple(_expanded(where, name, pattern, parts) for pattern in patterns)

@@ -57,7 +57,7 @@ def skeleton(text: ir.StringValue, name: ir.StringValue) -> ir.StringValue:
         text = text.re_replace(pattern, slot)
     padded = ibis.literal(" ").concat(text, " ")
     unnamed = padded.replace(ibis.literal(" ").concat(name, " "), " _ ")
-    return name.isnull().ifelse(text, unnamed.strip())
+    return ibis.coalesce(unnamed.strip(), text)
 
 
 def signature_bands(texts: Sequence[str]) -> NDArray[np.uint64]:
@@ -72,8 +72,8 @@ def signature_bands(texts: Sequence[str]) -> NDArray[np.uint64]:
     ndarray of uint64, shape (BANDS, n)
         Equal numbers in a row: the texts share the minima of ``ROWS`` hash functions.
     """
-    split = pd.Series(list(texts), dtype=object).str.split(" ")
-    lengths = split.str.len().to_numpy(np.int64)
+    split = [text.split(" ") for text in texts]
+    lengths = np.array([len(words) for words in split], dtype=np.int64)
     flat = np.array([word for words in split for word in words], dtype=object)
     codes, distinct = pd.factorize(flat)
     hashed = pd.util.hash_array(np.asarray(distinct, dtype=object))[codes]

@@ -32,9 +32,10 @@ def turns_of(tables: Tables, pack: Pack) -> ir.Table:
     """Return the turns of attended contacts in normalised text, with who, where and when.
 
     Columns: ``interaction_id``, ``position``, ``speaker``, ``customer_id``, ``agent_id``,
-    ``channel``, ``first_name`` (null where it cannot be looked for), ``started_s``, ``sent_s`` (the contact's start where the message
-    has no time), ``timed`` (whether it has), ``spoken`` (in the pack's language),
-    ``text_cut`` and ``text`` (empty where another language is spoken).
+    ``channel``, ``first_name`` (null where it cannot be looked for), ``started_s``,
+    ``sent_s`` (the contact's start where the message has no time), ``timed`` (whether it
+    has), ``spoken`` (in the pack's language), ``text_cut`` and ``text`` (empty where
+    another language is spoken).
     """
     contacts, messages = tables["interactions"], tables["messages"]
     language = ibis.literal(tables.terms.language)

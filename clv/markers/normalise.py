@@ -1,8 +1,8 @@
-"""One form of text for all patterns: the same on every engine and in the standard library.
+r"""One form of text for all patterns: the same on every engine and in the standard library.
 
 Lower case, printable ASCII, one space between words; no commas, hyphens or underscores, no
 quoted e-mail history, signatures or disclaimers; what stands between double quotes is blanked,
-since it is somebody else's words. Engines disagree on ``\\b`` beside accented letters, on
+since it is somebody else's words. Engines disagree on ``\b`` beside accented letters, on
 case outside ASCII and on control characters: none of these is left.
 """
 
@@ -76,13 +76,13 @@ _FILLERS = r" ?\b(?:um+|uh+|erm?|hmm+|mhm|ah|you know|i mean)\b"
 
 
 def normalise(text: str, *, voice: bool = False) -> str:
-    """Return the form of a text that patterns read; the oracle of ``normalised``.
+    r"""Return the form of a text that patterns read; the oracle of ``normalised``.
 
     Examples
     --------
     >>> normalise('I’m SO sorry — you wrote “never mind”, Zoë!')
     "i'm so sorry you wrote ~ zoe!"
-    >>> normalise("Done.\\n\\nOn Monday, 3 May, Ann wrote:\\n> please hurry")
+    >>> normalise("Done.\n\nOn Monday, 3 May, Ann wrote:\n> please hurry")
     'done.'
     """
     text = text[:MAX_CHARS]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import string
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import numpy as np
@@ -33,121 +33,26 @@ BOOST = 0.293
 REACH = ((1, 1.0), (2, 0.95), (3, 0.9))
 """How far a booster reaches back, in words, and what is left of it there."""
 
-_NEGATING = frozenset(
-    [
-        "aint",
-        "arent",
-        "cannot",
-        "cant",
-        "couldnt",
-        "darent",
-        "didnt",
-        "doesnt",
-        "dont",
-        "hadnt",
-        "hasnt",
-        "havent",
-        "isnt",
-        "mightnt",
-        "mustnt",
-        "neither",
-        "neednt",
-        "never",
-        "none",
-        "nope",
-        "nor",
-        "not",
-        "nothing",
-        "nowhere",
-        "oughtnt",
-        "shant",
-        "shouldnt",
-        "wasnt",
-        "werent",
-        "without",
-        "wont",
-        "wouldnt",
-        "rarely",
-        "seldom",
-        "despite",
-        "uhuh",
-    ]
-)
-_MORE = frozenset(
-    [
-        "absolutely",
-        "amazingly",
-        "awfully",
-        "completely",
-        "considerable",
-        "considerably",
-        "decidedly",
-        "deeply",
-        "enormous",
-        "enormously",
-        "entirely",
-        "especially",
-        "exceptional",
-        "exceptionally",
-        "extreme",
-        "extremely",
-        "fabulously",
-        "fully",
-        "fucking",
-        "frickin",
-        "greatly",
-        "highly",
-        "hugely",
-        "incredible",
-        "incredibly",
-        "intensely",
-        "major",
-        "majorly",
-        "more",
-        "most",
-        "particularly",
-        "purely",
-        "quite",
-        "really",
-        "remarkably",
-        "so",
-        "substantially",
-        "thoroughly",
-        "total",
-        "totally",
-        "tremendous",
-        "tremendously",
-        "uber",
-        "unbelievably",
-        "unusually",
-        "utter",
-        "utterly",
-        "very",
-    ]
-)
-_LESS = frozenset(
-    [
-        "almost",
-        "barely",
-        "hardly",
-        "kinda",
-        "kindof",
-        "less",
-        "little",
-        "marginal",
-        "marginally",
-        "occasional",
-        "occasionally",
-        "partly",
-        "scarce",
-        "scarcely",
-        "slight",
-        "slightly",
-        "somewhat",
-        "sorta",
-        "sortof",
-    ]
-)
+_NEGATING_TEXT = """
+aint arent cannot cant couldnt darent didnt doesnt dont hadnt hasnt havent isnt mightnt
+mustnt neither neednt never none nope nor not nothing nowhere oughtnt shant shouldnt wasnt
+werent without wont wouldnt rarely seldom despite uhuh
+"""
+_NEGATING = frozenset(_NEGATING_TEXT.split())
+_MORE_TEXT = """
+absolutely amazingly awfully completely considerable considerably decidedly deeply
+enormous enormously entirely especially exceptional exceptionally extreme extremely
+fabulously fully fucking frickin greatly highly hugely incredible incredibly intensely
+major majorly more most particularly purely quite really remarkably so substantially
+thoroughly total totally tremendous tremendously uber unbelievably unusually utter utterly
+very
+"""
+_MORE = frozenset(_MORE_TEXT.split())
+_LESS_TEXT = """
+almost barely hardly kinda kindof less little marginal marginally occasional occasionally
+partly scarce scarcely slight slightly somewhat sorta sortof
+"""
+_LESS = frozenset(_LESS_TEXT.split())
 
 
 @cache
@@ -183,7 +88,7 @@ def compound(texts: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
     texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     lists = pc.split_pattern(texts, " ")
     turn = pc.list_parent_indices(lists).to_numpy()
-    encoded = pc.list_flatten(lists).dictionary_encode()
+    encoded: Any = pc.list_flatten(lists).dictionary_encode()
     bare = np.array([_bare(word) for word in encoded.dictionary.to_pylist()], dtype=object)
     distinct, merged = np.unique(bare.astype(str), return_inverse=True)
     word = merged[encoded.indices.to_numpy(zero_copy_only=False)]
@@ -195,8 +100,10 @@ def compound(texts: pa.Array | pa.ChunkedArray) -> NDArray[np.float64]:
     codes = {name: _code(vocabulary, name) for name in ("no", "but", "least", "at", "very")}
     scores = _word_scores(turn, word, valence, boost, negates, codes)
     scores *= _around_but(turn, word == codes["but"])
-    total = np.bincount(turn, weights=scores, minlength=len(texts))
-    total += np.sign(total) * _emphasis(texts)
+    total: NDArray[np.float64] = np.bincount(turn, weights=scores, minlength=len(texts)).astype(
+        np.float64
+    )
+    total = total + np.sign(total) * _emphasis(texts)
     return np.clip(total / np.sqrt(total**2 + ALPHA), -1, 1)
 
 
@@ -217,7 +124,7 @@ def _code(vocabulary: list[str], word: str) -> int:
     return vocabulary.index(word) if word in vocabulary else -2
 
 
-def _back(values: NDArray[np.generic], turn: NDArray[np.int64], steps: int) -> NDArray[np.generic]:
+def _back(values: NDArray[Any], turn: NDArray[np.int64], steps: int) -> NDArray[Any]:
     """Return what stood ``steps`` words earlier in the same turn; zero where nothing did."""
     moved = np.zeros_like(values)
     if len(values) > steps:
