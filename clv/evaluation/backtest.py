@@ -156,7 +156,7 @@ def _as_known(
     reach = panel.horizon_days + options.reporting_delay_days
     day = _day(fold.as_of)
     known = [other for other in folds if (day - _day(other.as_of)).days >= reach]
-    if known:
+    if known or fold.held_out is None:
         rows = pd.concat([other.test for other in known], ignore_index=True)
         return Calibration.learn(rows, options.model, options.level, "earlier folds")
     return Calibration.learn(fold.held_out, options.model, options.level, "held-out customers")

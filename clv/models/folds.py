@@ -89,8 +89,9 @@ class Fold:
         ``CARRIED``, then ``btyd`` and ``trees`` (value), ``p_none`` (BTYD), ``score``
         (log-odds of churn, uncalibrated), ``factor`` (the level's), and the baselines
         ``lightgbm`` (without BTYD), ``last_period`` and ``mean``; one row per customer.
-    held_out : DataFrame
-        The same, without ``lightgbm``, for customers held out of the learning rows.
+    held_out : DataFrame or None
+        The same, without ``lightgbm``, for customers held out of the learning rows; None
+        where earlier folds can calibrate this one.
     """
 
     as_of: str
@@ -99,7 +100,7 @@ class Fold:
     train_cutoffs: int
     test_customers: int
     test: pd.DataFrame
-    held_out: pd.DataFrame
+    held_out: pd.DataFrame | None
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,10 @@ def out_of_fold(panel: Panel, options: ModelOptions, on_progress: OnProgress = s
         folds.append(_customer_fold(panel, forecasts, options))
     for done, (window, earlier) in enumerate(tests):
         on_progress("backtest", done, len(tests))
-        folds.append(_time_fold(panel, forecasts, window, earlier, options))
+        # earlier folds calibrate this one where their outcomes were complete by its cutoff
+        tested = [other for other, _ in tests[:done]]
+        alone = not gapped(tested, window, options.reporting_delay_days)
+        folds.append(_time_fold(panel, forecasts, window, earlier, options, hold_out=alone))
     on_progress("backtest", len(folds), len(folds))
     return Folds(tuple(folds), forecasts, tuple(notes))
 
@@ -183,6 +187,8 @@ def _time_fold(
     window: Window,
     earlier: Sequence[Window],
     options: ModelOptions,
+    *,
+    hold_out: bool,
 ) -> Fold:
     train, test = sampled(panel.of(earlier), options), panel.at(window)
     held = customer_part(train) == 0
@@ -195,7 +201,9 @@ def _time_fold(
         test=_learn_and_predict(panel, forecasts, train, test, options).assign(
             lightgbm=_trees_alone(panel, train, test, options)
         ),
-        held_out=_learn_and_predict(panel, forecasts, train[~held], train[held], options),
+        held_out=_learn_and_predict(panel, forecasts, train[~held], train[held], options)
+        if hold_out
+        else None,
     )
 
 

@@ -1,0 +1,87 @@
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clv.data.engine import connect
+from clv.data.tables import Tables, Terms
+from clv.errors import WindowError
+from clv.models.folds import last_period
+from clv.models.panel import OUTCOMES, build_panel, choose_horizon, training_windows
+from clv.windows import gapped
+
+
+@pytest.mark.parametrize(
+    ("days", "horizon"), [(1100, 365), (900, 180), (400, 90), (329, 30), (150, 30)]
+)
+def test_the_longest_horizon_with_three_folds_is_chosen_and_announced(days, horizon):
+    first = dt.date(2022, 1, 1)
+    last = first + dt.timedelta(days=days)
+    found, note = choose_horizon(first, last)
+    assert found == horizon
+    assert note.code == "horizon_chosen"
+    windows = training_windows(first, last, found, limit=100)
+    tested = [window for window in windows if gapped(windows, window)]
+    assert len(tested) >= 3
+
+
+def test_a_history_too_short_for_any_horizon_is_an_error():
+    with pytest.raises(WindowError, match="too few to test"):
+        choose_horizon(dt.date(2022, 1, 1), dt.date(2022, 4, 1))
+
+
+@pytest.mark.parametrize("limit", [2, 5, 8])
+def test_windows_are_spread_and_end_with_the_latest(limit):
+    first, last = dt.date(2022, 1, 1), dt.date(2024, 12, 31)
+    windows = training_windows(first, last, 180, limit=limit)
+    assert len(windows) == limit
+    assert windows[-1].horizon_end == last
+    assert (windows[-1].cutoff - windows[0].cutoff).days > 500
+
+
+def test_a_fixed_horizon_may_leave_little_history():
+    windows = training_windows(dt.date(1997, 1, 1), dt.date(1998, 6, 30), 273)
+    assert windows[-1].cutoff == dt.date(1997, 9, 30)
+
+
+def test_the_panel_holds_features_and_outcomes_of_every_cutoff():
+    rng = np.random.default_rng(0)
+    orders = pd.DataFrame(
+        {
+            "order_id": [f"o{k}" for k in range(600)],
+            "customer_id": [f"c{k}" for k in rng.integers(0, 60, 600)],
+            "ordered_at": pd.Timestamp("2024-01-01")
+            + pd.to_timedelta(np.sort(rng.integers(0, 360, 600)), unit="D"),
+            "amount": rng.gamma(2, 10, 600).round(2),
+        }
+    )
+    with connect(threads=1) as engine:
+        tables = Tables.from_frames(engine, {"orders": orders}, Terms(margin_rate=0.5))
+        windows = training_windows(*tables.span(), 30, limit=3)
+        steps = []
+        panel = build_panel(
+            tables,
+            windows,
+            discount_rate_annual=0.0,
+            on_progress=lambda *step: steps.append(step),
+        )
+    assert panel.windows == windows
+    assert panel.value_is_margin
+    assert steps[-1] == ("features and outcomes", 3, 3)
+    assert set(OUTCOMES) <= set(panel.frame.columns)
+    assert not set(OUTCOMES) & set(panel.features)
+    assert "interactions" in {note.where for note in panel.notes}
+    last = panel.at(windows[-1])
+    assert last["customer_id"].is_monotonic_increasing
+    ahead = orders[orders["ordered_at"] > pd.Timestamp(windows[-1].cutoff) + pd.Timedelta("23h")]
+    assert last["value"].sum() == pytest.approx(0.5 * ahead["amount"].sum())
+
+
+def test_the_naive_forecast_is_the_last_period_again():
+    rows = pd.DataFrame({"spend_90d": [90.0, np.nan], "spend_365d": [1.0, 1.0]})
+    np.testing.assert_allclose(last_period(rows, 180), [180.0, 0.0])
+    both = rows.assign(margin_ratio=0.5)
+    np.testing.assert_allclose(last_period(both, 180), [90.0, 0.0])
+    np.testing.assert_allclose(last_period(rows.assign(margin_90d=7.0), 90), 7.0)
+    assert np.isnan(last_period(pd.DataFrame({"x": [1.0]}), 90)).all()
