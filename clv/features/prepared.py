@@ -7,7 +7,7 @@ comparison alone, and several cutoffs share the work.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ibis
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import ibis.expr.types as ir
+
+    from clv.markers.contacts import PreparedMarkers
 
 NEVER = 2**62
 """The second of what has not happened: no cutoff reaches it."""
@@ -59,6 +61,10 @@ class Prepared:
         As given.
     columns : mapping of str to frozenset of str
         The columns that were given, by table; ``behaviours`` among them.
+    held : tuple of ibis Table
+        What ``close`` releases.
+    behaviours : PreparedMarkers or None
+        Markers of the contacts; whoever prepared them closes them.
     """
 
     tables: Tables
@@ -66,24 +72,26 @@ class Prepared:
     contacts: ir.Table | None
     surveys: ir.Table | None
     customers: ir.Table | None
-    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    columns: Mapping[str, frozenset[str]]
+    held: tuple[ir.Table, ...]
+    behaviours: PreparedMarkers | None = None
 
     def close(self) -> None:
         """Let the engine forget the rows."""
-        for rows in (self.orders, self.contacts, self.surveys):
-            if rows is not None:
-                self.tables.engine.release(rows)
+        for rows in self.held:
+            self.tables.engine.release(rows)
 
 
-def prepare(tables: Tables, *, behaviours: ir.Table | None = None) -> Prepared:
+def prepare(tables: Tables, *, behaviours: PreparedMarkers | None = None) -> Prepared:
     """Make a company's rows ready for any number of cutoffs.
 
     Parameters
     ----------
     tables : Tables
         Accepted tables.
-    behaviours : ibis Table, optional
-        Counts per contact, keyed by ``interaction_id``, that become columns of the contacts.
+    behaviours : PreparedMarkers, optional
+        Markers of contacts: counted in whole they become columns of the contacts, and as
+        known at a cutoff they become features.
     """
     engine = tables.engine
     columns = {name: frozenset(frame.columns) for name, frame in tables.frames.items()}
@@ -94,12 +102,13 @@ def prepare(tables: Tables, *, behaviours: ir.Table | None = None) -> Prepared:
     if "interactions" in tables:
         rows = contact_rows(tables)
         if behaviours is not None:
-            columns["behaviours"] = frozenset(behaviours.columns)
-            rows = rows.left_join(behaviours, "interaction_id").drop("interaction_id_right")
+            columns["behaviours"] = behaviours.columns
+            rows = rows.left_join(behaviours.contacts(None), "interaction_id").drop("interaction_id_right")
         contacts = engine.cache(rows)
     customers = tables.frames.get("customers")
-    orders = engine.cache(order_rows(tables))
-    return Prepared(tables, orders, contacts, surveys, customers, columns)
+    orders, held = order_rows(tables)
+    held += tuple(rows for rows in (contacts, surveys) if rows is not None)
+    return Prepared(tables, orders, contacts, surveys, customers, columns, held, behaviours)
 
 
 def given(rows: ir.Table, contract_name: str, name: str) -> ir.Value:
@@ -122,9 +131,9 @@ def day_number(at_s: ir.Value) -> ir.Value:
     return (at_s // DAY_SECONDS).cast("int64")
 
 
-def order_rows(tables: Tables) -> ir.Table:
-    """Prepare orders and refunds; see ``Prepared.orders``."""
-    raw = tables["orders"]
+def order_rows(tables: Tables) -> tuple[ir.Table, tuple[ir.Table, ...]]:
+    """Prepare orders and refunds; see ``Prepared.orders``. Also return what the engine holds."""
+    raw, engine = tables["orders"], tables.engine
     rows = raw.select(
         order_id=raw.order_id,
         customer_id=raw.customer_id,
@@ -135,28 +144,45 @@ def order_rows(tables: Tables) -> ir.Table:
         refund_of=given(raw, "orders", "refund_of"),
         is_purchase=raw.amount >= 0,
     )
+    named = tables.has("orders", "category")
     bought = rows.filter(rows.is_purchase).drop("refund_of", "is_purchase")
     refunds = rows.filter(~rows.is_purchase).drop("category", "is_purchase")
     if not tables.has("orders", "refund_of"):
-        purchases = _standing(bought.mutate(void_s=ibis.literal(NEVER, "int64")))
-        return ibis.union(_purchases(purchases), _unlinked(refunds))
+        never_void = bought.mutate(void_s=ibis.literal(NEVER, "int64"))
+        held = engine.cache(_purchases(_repeated(_standing(never_void), named=named)))
+        returned = engine.cache(_unlinked(refunds))
+        return ibis.union(held, returned), (held, returned)
+    linked = engine.cache(_links(refunds, bought))
+    voids = engine.cache(_voids(linked))
+    touched = voids.select("customer_id").distinct()
+    untouched = bought.anti_join(touched, "customer_id")
+    revised = bought.semi_join(touched, "customer_id").left_join(
+        voids.drop("customer_id"), bought.order_id == voids.parent_id
+    )
+    revised = revised.mutate(void_s=revised.void_s.fill_null(NEVER)).drop("parent_id")
+    simple = _standing(untouched.mutate(void_s=ibis.literal(NEVER, "int64")))
+    standing = ibis.union(simple, _restanding(revised).select(*simple.columns))
+    held = engine.cache(_purchases(_repeated(standing, named=named)))
+    parents = held.select("void_s", "first_from_s", parent_order=held.order_id)
+    known = linked.inner_join(parents, linked.parent_id == parents.parent_order)
+    loose = refunds.anti_join(linked, "order_id")
+    returned = engine.cache(ibis.union(_linked(known), _unlinked(loose)))
+    engine.release(linked)
+    engine.release(voids)
+    return ibis.union(held, returned), (held, returned)
+
+
+def _links(refunds: ir.Table, bought: ir.Table) -> ir.Table:
+    """Return the refunds of a purchase of the same customer, with that purchase."""
     link = bought.select(
         parent_id=bought.order_id,
         parent_customer=bought.customer_id,
         parent_s=bought.own_s,
         parent_amount=bought.amount,
     )
-    linked = refunds.inner_join(
-        link,
-        [refunds.refund_of == link.parent_id, refunds.customer_id == link.parent_customer],
+    return refunds.filter(refunds.refund_of.notnull()).inner_join(
+        link, [refunds.refund_of == link.parent_id, refunds.customer_id == link.parent_customer]
     )
-    voids = _voids(linked)
-    purchases = bought.left_join(voids, bought.order_id == voids.parent_id).drop("parent_id")
-    purchases = _standing(purchases.mutate(void_s=purchases.void_s.fill_null(NEVER)))
-    whose = purchases.select("void_s", "first_from_s", parent_order=purchases.order_id)
-    returned = linked.inner_join(whose, linked.parent_id == whose.parent_order)
-    loose = refunds.anti_join(linked, "order_id")
-    return ibis.union(_purchases(purchases), _linked(returned), _unlinked(loose))
 
 
 def _voids(linked: ir.Table) -> ir.Table:
@@ -173,13 +199,37 @@ def _voids(linked: ir.Table) -> ir.Table:
     running = running.mutate(left=running.parent_amount + running.amount.sum().over(window))
     return (
         running.filter(running.left <= 0)
-        .group_by("parent_id")
+        .group_by("parent_id", "customer_id")
         .aggregate(void_s=lambda t: t.known_s.min())
     )
 
 
 def _standing(purchases: ir.Table) -> ir.Table:
-    """Count the purchases off, and say from when on each stands first in its day or at all.
+    """Say which purchases are the first of their day, and of the customer's first day.
+
+    For customers without a void purchase: nothing ever changes it.
+    """
+    rows = purchases.mutate(day=day_number(purchases.own_s))
+    mine = ibis.window(group_by=rows.customer_id, order_by=[rows.own_s, rows.order_id])
+    before, first = rows.day.lag().over(mine), rows.day.first().over(mine)
+    rows = rows.mutate(
+        sequence=ibis.row_number().over(mine) + 1,
+        gap_days=(rows.day - before).nullif(0),
+        first_day=rows.day == first,
+        new_day=before.isnull() | (before != rows.day),
+    )
+    return _since(rows, rows.new_day, rows.first_day)
+
+
+def _since(rows: ir.Table, new_day: ir.BooleanValue, first_day: ir.BooleanValue) -> ir.Table:
+    never, always = ibis.literal(NEVER, "int64"), ibis.literal(ALWAYS, "int64")
+    return rows.mutate(
+        day_from_s=new_day.ifelse(always, never), first_from_s=first_day.ifelse(always, never)
+    ).drop("new_day", "first_day", "day")
+
+
+def _restanding(purchases: ir.Table) -> ir.Table:
+    """Say from when on each purchase stands first in its day, and its day in the customer's.
 
     A purchase is the first standing one of its day once all earlier ones of that day are
     void, and its day is the customer's first once those of all earlier days are.
@@ -193,15 +243,23 @@ def _standing(purchases: ir.Table) -> ir.Table:
     earlier_days = ibis.range_window(
         group_by=rows.customer_id, order_by=rows.day, preceding=(None, 1)
     )
-    same_category = ibis.window(group_by=[rows.customer_id, rows.category], order_by=order)
-    gap = rows.day - rows.day.lag().over(mine)
     return rows.mutate(
         sequence=ibis.row_number().over(mine) + 1,
-        gap_days=gap.nullif(0),
+        gap_days=(rows.day - rows.day.lag().over(mine)).nullif(0),
         day_from_s=rows.void_s.max().over(so_far_today).fill_null(ALWAYS),
         first_from_s=rows.void_s.max().over(earlier_days).fill_null(ALWAYS),
-        category_before_s=rows.own_s.lag().over(same_category).fill_null(ALWAYS),
+    ).drop("day")
+
+
+def _repeated(purchases: ir.Table, *, named: bool) -> ir.Table:
+    """Say when the customer had bought of the same category before."""
+    if not named:
+        return purchases.mutate(category_before_s=ibis.literal(NEVER, "int64"))
+    same = ibis.window(
+        group_by=[purchases.customer_id, purchases.category],
+        order_by=[purchases.own_s, purchases.order_id],
     )
+    return purchases.mutate(category_before_s=purchases.own_s.lag().over(same).fill_null(ALWAYS))
 
 
 def _purchases(rows: ir.Table) -> ir.Table:

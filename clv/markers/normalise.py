@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_CHARS = 20_000
 """Longer turns are cut here, and counted: engines that backtrack stay bounded."""
 
+LINK = "https://link"
+"""Stands for every address on the web."""
+
 BLANK = "~"
 """Stands for a blanked span; no normalised text has it otherwise, no pattern finds it."""
 
@@ -70,6 +73,7 @@ _TAIL = (
     r"|is intended|may contain)|C(?:ONFIDENTIALITY|onfidentiality) |D(?:ISCLAIMER|isclaimer))"
     r"(?s:.*)"
 )
+_LINK = r"(?:https?:[/][/]|www[.])[^ \n\t]*"
 _LOOSE = r" *[^ !-)+.-^a-}][^!-)+.-^a-}]*|  +"
 _SPOKEN = r'"[^"]{2,300}"'
 _FILLERS = r" ?\b(?:um+|uh+|erm?|hmm+|mhm|ah|you know|i mean)\b"
@@ -88,7 +92,7 @@ def normalise(text: str, *, voice: bool = False) -> str:
     text = text[:MAX_CHARS]
     if not text.isascii():
         text = text.translate(_TRANSLATION)
-    for pattern, blank in ((_QUOTED_LINE, "\n"), (_TAIL, " "), (_LOOSE, " ")):
+    for pattern, blank in ((_QUOTED_LINE, "\n"), (_TAIL, " "), (_LINK, LINK), (_LOOSE, " ")):
         text = re.sub(pattern, blank, text, flags=re.ASCII)
     text = re.sub(_SPOKEN, BLANK, text.lower(), flags=re.ASCII)
     if voice:
@@ -105,7 +109,7 @@ def normalised(text: ir.StringValue, voice: ir.BooleanValue) -> ir.StringValue:
         (~text.re_search(_ACCENTED), text.translate(*SIGNS)),
         else_=text.translate(*SIGNS).translate(*LETTERS),
     )
-    for pattern, blank in ((_QUOTED_LINE, "\n"), (_TAIL, " "), (_LOOSE, " ")):
+    for pattern, blank in ((_QUOTED_LINE, "\n"), (_TAIL, " "), (_LINK, LINK), (_LOOSE, " ")):
         plain = plain.re_replace(pattern, blank)
     plain = plain.lower().re_replace(_SPOKEN, BLANK)
     return voice.ifelse(plain.re_replace(_FILLERS, ""), plain).strip()
