@@ -224,7 +224,7 @@ def friction(facts: ReportFacts, texts: Texts) -> Chart | None:
     issues = list(dict.fromkeys(f.issue for f in found))
 
     def draw(width: int) -> alt.TopLevelMixin:
-        axis = alt.Axis(orient="top", labelAngle=0, labelExpr="split(datum.label, ' ')")
+        axis = alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')")
         x = alt.X("stage:N", sort=stages, title=None, axis=axis)
         y = alt.Y("issue:N", sort=issues, title=None, axis=alt.Axis(labelLimit=90))
         shade = alt.Opacity("repeat:Q", legend=None, scale=alt.Scale(range=[0.06, 0.55]))

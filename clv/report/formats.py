@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from clv.report.figures import Figure
 
-SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "PLN": "zł", "CNY": "¥"}
-"""Signs of currencies; any other is shown by its code."""
+SYMBOLS = {
+    "units": "",
+    "EUR": "€",
+    "USD": "$",
+    "GBP": "£",
+    "JPY": "¥",
+    "INR": "₹",
+    "PLN": "zł",
+    "CNY": "¥",
+}
+"""Signs of currencies; any other is shown by its code, an unknown one by none."""
 
 GAP = "\u00a0"
 MINUS = "−"
@@ -135,7 +144,7 @@ class Formats:
         thousands, decimal = _MARKS[self.language]
         symbol = SYMBOLS.get(self.currency, self.currency)
         before = self.language == "en" and self.currency in SYMBOLS
-        currency = [symbol, ""] if before else ["", GAP + symbol]
+        currency = [symbol, ""] if before or not symbol else ["", GAP + symbol]
         percent = "%" if self.language == "en" else GAP + "%"
         return {
             "decimal": decimal,

@@ -137,8 +137,9 @@ def gain(figure: Figure, texts: Texts) -> str:
 def caution(item: Caution, texts: Texts) -> str:
     """Return what not to conclude."""
     values: dict[str, Any] = dict(item.values)
-    if "behaviour" in values:
-        values["behaviour"] = texts.name("behaviour", str(values["behaviour"]))
+    if "behaviours" in values:
+        named = (texts.name("behaviour", key) for key in str(values["behaviours"]).split())
+        values["behaviours"] = ", ".join(named)
     if "share" in values:
         values["share"] = texts.formats.share(float(values["share"]), signed=True)
     return texts.say(f"cautions.{item.key}", **values)

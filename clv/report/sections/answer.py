@@ -84,7 +84,7 @@ class Recommendation:
 
 @dataclass(frozen=True)
 class Caution:
-    """Something the reader must not conclude; ``key`` names its text."""
+    """Something the reader must not conclude; ``key`` names its text, behaviours stand by id."""
 
     key: str
     values: dict[str, str | float] = field(default_factory=dict)
@@ -260,14 +260,10 @@ def cautions(
 ) -> tuple[Caution, ...]:
     """Return what not to conclude from this report."""
     shown = [Caution("association")] if groups else []
-    shown += [
-        Caution("adjusted", {"behaviour": b.behaviour}) for b in found if b.evidence == "adjusted"
-    ]
-    shown += [
-        Caution("unsettled", {"behaviour": b.behaviour})
-        for b in found
-        if b.evidence != "adjusted" and not b.figure.settled
-    ]
+    adjusted = " ".join(b.behaviour for b in found if b.evidence == "adjusted")
+    unsettled = " ".join(b.behaviour for b in found if not b.figure.settled)
+    shown += [Caution("adjusted", {"behaviours": adjusted})] if adjusted else []
+    shown += [Caution("unsettled", {"behaviours": unsettled})] if unsettled else []
     if lookup(inputs.training, "value_is_margin") is False:
         shown.append(Caution("revenue"))
     chosen = words(inputs.backtest, "chosen")

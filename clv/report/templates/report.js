@@ -12,7 +12,7 @@
     const text = large ? number(size / 1e6, 2) : number(size, size >= 99.995 ? 0 : 2);
     const sign = /[1-9]/.test(text) ? (x < 0 ? "−" : signed ? "+" : "") : "";
     const scale = large ? (data.language === "de" ? "\u00a0Mio." : " million") : "";
-    return data.money[0] ? sign + data.money[0] + text + scale : sign + text + scale + data.money[1];
+    return sign + data.money[0] + text + scale + data.money[1];
   };
   const shown = (lever, x) => {
     if (lever.unit !== "seconds") return number(100 * x, 0) + (data.language === "de" ? "\u00a0%" : "%");
@@ -68,7 +68,7 @@
     for (const t of ticks(low, high, 5)) {
       add("line", { x1: pad.left, x2: W - pad.right, y1: Y(t), y2: Y(t), stroke: t === 0 ? "var(--muted)" : "var(--line)" });
       const whole = Math.abs(high - low) >= 10;
-      const label = data.money[0] ? data.money[0] + number(t, whole ? 0 : 1) : number(t, whole ? 0 : 1) + data.money[1];
+      const label = data.money[0] + number(t, whole ? 0 : 1) + data.money[1];
       add("text", { x: pad.left - 8, y: Y(t) + 4, "text-anchor": "end" }, (t < 0 ? "−" : "") + label);
     }
     const factor = lever.unit === "seconds" ? 60 : 0.01;

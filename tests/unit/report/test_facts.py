@@ -105,7 +105,7 @@ def test_a_target_moves_only_where_the_document_says_so(builder, said, best, mov
 
 
 def test_unsettled_and_adjusted_effects_are_cautioned_against(facts):
-    cautions = [(c.key, c.values.get("behaviour")) for c in facts.answer.cautions]
+    cautions = [(c.key, c.values.get("behaviours")) for c in facts.answer.cautions]
     assert ("adjusted", "wait_seconds") in cautions
     assert ("unsettled", "handle_seconds") in cautions
     assert ("unsettled", "fcr") not in cautions

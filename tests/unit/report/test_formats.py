@@ -32,7 +32,8 @@ def test_signs_and_other_currencies():
     assert EN.money(3.0, signed=True) == "+€3.00"
     assert EN.money(0.0, signed=True) == "€0"
     assert Formats("en", "CHF").money(1200.0) == "1,200\xa0CHF"
-    assert Formats("en", "units").money(3.0) == "3.00\xa0units"
+    assert Formats("en", "units").money(3.0) == "3.00"
+    assert Formats("de", "units").money(4e6) == "4,00\xa0Mio."
 
 
 @pytest.mark.parametrize(

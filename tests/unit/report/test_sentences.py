@@ -138,8 +138,8 @@ def test_where_the_change_comes_from():
 
 
 def test_cautions_fill_in_names_and_shares():
-    said = sentences.caution(Caution("unsettled", {"behaviour": "fcr"}), EN)
-    assert said.startswith("First-contact resolution: the interval includes zero")
+    said = sentences.caution(Caution("unsettled", {"behaviours": "fcr name_use"}), EN)
+    assert said.startswith("First-contact resolution, name use: the interval includes zero")
     assert "−20%" in sentences.caution(Caution("bias", {"share": -0.2}), EN)
 
 
