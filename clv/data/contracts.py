@@ -62,6 +62,7 @@ class _Run:
     results: dict[str, TableResult] = field(default_factory=dict)
     suites: dict[str, SuiteResult] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
+    naive: dict[str, int] = field(default_factory=dict)
 
 
 def check(
@@ -141,6 +142,15 @@ def examine(
     for done, (name, rows) in enumerate(frames.items(), start=1):
         _examine_table(run, name, rows)
         on_progress("validate", done, len(run.present))
+    if run.naive:
+        run.notes.append(
+            Note(
+                "naive_time",
+                ", ".join(run.naive),
+                sum(run.naive.values()),
+                "times without an offset, read as UTC",
+            )
+        )
     validation = ValidationResult(
         run.results,
         run.suites,
@@ -291,7 +301,7 @@ def _survey_columns(run: _Run, name: str, rows: ir.Table) -> int:
             )
     naive = sum(int(row.get(f"{c.name}__naive", 0)) for c in columns)
     if naive:
-        run.notes.append(Note("naive_time", name, naive, "times without an offset, read as UTC"))
+        run.naive[name] = naive
     return int(row["rows"])
 
 
