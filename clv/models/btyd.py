@@ -10,8 +10,6 @@ not identify the model, the fit under a weak prior that took its place.
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict, dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,6 +17,7 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from clv.errors import ModelError
+from clv.models.btyd_fit import Fit, Verdict
 from clv.models.btyd_forecast import FLIPS, PARAMETERS
 from clv.models.btyd_likelihood import (
     Histories,
@@ -30,7 +29,9 @@ from clv.models.btyd_likelihood import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+__all__ = ["PURCHASE_MODELS", "Fit", "Verdict", "cross_check", "fit_purchases", "fit_spend"]
 
 PURCHASE_MODELS = tuple(PARAMETERS)
 SPEND_PARAMETERS = ("p", "q", "gamma")
@@ -50,75 +51,6 @@ _STARTS = ((1.0, 1.0, 1.0, 1.0), (0.3, 0.5, 0.5, 3.0), (3.0, 3.0, 0.2, 0.5))
 CHECK_CUSTOMERS = 2_000
 # Starting points are tried on this many distinct histories; the best is polished on all.
 SEARCH_ROWS = 4_000
-
-
-class Verdict(StrEnum):
-    """What became of a fit."""
-
-    CONVERGED = "converged"
-    AT_BOUND = "at_bound"
-    Q_BELOW_1 = "q_below_1"
-    TOO_FEW_REPEATERS = "too_few_repeaters"
-    NO_REPEATERS = "no_repeaters"
-    NOT_CONVERGED = "not_converged"
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A fitted model of purchases or of spend.
-
-    Attributes
-    ----------
-    model : str
-        ``bg_nbd``, ``mbg_nbd``, ``pareto_nbd`` or ``gamma_gamma``.
-    parameters : dict of str to float
-        By the literature's names; time in days, money in the currency.
-    log_likelihood : float
-        At these parameters, time in days; without the prior where one was used.
-    verdict : Verdict
-        Of the maximum likelihood fit.
-    fallback : str
-        What was used instead: ``""``, ``"weak prior"`` or ``"pooled mean"``.
-    detail : str
-        One sentence for people.
-    customers, repeaters, purchases : float
-        Customers in the fit, those who bought again, and their repeat purchases.
-    """
-
-    model: str
-    parameters: dict[str, float]
-    log_likelihood: float
-    verdict: Verdict
-    fallback: str
-    detail: str
-    customers: float
-    repeaters: float
-    purchases: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fit as JSON-able values."""
-        return {**asdict(self), "verdict": str(self.verdict)}
-
-    @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Fit:
-        """Restore what ``as_dict`` returned."""
-        return cls(**{**saved, "verdict": Verdict(saved["verdict"])})
-
-    def in_units_of(self, days: float) -> Fit:
-        """Return the fit as papers print it, with a unit of time of that many days.
-
-        Scale parameters of time (α, β) shrink by the unit; the density of the purchase
-        times grows by it once per purchase.
-        """
-        if self.model not in PARAMETERS or days == 1:
-            return self
-        scaled = {
-            name: value / days if name in ("alpha", "beta") else value
-            for name, value in self.parameters.items()
-        }
-        shift = self.purchases * float(np.log(days))
-        changes = {"parameters": scaled, "log_likelihood": self.log_likelihood + shift}
-        return Fit(**{**self.__dict__, **changes})
 
 
 def purchase_likelihood(model: str, theta: np.ndarray, rows: Histories) -> Likelihood:
@@ -199,19 +131,7 @@ def fit_spend(purchases: np.ndarray, mean_spend: np.ndarray, *, pooled: float = 
     x, z = purchases[counted].astype(float), mean_spend[counted].astype(float)
     counts = {"customers": float(purchases.size), "repeaters": float(x.size)}
     if x.size == 0 or np.ptp(z) == 0.0:
-        mean = float(z[0]) if x.size else pooled
-        verdict = Verdict.NO_REPEATERS if x.size == 0 else Verdict.TOO_FEW_REPEATERS
-        why = "nobody has bought again" if x.size == 0 else "all repeat customers spend the same"
-        return Fit(
-            model="gamma_gamma",
-            parameters={"p": 1.0, "q": 1e9, "gamma": mean * (1e9 - 1)},
-            log_likelihood=float("nan"),
-            verdict=verdict,
-            fallback="pooled mean",
-            detail=f"{why}; everyone is expected to spend the pooled mean",
-            purchases=float(x.sum()),
-            **counts,
-        )
+        return _pooled_spend(x, float(z[0]) if x.size else pooled, counts)
     unit = float(np.average(z))
     step = max(x.size // SEARCH_ROWS, 1)
 
@@ -250,6 +170,21 @@ def fit_spend(purchases: np.ndarray, mean_spend: np.ndarray, *, pooled: float = 
     )
 
 
+def _pooled_spend(x: np.ndarray, mean: float, counts: dict[str, float]) -> Fit:
+    """Return a Gamma-Gamma that expects the same of everyone."""
+    why = "all repeat customers spend the same" if x.size else "nobody has bought again"
+    return Fit(
+        model="gamma_gamma",
+        parameters={"p": 1.0, "q": 1e9, "gamma": mean * (1e9 - 1)},
+        log_likelihood=0.0,
+        verdict=Verdict.TOO_FEW_REPEATERS if x.size else Verdict.NO_REPEATERS,
+        fallback="pooled mean",
+        detail=f"{why}; everyone is expected to spend the pooled mean",
+        purchases=float(x.sum()),
+        **counts,
+    )
+
+
 class CrossCheck(NamedTuple):
     """The same sample fitted by ``lifetimes`` and by us.
 
@@ -263,6 +198,10 @@ class CrossCheck(NamedTuple):
     gap: float
     same: float
     reference: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON-able values; what lifetimes could not fit is null."""
+        return {name: None if value != value else value for name, value in self._asdict().items()}
 
 
 def cross_check(

@@ -146,7 +146,7 @@ def describe(
         level=options.level,
         model=options.model,
         seed=options.seed,
-        cross_check=check._asdict(),
+        cross_check=check.as_dict(),
         notes=notes,
     )
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from clv.data.tables import Tables
     from clv.features.base import Feature
+    from clv.features.prepared import Prepared
     from clv.notes import OnProgress
 
 HORIZONS = (365, 180, 90, 30)
@@ -154,6 +155,7 @@ def build_panel(
     tables: Tables,
     windows: Sequence[Window],
     *,
+    prepared: Prepared | None = None,
     discount_rate_annual: float = 0.10,
     on_progress: OnProgress = silent,
 ) -> Panel:
@@ -165,29 +167,32 @@ def build_panel(
         The company's accepted tables.
     windows : sequence of Window
         All with the same horizon.
+    prepared : Prepared, optional
+        The same tables made ready, such as with markers.
     discount_rate_annual : float
         Applied to outcomes as to predictions.
     on_progress : OnProgress
         Called once per cutoff.
     """
     ordered = sorted(windows)
-    prepared = prepare(tables)
+    ready = prepared or prepare(tables)
     frames, features, notes = [], {}, dict.fromkeys(tables.notes)
     try:
         for done, window in enumerate(ordered):
             on_progress("features and outcomes", done, len(ordered))
-            table = build_feature_table(tables, window.cutoff, prepared=prepared)
+            table = build_feature_table(tables, window.cutoff, prepared=ready)
             rows = table.to_pandas()
             features = dict(table.features)
             notes |= dict.fromkeys(table.notes)
             table.close()
             outcomes = build_outcomes(
-                tables, window, prepared=prepared, discount_rate_annual=discount_rate_annual
+                tables, window, prepared=ready, discount_rate_annual=discount_rate_annual
             )
             frames.append(rows.merge(outcomes, on="customer_id", validate="one_to_one"))
         on_progress("features and outcomes", len(ordered), len(ordered))
     finally:
-        prepared.close()
+        if prepared is None:
+            ready.close()
     return Panel(
         frame=pd.concat(frames, ignore_index=True),
         features=features,

@@ -244,7 +244,7 @@ def compare_purchase_models(
         p_none = np.clip(1 - living + living * none, 1e-9, 1 - 1e-9)
         score = np.where(bought > 0, np.log1p(-p_none), np.log(p_none))
         forecast = (living * purchases_if_alive(model, fit.parameters, x, t, horizon_days)).sum()
-        tracking = float(forecast / bought.sum()) if bought.sum() else float("inf")
+        tracking = float(forecast / max(bought.sum(), 1.0))
         error = float(score.std() / np.sqrt(score.size))
         choices.append(Choice(model, fit, float(score.mean()), error, tracking))
     best = max(choices, key=lambda c: (c.fit.verdict is Verdict.CONVERGED, c.log_likelihood))

@@ -111,7 +111,7 @@ def outcomes_at(orders, day):
     ).reset_index()
 
 
-def make_panel(customers=900, seed=0, days=(300, 360, 420, 480, 540), change=None):
+def make_panel(customers=700, seed=0, days=(300, 360, 420, 480, 540), change=None):
     orders, people = histories(customers, seed)
     frames, windows = [], []
     for day in days:

@@ -32,7 +32,7 @@ def company():
 @pytest.fixture(scope="session")
 def options():
     return ModelOptions(
-        purchase_model="bg_nbd", folds=2, growth=Growth(trees=60, num_threads=1, leaf_rows=20)
+        purchase_model="bg_nbd", folds=2, growth=Growth(trees=40, num_threads=1, leaf_rows=20)
     )
 
 
