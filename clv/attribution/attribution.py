@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from clv.attribution.results import Effect, Level
     from clv.data.tables import Tables
     from clv.features.prepared import Prepared
+    from clv.markers.contacts import PreparedMarkers
     from clv.notes import Note, OnProgress
     from clv.windows import Window
 
@@ -135,7 +136,7 @@ def attribute(
     window: Window,
     contributions: Sequence[Mapping[str, Any]] | None = None,
     model_version: int | None = None,
-    behaviours: Any = None,
+    behaviours: PreparedMarkers | None = None,
     prepared: Prepared | None = None,
     asked: Sequence[Behaviour] | None = None,
     options: AttributionOptions | None = None,
@@ -154,9 +155,9 @@ def attribute(
         Portfolio contributions of the value model; without them they are unavailable.
     model_version : int, optional
         Of that model.
-    behaviours : ibis Table, optional
-        ``<marker>_hits`` and ``<marker>_occasions`` by ``interaction_id``; ``empathy`` is
-        the marker that stands for empathy.
+    behaviours : PreparedMarkers, optional
+        Markers of contacts; ``empathy`` is the share of answers to an upset customer that
+        showed any.
     prepared : Prepared, optional
         The same tables made ready, with ``behaviours`` in them.
     asked : sequence of Behaviour, optional

@@ -11,7 +11,7 @@ import pytest
 
 from clv.attribution.attribution import AttributionOptions, attribute
 from clv.attribution.encoding import encode
-from clv.attribution.journey import friction, referral_value
+from clv.attribution.journey import bad_experiences, friction, referral_value
 from clv.attribution.study import EffectOptions
 from clv.data.engine import connect
 from clv.data.tables import Tables, Terms
@@ -42,19 +42,34 @@ def tables(company, engine):
     return Tables.from_frames(engine, company.frames(), Terms(currency="USD"))
 
 
+class Counted:
+    """Empathy as it truly was, where markers would count it in the words."""
+
+    def __init__(self, company, engine):
+        latent = latent_contacts(company.world)
+        hits = (latent["empathy"].fillna(0) * latent["occasions"]).round().astype("int64")
+        self.table = engine.frame(
+            pd.DataFrame(
+                {
+                    "interaction_id": latent["interaction_id"],
+                    "empathy_hits": hits,
+                    "empathy_occasions": latent["occasions"],
+                    "opening_sentiment": latent["opening"],
+                }
+            )
+        )
+
+    columns = frozenset(
+        {"interaction_id", "empathy_hits", "empathy_occasions", "opening_sentiment"}
+    )
+
+    def contacts(self, window):
+        return self.table
+
+
 @pytest.fixture(scope="module")
 def counts(company, engine):
-    latent = latent_contacts(company.world)
-    hits = (latent["empathy"].fillna(0) * latent["occasions"]).round().astype("int64")
-    return engine.frame(
-        pd.DataFrame(
-            {
-                "interaction_id": latent["interaction_id"],
-                "empathy_hits": hits,
-                "empathy_occasions": latent["occasions"],
-            }
-        )
-    )
+    return Counted(company, engine)
 
 
 @pytest.fixture(scope="module")
@@ -225,10 +240,26 @@ def test_without_interactions_there_are_no_effects(company, engine):
         build_contact_table(only, Window(company.options.as_of, 365))
 
 
-def test_bad_experiences_go_with_less_value_and_more_churn(found):
-    first = {row.outcome: row for row in found.journey.bad_experiences if row.which == "first"}
-    assert first["value"].estimate < 0 < first["churned"].estimate
-    assert first["value"].low < first["value"].estimate < first["value"].high
+def test_each_bad_experience_costs_what_was_planted(contacts, outcomes):
+    studied = encode(contacts, outcomes, behaviours=["handle_seconds"])
+    rng = np.random.default_rng(0)
+    bad = studied.contacts["bad"].to_numpy()
+    count = np.bincount(studied.exposure.customer, bad)
+    value = 100 - 30 * (count >= 1) - 10 * (count >= 2) + rng.normal(0, 5, len(count))
+    planted = pd.DataFrame(
+        {
+            "customer_id": studied.customers,
+            "value_undiscounted": value,
+            "churned": (rng.random(len(count)) < 0.2 + 0.1 * (count >= 1)).astype(float),
+        }
+    )
+    rows = bad_experiences(studied.exposure, studied, planted)
+    first, second = rows[0], rows[1]
+    assert (first.outcome, first.which) == ("value", "first")
+    assert first.low < -30 < first.high
+    assert second.low < -10 < second.high
+    churned = next(row for row in rows if row.outcome == "churned")
+    assert churned.low < 0.1 < churned.high
 
 
 def test_friction_shares_add_up(contacts):
@@ -250,6 +281,9 @@ def test_referrals_count_nobody_twice():
     assert found["credited"] == pytest.approx(10 + 0.5 * 20 + 0.5 * 20 + 0.5 * 40)
 
 
-def test_training_moves_what_it_was_planted_to_move(found):
-    empathy = next(row for row in found.journey.trainings if row["behaviour"] == "empathy")
-    assert empathy["low"] > 0
+def test_training_is_compared_with_untrained_peers(found):
+    rows = {row["behaviour"]: row for row in found.journey.trainings}
+    # Training was planted to lift empathy by 0.6 log-odds, and nothing else.
+    assert rows["empathy"]["change"] > 0
+    assert rows["empathy"]["low"] < 0.12 < rows["empathy"]["high"]
+    assert rows["fcr"]["low"] < 0 < rows["fcr"]["high"]
