@@ -119,9 +119,10 @@ def to_pdf(html: str, path: Path) -> None:
             "report: a PDF needs weasyprint, which is not installed; expected the extra 'pdf'. "
             "Run: pip install 'clv[pdf]'"
         ) from error
+    # A stylesheet handed over would count as the user's, which the page's own overrules.
     paper = resources.files("clv.report").joinpath("templates", "paper.css").read_text("utf-8")
-    page = weasyprint.HTML(string=_settled(html), url_fetcher=_no_fetch)
-    page.write_pdf(path, stylesheets=[weasyprint.CSS(string=paper)])
+    page = _settled(html).replace("</style>", f"{paper}</style>", 1)
+    weasyprint.HTML(string=page, url_fetcher=_no_fetch).write_pdf(path)
 
 
 def live(facts: ReportFacts, texts: Texts) -> dict[str, Any]:
