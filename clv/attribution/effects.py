@@ -16,9 +16,10 @@ from scipy import stats
 
 from clv.attribution import checks
 from clv.attribution.exposure import CHANNELS, Behaviour
+from clv.attribution.hidden import Hidden
 from clv.attribution.nuisance import learner_of
 from clv.attribution.results import Effect, Level
-from clv.attribution.study import EffectOptions, build_study
+from clv.attribution.study import EffectOptions, build_study, extended
 from clv.attribution.usable import Usable, screen
 from clv.notes import silent
 
@@ -181,8 +182,11 @@ def behaviour_levels(
     study, first, second = core.study, core.first, core.second
     in_core = study is not None and any(b.behaviour.name == behaviour.name for b in study.bases)
     if not in_core:
-        others = tuple(one.behaviour for one in study.bases) if study else ()
-        study = build_study(exposure, (*others, behaviour), options, learner)
+        if study is None or behaviour.own_control:
+            others = tuple(one.behaviour for one in study.bases) if study else ()
+            study = build_study(exposure, (*others, behaviour), options, learner)
+        else:
+            study = extended(study, behaviour)
         first = study.adjusted()
         second = None
         if core.gates.refused is None and behaviour.by_agent:
@@ -210,7 +214,7 @@ def adjusted_level(
             "bring contacts in which it differs, or ask about another behaviour",
             (overlap,),
         )
-    hidden = checks.Hidden(options.level).run(study, fit, behaviour.name)
+    hidden = Hidden(options.level).run(study, fit, behaviour.name)
     half = float(stats.norm.ppf(0.5 + options.level / 2)) * error
     return Level("adjusted", estimate, estimate - half, estimate + half, error, (overlap, hidden))
 
@@ -248,8 +252,10 @@ def quasi_level(
         checks.PlaceboBehaviour(seed=options.seed).run(study, behaviour.name),
         checks.Hausman(options.level).run(study, first, fit, behaviour.name),
         checks.Reliability().run(study, behaviour.name),
-        checks.Clipping().run(study, fit, harder_study(study, options), behaviour.name),
     )
+    if behaviour in CHANNELS:
+        harder = harder_study(study, options)
+        results = (*results, checks.Clipping().run(study, fit, harder, behaviour.name))
     return Level(evidence, estimate, estimate - half, estimate + half, error, results)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -210,21 +210,9 @@ def build_study(
             exposure = exposure.without_control(behaviour.own_control)
     bases = tuple(basis(exposure, behaviour, shares) for behaviour in behaviours)
     folds = customer_folds(exposure.customers, options.folds, options.seed)
-    residuals, present = [], []
-    for one in bases:
-        rest = np.zeros_like(one.values)
-        rows = np.flatnonzero(one.present)
-        stratum = np.unique(exposure.stratum[rows], return_inverse=True)[1].astype(np.int64)
-        rest[rows] = within_residuals(
-            one.values[rows],
-            exposure.controls[rows],
-            stratum,
-            folds[exposure.customer[rows]],
-            learner,
-        )
-        residuals.append(rest)
-        present.append(np.repeat(one.present[:, None], rest.shape[1], axis=1))
-    residual, treated = np.hstack(residuals), np.hstack(present)
+    parts = [term_residuals(exposure, one, folds, learner) for one in bases]
+    residual = np.hstack([rest for rest, _ in parts])
+    treated = np.hstack([present for _, present in parts])
     controls, names = customer_design(exposure, bases)
     predicted = learner(controls, exposure.outcome[:, None], folds)[:, 0]
     raw = np.hstack([one.values for one in bases])
@@ -243,4 +231,42 @@ def build_study(
         outcome=exposure.outcome - predicted,
         folds=folds,
         learner=learner,
+    )
+
+
+def term_residuals(
+    exposure: Exposure, one: Basis, folds: Codes, learner: Learner
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return a behaviour's residual terms per contact, and where it was treated."""
+    rest = np.zeros_like(one.values)
+    rows = np.flatnonzero(one.present)
+    stratum = np.unique(exposure.stratum[rows], return_inverse=True)[1].astype(np.int64)
+    rest[rows] = within_residuals(
+        one.values[rows],
+        exposure.controls[rows],
+        stratum,
+        folds[exposure.customer[rows]],
+        learner,
+    )
+    return rest, np.repeat(one.present[:, None], rest.shape[1], axis=1)
+
+
+def extended(study: Study, behaviour: Behaviour) -> Study:
+    """Return the study with one more behaviour beside its own: only that one is computed."""
+    exposure = study.exposure
+    one = basis(exposure, behaviour)
+    rest, present = term_residuals(exposure, one, study.folds, study.learner)
+    instrument = instruments(rest, present, exposure.agent, exposure.customer, exposure.stratum)
+    n, customer = exposure.customers, exposure.customer
+    treated = np.bincount(customer, weights=one.present, minlength=n)[:, None]
+    return replace(
+        study,
+        bases=(*study.bases, one),
+        residuals=np.hstack([study.residuals, rest]),
+        present=np.hstack([study.present, present]),
+        instrument=np.hstack([study.instrument, instrument]),
+        treatment=np.hstack([study.treatment, group_sums(rest, customer, n)]),
+        raw_treatment=np.hstack([study.raw_treatment, group_sums(one.values, customer, n)]),
+        controls=np.hstack([study.controls, treated]),
+        control_names=(*study.control_names, f"occasions={behaviour.name}"),
     )

@@ -327,3 +327,26 @@ def test_ridge_predicts_out_of_fold():
     moved[folds == 0] += 1e6
     kept = ridge(features, moved, folds)[folds == 0]
     assert np.abs(kept - ridge(features, target, folds)[folds == 0]).max() < 1e-6
+
+
+def test_a_further_behaviour_is_studied_beside_the_channels(company):
+    rng = np.random.default_rng(0)
+    habit = rng.normal(0, 0.1, company.exposure.n_agents)[company.exposure.agent]
+    care = 0.5 + habit + rng.normal(0, 0.1, company.exposure.contacts)
+    exposure = behaviours(company, care=care)
+    asked = (*CHANNELS, Behaviour("care", 0.1, "share of occasions"))
+    found = estimate_effects(exposure, asked, QUICK)
+    level = found["care"].level("quasi-experimental")
+    assert level.low < 0 < level.high  # nothing was planted
+    whole = build_study(exposure, asked, QUICK)
+    weights = whole.weights("care")
+    assert weights @ whole.instrumented().coefficients == pytest.approx(level.estimate, rel=0.05)
+
+
+def test_boosted_nuisances_agree_with_ridge_where_all_is_linear(company):
+    small = company.exposure.only(np.arange(1500))
+    options = EffectOptions(nuisance="boosted", permutations=19, folds=2, min_contacts=5)
+    found = estimate_effects(small, [EMPATHY], options)
+    plain = estimate_effects(small, [EMPATHY], replace(options, nuisance="ridge"))
+    one, other = found["empathy"].levels[0], plain["empathy"].levels[0]
+    assert abs(one.estimate - other.estimate) < other.standard_error
