@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from rapidfuzz import fuzz, process
 
 from clv.markers.base import joined
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 SIMILARITY = 85.0
 """From this token_sort_ratio on, two skeletons are near copies."""
 
-BANDS, ROWS = 32, 2
+BANDS, ROWS = 32, 3
 SEED = 20_240_229
 MIN_WORDS = 4
 """Shorter turns are formulas of courtesy, not templates."""
@@ -150,7 +151,8 @@ def family_table(engine: Engine, uses: ir.Table) -> ir.Table:
     firsts = uses.group_by("skeleton").aggregate(first_s=uses.sent_s.min())
     frame = engine.to_pandas(firsts.order_by("first_s", "skeleton"))
     texts = frame["skeleton"].tolist()
-    return engine.frame(pd.DataFrame({"skeleton": texts, "family": families(texts)}))
+    columns = {"skeleton": pa.array(texts, pa.string()), "family": families(texts)}
+    return engine.frame(pa.table(columns))
 
 
 def recent_uses(uses: ir.Table, by: Sequence[str]) -> ir.IntegerValue:

@@ -166,10 +166,11 @@ def _turns(tables: Tables, pack: Pack, said: ir.Table, allowed: Sequence[str]) -
     """Turn texts into flags and counts, and hold them without the text."""
     engine = tables.engine
     felt = sentiment.sentiments(engine, said)
-    rows = dialogue.with_echo(language.with_flags(said, pack))
+    rows = language.with_flags(said, pack)
     rows = rows.mutate(
         words=dialogue.word_count(rows.text),
         names=dialogue.uses_name(rows),
+        content=dialogue.content(rows.text),
         skeleton=canned.skeleton(rows.text, rows.first_name),
     )
     rows = rows.left_join(felt, (rows.text == felt.said) & (rows.speaker == "customer")).drop(
@@ -182,7 +183,7 @@ def _turns(tables: Tables, pack: Pack, said: ir.Table, allowed: Sequence[str]) -
     uses = read.filter((read.speaker == "agent") & read.spoken)
     templates = canned.canned_turns(engine, uses, allowed)
     credit = canned.unique_credit(engine, canned.empathic_sentences(uses, pack), allowed)
-    rows = read.drop("text", "skeleton", "first_name", "text_cut")
+    rows = dialogue.with_echo(read.drop("text", "skeleton", "first_name", "text_cut"))
     for more in (templates, credit):
         rows = rows.left_join(more, ["interaction_id", "position"]).drop(
             "interaction_id_right", "position_right"

@@ -26,16 +26,9 @@ if TYPE_CHECKING:
 ECHO_WORDS = 20
 """At most so many words of a customer's turn count as an occasion to take them up."""
 
-MIN_ECHO_LETTERS = 5
-_COMMON = (
-    "about above after again against already always another anything around because been before "
-    "being below between cannot could customer didn't doesn't doing don't every everything from "
-    "getting going hasn't haven't having hello here's however i've isn't instead just know like "
-    "little maybe might minute moment never nothing other please quite really right should "
-    "since something still thank thanks that's their there there's these they're thing things "
-    "think those though through today together tried trying under until wanted wasn't we're what's "
-    "where whether which while without would wouldn't you're you've yours"
-)
+MIN_ECHO_LETTERS = 6
+"""Shorter words are mostly function words: they say little about what was taken up."""
+
 _ORDINARY_NAMES_TEXT = """
 will may mark grace art bill chase hope joy faith rose sue pat rich rob frank drew dean
 miles june april august summer autumn dawn eve gene guy jack jean josh king lane max mac
@@ -79,29 +72,30 @@ def uses_name(turns: ir.Table) -> ir.BooleanValue:
 
 
 def content(text: ir.StringValue) -> ir.ArrayValue:
-    """Return the distinct words of a turn that carry content: long, and not common."""
-    common = "|".join(w for w in _COMMON.split() if len(w) >= MIN_ECHO_LETTERS)
-    shortest = rf"[^a-z' ]+|\b[a-z']{{1,{MIN_ECHO_LETTERS - 1}}}\b|\b(?:{common})\b"
-    kept = text.re_replace(shortest, "").re_replace(" +", " ").strip()
+    """Return the distinct words of a turn that carry content; null where there is none."""
+    kept = text.re_replace(rf"[^a-z' ]+|\b[a-z']{{1,{MIN_ECHO_LETTERS - 1}}}\b", "")
+    kept = kept.re_replace(" +", " ").strip().nullif("")
     return kept.split(" ").unique()
 
 
 def with_echo(turns: ir.Table) -> ir.Table:
-    """Add how many content words the customer's turn before had, and how many were taken up."""
+    """Add how many content words the customer's turn before had, and how many were taken up.
+
+    Takes turns with ``content``, which is let go.
+    """
     here = ibis.window(group_by=turns.interaction_id, order_by=turns.position)
     turns = turns.mutate(
-        heard_text=turns.text.lag().over(here), heard_from=turns.speaker.lag().over(here)
+        heard_words=turns.content.lag().over(here), heard_from=turns.speaker.lag().over(here)
     )
     answer = (turns.speaker == "agent") & (turns.heard_from == "customer") & turns.spoken
-    answer = answer.fill_null(ibis.literal(value=False)) & turns.heard_text.re_search("[a-z']{5}")
-    said, heard = content(turns.text), content(turns.heard_text)
-    shared = heard.intersect(said).filter(lambda word: word != "").length()
     number = ibis.null("int64")
-    offered = heard.filter(lambda word: word != "").length()
+    offered = ibis.least(turns.heard_words.length(), ECHO_WORDS).cast("int64")
+    shared = turns.heard_words.intersect(turns.content).length().fill_null(0)
+    echoed = ibis.least(shared, ECHO_WORDS).cast("int64")
     return turns.mutate(
-        echo_words=answer.ifelse(ibis.least(offered, ECHO_WORDS).cast("int64"), number),
-        echoed=answer.ifelse(ibis.least(shared, ECHO_WORDS).cast("int64"), number),
-    ).drop("heard_text", "heard_from")
+        echo_words=answer.ifelse(offered, number),
+        echoed=(answer & offered.notnull()).ifelse(echoed, number),
+    ).drop("heard_words", "heard_from", "content")
 
 
 def upset(turns: ir.Table, pack: Pack) -> ir.BooleanValue:

@@ -1,0 +1,231 @@
+"""Markers of contacts: occasions, sides, places, languages, cutoffs."""
+
+import datetime as dt
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clv.data.engine import connect
+from clv.data.tables import Tables
+from clv.errors import SchemaError
+from clv.markers.contacts import prepare_markers
+from clv.markers.language import turns_of, with_flags, with_prefilters
+from clv.markers.normalise import normalise
+from clv.markers.packs import load_pack
+from clv.windows import Window
+
+_spec = importlib.util.spec_from_file_location(
+    "conversations", Path(__file__).parent / "conversations.py"
+)
+conversations = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(conversations)
+
+PACK = load_pack()
+UPSET = "This is unacceptable, I am furious."
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with connect(threads=1) as opened:
+        yield opened
+
+
+def counted(engine, said, window=None, **columns):
+    prepared = prepare_markers(conversations.tables(engine, said, **columns), PACK)
+    frame = engine.to_pandas(prepared.contacts(window)).set_index("interaction_id")
+    return frame.sort_index(), prepared
+
+
+def test_empathy_counts_in_answers_to_the_upset_alone(engine):
+    said = {
+        "met": [("customer", UPSET), ("agent", "I understand how frustrating that is.")],
+        "missed": [("customer", UPSET), ("agent", "The form is on page two.")],
+        "no_call": [("customer", "Which size fits?"), ("agent", "I'm so sorry to hear that.")],
+        "late": [
+            ("customer", UPSET),
+            ("agent", "One moment."),
+            ("customer", "Fine."),
+            ("agent", "I'm so sorry about this."),
+        ],
+        "in_two_turns": [
+            ("customer", UPSET),
+            ("agent", "I see."),
+            ("agent", "I'm so sorry about this."),
+        ],
+        "bot_first": [
+            ("customer", UPSET),
+            ("bot", "I'm so sorry to hear that."),
+            ("agent", "The form is on page two."),
+        ],
+    }
+    frame, _ = counted(engine, said)
+    shares = frame[["empathy_hits", "empathy_occasions"]].astype(int).agg(tuple, axis=1).to_dict()
+    assert shares == {
+        "met": (1, 1),
+        "missed": (0, 1),
+        "no_call": (0, 0),
+        "late": (0, 1),
+        "in_two_turns": (1, 1),
+        "bot_first": (0, 1),
+    }
+
+
+def test_presence_counts_once_a_turn_and_bots_never(engine):
+    said = {
+        "a": [
+            ("bot", "I'm sorry about that."),
+            ("agent", "Sorry about that, so sorry about that, we apologise."),
+            ("agent", "Done."),
+        ]
+    }
+    frame, _ = counted(engine, said)
+    assert frame.loc["a", ["apology_hits", "apology_occasions"]].tolist() == [1, 2]
+
+
+def test_places_of_a_conversation(engine):
+    said = {
+        "six": [("agent", "Hello there!")] + [("agent", "Right.")] * 4 + [("agent", "Thank you!")],
+        "one": [("agent", "Thank you!")],
+    }
+    frame, _ = counted(engine, said)
+    places = [f"agent_turns_{place}" for place in ("start", "middle", "end")]
+    assert frame.loc["six", places].tolist() == [2, 2, 2]
+    assert frame.loc["one", places].tolist() == [1, 0, 1]
+    assert frame.loc["six", ["greeting_hits_start", "greeting_hits_end"]].tolist() == [1, 0]
+    assert frame.loc["six", ["gratitude_hits_start", "gratitude_hits_end"]].tolist() == [0, 1]
+
+
+def test_another_language_is_unknown_and_counted(engine):
+    said = {"en": [("agent", "I'm so sorry.")], "de": [("agent", "I'm so sorry.")]}
+    frame, prepared = counted(engine, said, language=["en-GB", "de"])
+    assert frame.loc["en", "apology_hits"] == 1
+    assert np.isnan(frame.loc["de", "apology_hits"])
+    assert np.isnan(frame.loc["de", "empathy_occasions"])
+    assert [(note.code, note.count) for note in prepared.notes] == [("other_language", 1)]
+
+
+def test_what_needs_punctuation_is_unknown_in_speech(engine):
+    said = {"call": [("agent", "which model is it um do you have")]}
+    frame, _ = counted(engine, said, channel=["voice"])
+    assert frame.loc["call", "clarify_question_occasions"] == 0
+    assert frame.loc["call", "apology_occasions"] == 1
+
+
+def test_a_message_sent_later_is_not_known(engine):
+    said = {"a": [("customer", UPSET), ("agent", "I'm so sorry to hear that."), ("agent", "Thanks!")]}
+    made = conversations.tables(engine, said)
+    midnight = made["messages"].mutate(
+        sent_at=made["messages"].sent_at + (made["messages"].position == 2).cast("int64") * 86_400
+    )
+    prepared = prepare_markers(made.replaced(messages=engine.cache(midnight)), PACK)
+    day = conversations.START.date()
+    then = engine.to_pandas(prepared.contacts(Window(day))).iloc[0]
+    later = engine.to_pandas(prepared.contacts(Window(day + dt.timedelta(days=1)))).iloc[0]
+    before = engine.to_pandas(prepared.contacts(Window(day - dt.timedelta(days=1))))
+    assert (then.sympathy_hits, then.gratitude_hits, then.agent_turns) == (1, 0, 1)
+    assert (later.sympathy_hits, later.gratitude_hits, later.agent_turns) == (1, 1, 2)
+    assert before.empty
+    short = prepare_markers(conversations.tables(engine, {"a": said["a"][:2]}), PACK)
+    alone = engine.to_pandas(short.contacts(Window(day))).iloc[0]
+    pd.testing.assert_series_equal(then, alone)
+
+
+def test_names_echo_and_times(engine):
+    said = {
+        "a": [
+            ("customer", "My washing machine leaks, the gasket is broken."),
+            ("agent", "Hello Priya, a new gasket for the washing machine is on its way."),
+        ],
+        "b": [("customer", "Hello."), ("agent", "You will get the invoice.")],
+    }
+    made = conversations.tables(engine, said)
+    people = pd.DataFrame({"customer_id": ["c0", "c1"], "first_name": ["Priya", "Will"]})
+    customers = Tables.from_frames(engine, {"customers": people})["customers"]
+    prepared = prepare_markers(made.replaced(customers=customers), PACK)
+    frame = engine.to_pandas(prepared.contacts(None)).set_index("interaction_id")
+    assert frame.loc["a", ["name_use_hits", "name_use_occasions"]].tolist() == [1, 1]
+    assert frame.loc["b", ["name_use_hits", "name_use_occasions"]].tolist() == [0, 0]
+    # washing, machine, gasket and broken are content; three of them are taken up
+    assert frame.loc["a", ["echo_hits", "echo_occasions"]].tolist() == [3, 4]
+    assert frame.loc["a", ["longest_silence_s", "response_s", "responses"]].tolist() == [60, 60, 1]
+
+
+def test_promises_are_kept_by_the_company(engine):
+    promise = [("agent", "I'll call you back tomorrow.")]
+    said = {"kept": promise, "call": [("agent", "Hello.")], "broken": promise}
+    made = conversations.tables(
+        engine, said, initiated_by=["customer", "company", "customer"]
+    )
+    contacts = made["interactions"].mutate(customer_id="c")
+    prepared = prepare_markers(made.replaced(interactions=engine.cache(contacts)), PACK)
+
+    def kept(window):
+        frame = engine.to_pandas(prepared.contacts(window)).set_index("interaction_id")
+        return frame[["promise_kept_hits", "promise_kept_occasions"]].agg(tuple, axis=1).to_dict()
+
+    assert kept(None) == {"kept": (1, 1), "call": (0, 0), "broken": (0, 1)}
+    day = conversations.START.date()
+    assert kept(Window(day)) == {"kept": (0, 0)}
+    assert kept(Window(day + dt.timedelta(days=2)))["broken"] == (0, 0)
+
+
+def test_order_and_threads_change_nothing(engine):
+    rng = np.random.default_rng(3)
+    stock = [UPSET, "Thanks!", "I'm so sorry to hear that.", "We sent order 4411 on Monday."]
+    said = {
+        f"i{n}": [(("customer", "agent")[k % 2], stock[rng.integers(4)]) for k in range(5)]
+        for n in range(40)
+    }
+    frame, _ = counted(engine, said)
+    made = conversations.tables(engine, said)
+    with connect(threads=2) as other:
+        shuffled = {
+            name: engine.to_pandas(made[name]).sample(frac=1, random_state=1)
+            for name in ("interactions", "messages")
+        }
+        held = {name: other.frame(rows) for name, rows in shuffled.items()}
+        again = prepare_markers(Tables(other, held), PACK)
+        moved = other.to_pandas(again.contacts(None)).set_index("interaction_id").sort_index()
+    pd.testing.assert_frame_equal(frame, moved)
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.lists(st.text(max_size=60), min_size=5, max_size=40))
+def test_the_engine_agrees_with_the_standard_library_on_any_text(texts):
+    sentences = [marker.positive[0] for marker in PACK.markers.values()]
+    mixed = [text + sentences[n % len(sentences)] + text for n, text in enumerate(texts)]
+    messages = pd.DataFrame(
+        {
+            "interaction_id": "a",
+            "position": range(2 * len(mixed)),
+            "speaker": ["agent", "customer"] * len(mixed),
+            "text": [text for text in mixed for _ in range(2)],
+        }
+    )
+    contact = pd.DataFrame(
+        {"interaction_id": ["a"], "customer_id": ["c"], "channel": ["chat"],
+         "started_at": [conversations.START]}
+    )
+    with connect(threads=1) as engine:
+        made = Tables.from_frames(engine, {"interactions": contact, "messages": messages})
+        turns = turns_of(made, PACK)
+        found = engine.to_pandas(with_flags(with_prefilters(turns, PACK), PACK))
+    found = found.sort_values("position")
+    assert found["text"].tolist() == [normalise(text) for text in messages["text"]]
+    for marker in PACK.markers.values():
+        mine = found[found["speaker"] == marker.speaker]
+        expected = [bool(marker.spans(text)) for text in mine["text"]]
+        assert mine[marker.id].tolist() == expected
+
+
+def test_messages_are_needed(engine):
+    with pytest.raises(SchemaError, match="messages: the table was not given"):
+        prepare_markers(
+            Tables(engine, {"interactions": engine.frame(pd.DataFrame({"interaction_id": ["a"]}))}),
+            PACK,
+        )

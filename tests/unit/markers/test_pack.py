@@ -1,0 +1,106 @@
+"""The pack: its examples, the traps written before it, and errors that name the culprit."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from clv.errors import SettingsError
+from clv.markers.base import read_pack
+from clv.markers.packs import load_pack
+
+TRAPS = Path(__file__).parents[2] / "reference" / "markers_traps.toml"
+PACK = load_pack()
+
+
+def entry(**changes):
+    base = {
+        "id": "courtesy",
+        "group": "tone",
+        "definition": "Is courteous.",
+        "source": "test",
+        "sign": 1,
+        "include": ["very kind"],
+        "positive": [f"That is very kind {n}." for n in range(5)],
+        "negative": [f"That is unkind {n}." for n in range(5)],
+    }
+    return base | changes
+
+
+@pytest.mark.parametrize("marker", PACK.markers.values(), ids=list(PACK.markers))
+def test_examples(marker):
+    assert len(marker.positive) >= 5
+    assert len(marker.negative) >= 5
+    assert [text for text in marker.positive if not marker.found(text)] == []
+    assert [text for text in marker.negative if marker.found(text)] == []
+
+
+def test_traps():
+    traps = tomllib.loads(TRAPS.read_text())["trap"]
+    right = [PACK[trap["marker"]].found(trap["text"]) is trap["expected"] for trap in traps]
+    assert len(traps) >= 80
+    assert sum(right) / len(right) >= 0.85
+
+
+@pytest.mark.parametrize(
+    ("pattern", "trouble"),
+    [
+        ("sorry(?= about)", "look-around"),
+        (r"(so) \\1", "backreference"),
+        ("sorry$", "end of a text"),
+        ("Sorry", "upper case"),
+        ("sorr.", "any character"),
+        ("(?i)sorry", "flag"),
+        ("(sorry", "a mistake"),
+        ("(?:sorry)?", "empty text"),
+        ("<nobody> sorry", "no part of the pack"),
+        ("désolé", "not ASCII"),
+        ("so{100}", "100 or more"),
+    ],
+)
+def test_a_bad_pattern_is_named(pattern, trouble):
+    with pytest.raises(SettingsError, match=trouble) as error:
+        read_pack([("own.toml", {"marker": [entry(include=[pattern])]})])
+    assert "own.toml: marker 'courtesy'" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_failing_example_is_named():
+    positive = [*entry()["positive"], "This is rude."]
+    with pytest.raises(SettingsError, match="misses its positive example 'This is rude.'"):
+        read_pack([("own.toml", {"marker": [entry(positive=positive)]})])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"colour": "red"}, "unknown field 'colour'"),
+        ({"group": "purchases"}, "group is 'purchases'"),
+        ({"positive": ["very kind"]}, "1 positive examples"),
+        ({"id": "Not An Id"}, "the id 'Not An Id'"),
+    ],
+)
+def test_a_wrong_entry_is_named(changes, said):
+    with pytest.raises(SettingsError, match=said):
+        read_pack([("own.toml", {"marker": [entry(**changes)]})])
+
+
+def test_a_company_overrides_and_adds(tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text(
+        '[[marker]]\nid = "apology"\nexperimental = true\n\n[[marker]]\n'
+        + "\n".join(f"{k} = {v!r}" for k, v in entry().items())
+    )
+    pack = load_pack(own)
+    assert pack["apology"].experimental
+    assert pack["apology"].include == PACK["apology"].include
+    assert list(pack.markers)[-1] == "courtesy"
+    assert pack.digest != PACK.digest
+    own.write_text("[[marker]")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_pack(own)
+
+
+def test_there_is_no_pack_for_every_language():
+    with pytest.raises(SettingsError, match="no pack for the language 'xx'"):
+        load_pack(language="xx")
