@@ -8,7 +8,7 @@ from clv.errors import RegistryError
 from clv.notes import Note
 from pipelines.run import Result, Run
 from pipelines.train import horizon_of
-from pipelines.validate import checked_tables
+from pipelines.validate import checked_tables, prepared_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,12 +32,14 @@ def run(
     days = horizon_days or horizon_of(ctx, first, last)
     window = latest_window(first, last, days, ctx.settings.as_of)
     contributions, version = _contributions(ctx, model)
+    prepared = prepared_tables(ctx)
     with ctx.step("Estimating effects") as on_progress:
         result = attribute(
             tables,
             window=window,
             contributions=contributions,
             model_version=version,
+            prepared=prepared,
             options=options_of(ctx),
             on_progress=on_progress,
         )

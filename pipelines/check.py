@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.run import Result, Run
-from pipelines.validate import checked_tables
+from pipelines.validate import checked_tables, prepared_tables
 
 
 def run(ctx: Run) -> Result:
@@ -17,7 +17,8 @@ def run(ctx: Run) -> Result:
     registry = ctx.registry()
     versions = registry.versions()
     first, last = checked.tables.span()
-    table = build_feature_table(checked.tables, ctx.settings.as_of or last)
+    day = ctx.settings.as_of or last
+    table = build_feature_table(checked.tables, day, prepared=prepared_tables(ctx))
     ctx.note(table.notes)
     champion = registry.alias("champion")
     lines = (

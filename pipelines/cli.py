@@ -81,7 +81,9 @@ def demo(
     """
     from pipelines import demo as pipeline
 
-    run = _run("demo", config or pipeline.CONFIG, workspace=out or Path("clv-out/demo"), seed=seed)
+    workspace = out or Path("clv-out/demo")
+    data = workspace / pipeline.COMPANY
+    run = _run("demo", config or pipeline.CONFIG, workspace=workspace, data=data, seed=seed)
     _show(run, pipeline.run(run, customers=customers))
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import getpass
+from typing import TYPE_CHECKING
 
 from pipelines.run import Result, Run
+
+if TYPE_CHECKING:
+    from clv.registry import Registry, Version
 
 
 def promote(ctx: Run, *, version: str | None = None, why: str = "") -> Result:
@@ -18,17 +22,21 @@ def promote(ctx: Run, *, version: str | None = None, why: str = "") -> Result:
     RegistryError
         When there is no such version, or another process promoted meanwhile.
     """
-    from clv.registry import promotion_gate
+    from clv.registry import GateLimits, promotion_gate
 
     registry = ctx.registry()
     candidate = registry.resolve(
         f"models:/{registry.name}/{version}" if version else f"models:/{registry.name}@challenger"
     )
     standing = registry.alias("champion")
+    trained = registry.document(candidate, "training.json")
     gate = promotion_gate(
         registry.metrics(candidate),
         None if standing is None else registry.metrics(standing),
+        model=trained["chosen"],
+        champion_model="" if standing is None else _chosen(registry, standing),
         loads=candidate.verified,
+        limits=GateLimits(level=trained["interval_level"]),
     )
     ctx.save("gate.json", {"version": candidate.number, **gate.as_dict()})
     registry.promote(
@@ -58,6 +66,10 @@ def rollback(ctx: Run, *, why: str = "") -> Result:
     registry = ctx.registry()
     restored = registry.rollback(who=_who(), when=dt.datetime.now(dt.UTC), why=why)
     return Result("rollback", (f"{restored.uri} is champion again",))
+
+
+def _chosen(registry: Registry, version: Version) -> str:
+    return str(registry.document(version, "training.json")["chosen"])
 
 
 def _who() -> str:

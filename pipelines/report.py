@@ -53,7 +53,7 @@ def run(
             ReportInputs(
                 **documents,
                 previous=ctx.newest("report.json"),
-                glossary=glossary(),
+                glossary=list(glossary()),
                 organisation=options.company or "",
                 individuals=options.individual_agents,
             )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from clv.data.engine import DuckDBEngine
     from clv.data.validation import Checked
+    from clv.features.prepared import Prepared
     from clv.notes import Note, OnProgress
     from clv.registry import Registry
     from pipelines.settings import Settings
@@ -97,6 +98,7 @@ class Run:
         self.run_id = f"{self.started_at:%Y%m%dT%H%M%S}-{command}-{uuid.uuid4().hex[:6]}"
         self.notes: list[Note] = []
         self.checked: Checked | None = None
+        self.prepared: Prepared | None = None
         self._engine: DuckDBEngine | None = None
         self._quiet_libraries()
 
@@ -135,7 +137,7 @@ class Run:
         """Give back what the engine holds."""
         if self._engine is not None:
             self._engine.close()
-            self._engine, self.checked = None, None
+            self._engine, self.checked, self.prepared = None, None, None
 
     @property
     def workspace(self) -> Path:

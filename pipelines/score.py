@@ -6,7 +6,8 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from pipelines.run import Result, Run
-from pipelines.validate import checked_tables
+from pipelines.train import PROFILE
+from pipelines.validate import checked_tables, prepared_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,19 +17,24 @@ def run(
     ctx: Run, *, model: str | None = None, out: Path | None = None, dry_run: bool = False
 ) -> Result:
     """Score as of the settings' day, by default that of the last order."""
+    from clv.monitoring import Profile
     from clv.scoring import score
     from clv.sinks import make_sink
 
     sinks = tuple(make_sink(dict(options)) for options in ctx.settings.scoring.sinks)
-    loaded = ctx.registry().load(model)
+    registry = ctx.registry()
+    loaded = registry.load(model)
+    profile = Profile.from_dict(registry.document(registry.resolve(loaded.uri), PROFILE))
     checked = checked_tables(ctx)
     as_of = ctx.settings.as_of or checked.tables.span()[1]
     folder = out or ctx.workspace / "scores"
+    prepared = prepared_tables(ctx)
     with ctx.step(f"Scoring as of {as_of}") as on_progress:
         result = score(
             checked.tables,
             loaded.model,
             as_of=as_of,
+            prepared=prepared,
             on_progress=on_progress,
             model_name=loaded.name,
             model_version=loaded.version,
@@ -38,6 +44,7 @@ def run(
             chunk_customers=ctx.settings.scoring.chunk_customers,
             keep=ctx.settings.scoring.keep,
             dry_run=dry_run,
+            profile=profile,
             data_fingerprint=checked.validation.fingerprint,
             clock=lambda: dt.datetime.now(dt.UTC),
         )

@@ -76,14 +76,14 @@ class Training(Section):
     )
     discount_rate_annual: float = Field(0.10, ge=0, description="of later money, per year")
     cutoffs: int = Field(8, ge=1, description="training cutoffs at most, 30 days apart or more")
-    rows: int = Field(60_000, ge=1, description="rows at most; above, whole customers are sampled")
+    rows: int = Field(30_000, ge=1, description="rows at most; above, whole customers are sampled")
     reporting_delay_days: int = Field(0, ge=0, description="days until an order is in the data")
     folds: int = Field(3, ge=1, description="backtest folds at most")
     interval_level: float = Field(0.90, gt=0, lt=1, description="of clv_low and clv_high")
     leaves: int = Field(7, ge=2, description="leaves per tree; depth is what contributions cost")
     trees: int = Field(150, ge=1, description="trees per model")
     learning_rate: float = Field(0.05, gt=0, le=1, description="of the trees")
-    threads: int = Field(2, ge=1, description="LightGBM's threads")
+    threads: int = Field(1, ge=1, description="LightGBM's threads")
     time_unit: Literal["days", "weeks"] = Field(
         "days", description="unit in which purchase models' parameters are logged"
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines import lifecycle
 from pipelines.run import Result, Run
-from pipelines.validate import checked_tables
+from pipelines.validate import checked_tables, prepared_tables
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
 
+PROFILE = "profile.json"
+"""The training population, logged with the model: what drift is measured against."""
+
 
 def run(ctx: Run, *, promote: bool = False) -> Result:
     """Train on the legal cutoffs, log everything, register, and verify in a fresh process."""
@@ -24,6 +27,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     from clv.evaluation.documents import contributions_document, logged_metrics, training_document
     from clv.models.folds import out_of_fold
     from clv.models.lifetime_value import LifetimeValue
+    from clv.monitoring import Profile
 
     checked = checked_tables(ctx)
     options = model_options(ctx)
@@ -33,8 +37,10 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
         backtest = run_backtest(panel, options, on_progress, folds=folds)
     with ctx.step("Fitting the models") as on_progress:
         model = LifetimeValue.fit(panel, options, on_progress, folds=folds)
+    portfolio = panel.at(panel.windows[-1])
     with ctx.step("Splitting value over its groups"):
-        contributions = contributions_document(model, panel.at(panel.windows[-1]))
+        contributions = contributions_document(model, portfolio)
+        profile = Profile.learn(portfolio, model.info.features)
     fingerprint = checked.validation.fingerprint
     training = training_document(model.info, backtest, fingerprint)
     documents = {
@@ -48,7 +54,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
             model,
             parameters=_parameters(ctx, options, panel),
             metrics=logged_metrics(model.info, backtest),
-            artifacts=documents,
+            artifacts={**documents, PROFILE: profile.as_dict()},
             tags={
                 "data_fingerprint": fingerprint,
                 "feature_fingerprint": model.info.fingerprint,
@@ -107,10 +113,12 @@ def build(ctx: Run, tables: Tables) -> Panel:
     if ctx.settings.as_of is not None:
         last = latest_window(first, last, horizon, ctx.settings.as_of).horizon_end
     windows = training_windows(first, last, horizon, limit=training.cutoffs)
+    prepared = prepared_tables(ctx)
     with ctx.step("Building features") as on_progress:
         return build_panel(
             tables,
             windows,
+            prepared=prepared,
             discount_rate_annual=training.discount_rate_annual,
             on_progress=on_progress,
         )

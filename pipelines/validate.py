@@ -8,6 +8,7 @@ from pipelines.run import Result, Run
 
 if TYPE_CHECKING:
     from clv.data.validation import Checked
+    from clv.features.prepared import Prepared
 
 
 def run(ctx: Run) -> Result:
@@ -60,3 +61,27 @@ def checked_tables(ctx: Run) -> Checked:
         checked.validation.require(settings.quality.quarantine_limit_share)
         ctx.checked = checked
     return ctx.checked
+
+
+def prepared_tables(ctx: Run) -> Prepared:
+    """Make the accepted rows ready for any cutoff, markers of the words among them, once per run.
+
+    Raises
+    ------
+    DataError
+        When the tables cannot be used.
+    """
+    if ctx.prepared is None:
+        from clv.features.table import prepare
+        from clv.markers.contacts import prepare_markers
+        from clv.markers.packs import load_pack
+
+        tables = checked_tables(ctx).tables
+        markers = None
+        if "messages" in tables and "interactions" in tables:
+            with ctx.step("Finding service behaviours in the words"):
+                markers = prepare_markers(tables, load_pack(ctx.settings.markers.pack))
+            ctx.note(markers.notes)
+        with ctx.step("Preparing rows"):
+            ctx.prepared = prepare(tables, behaviours=markers)
+    return ctx.prepared

@@ -177,6 +177,11 @@ def read_sources(engine: Engine, spec: SourceSpec, *, root: Path = Path()) -> Ra
     SettingsError
         When an expression of the mapping means nothing.
     """
+    if not (spec.folder or spec.database or spec.tables):
+        raise SourceError(
+            "sources: none is given; expected a folder of tables, a database, or mapped tables. "
+            "Pass --data DIR, or set sources.folder in the settings."
+        )
     base = root / spec.folder if spec.folder else root
     if spec.folder and not base.is_dir():
         raise SourceError(

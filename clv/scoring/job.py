@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clv.data.tables import Tables
+    from clv.features.prepared import Prepared
     from clv.models.lifetime_value import LifetimeValue
     from clv.models.model_info import ModelInfo
     from clv.monitoring import Profile
@@ -91,6 +92,7 @@ def score(
     model: LifetimeValue,
     *,
     as_of: dt.date,
+    prepared: Prepared | None = None,
     on_progress: OnProgress = silent,
     **order: Any,
 ) -> ScoringResult:
@@ -104,6 +106,8 @@ def score(
         As loaded from the registry.
     as_of : datetime.date
         The last day that is known.
+    prepared : Prepared, optional
+        The same tables made ready, such as with markers.
     on_progress : OnProgress
         Called per chunk.
     **order
@@ -124,7 +128,7 @@ def score(
     asked = Order(**order)
     check_day(tables, as_of)
     on_progress("features", 0, 1)
-    table = build_feature_table(tables, as_of)
+    table = build_feature_table(tables, as_of, prepared=prepared)
     on_progress("features", 1, 1)
     try:
         return score_table(table, model, asked, on_progress)
