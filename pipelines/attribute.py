@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clv.attribution.attribution import AttributionOptions
+    from clv.attribution.exposure import Behaviour
 
 
 def run(
@@ -40,6 +41,7 @@ def run(
             contributions=contributions,
             model_version=version,
             prepared=prepared,
+            asked=asked_of(ctx),
             options=options_of(ctx),
             on_progress=on_progress,
         )
@@ -50,6 +52,15 @@ def run(
         path = ctx.save_to(out, document)
     lines = tuple(_line(effect, document["currency"]) for effect in document["effects"])
     return Result("attribute", lines, {"attribution": path}, tuple(ctx.notes), document)
+
+
+def asked_of(ctx: Run) -> tuple[Behaviour, ...]:
+    """Return the behaviours to ask about: few, since every further one may mislead by chance."""
+    from clv.attribution.attribution import ASKED
+    from clv.attribution.exposure import Behaviour
+
+    chosen = ctx.settings.attribution.behaviours
+    return (*ASKED, *(Behaviour(name, 0.1, "share of occasions") for name in chosen))
 
 
 def options_of(ctx: Run) -> AttributionOptions:

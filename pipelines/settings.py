@@ -121,6 +121,9 @@ class Attribution(Section):
     exposure_days: int = Field(365, ge=1, description="days of contacts before the cutoff")
     customers: int = Field(200_000, ge=1, description="above this many, a sample of customers")
     level: float = Field(0.95, gt=0, lt=1, description="of intervals")
+    behaviours: tuple[str, ...] = Field(
+        (), description="markers to ask about besides empathy, handle time, FCR and waits"
+    )
     minimum_gain_share: float = Field(
         0.003, ge=0, description="of the mean outcome per customer; a smaller gain moves no target"
     )
