@@ -67,7 +67,7 @@ def test_a_bad_pattern_is_named(pattern, trouble):
 
 def test_a_failing_example_is_named():
     positive = [*entry()["positive"], "This is rude."]
-    with pytest.raises(SettingsError, match="misses its positive example 'This is rude.'"):
+    with pytest.raises(SettingsError, match="misses its positive example 'This is rude"):
         read_pack([("own.toml", {"marker": [entry(positive=positive)]})])
 
 

@@ -35,34 +35,14 @@ SPRAY = (
     "We're so sorry to hear that.",
     "That must be really frustrating for you.",
 )
-THINGS = [
-    "kettle",
-    "lamp",
-    "sofa",
-    "desk",
-    "heater",
-    "jacket",
-    "printer",
-    "router",
-    "blender",
-    "bike",
-    "tent",
-    "carpet",
-]
-FACTS = [
-    "leaks",
-    "hums",
-    "smells",
-    "flickers",
-    "wobbles",
-    "tore",
-    "jammed",
-    "stalled",
-    "cracked",
-    "faded",
-    "rusted",
-    "split",
-]
+THINGS_TEXT = """
+kettle lamp sofa desk heater jacket printer router blender bike tent carpet
+"""
+THINGS = THINGS_TEXT.split()
+FACTS_TEXT = """
+leaks hums smells flickers wobbles tore jammed stalled cracked faded rusted split
+"""
+FACTS = FACTS_TEXT.split()
 
 
 def year(warm, spray=False, place="end"):
