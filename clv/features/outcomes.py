@@ -14,7 +14,8 @@ import pandas as pd
 from clv.data.tables import MONEY_SCALE
 from clv.errors import UsageError, WindowError
 from clv.features.base import in_currency, significant
-from clv.features.prepared import Prepared, day_number, prepare
+from clv.features.moments import day_number
+from clv.features.prepared import Prepared, prepare
 from clv.features.rows import cutoff_day
 from clv.windows import Window
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from clv.features.base import declared
-from clv.features.prepared import ALWAYS, day_number
+from clv.features.moments import ALWAYS, day_number
 from clv.windows import DAY_SECONDS
 
 if TYPE_CHECKING:

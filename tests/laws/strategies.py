@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from clv.data.tables import Tables, Terms
@@ -21,6 +22,15 @@ AHEAD = pd.Timestamp("2024-07-01")
 TERMS = Terms(currency="EUR", protected=("region",))
 
 Frames = dict[str, pd.DataFrame]
+
+lawful = settings(
+    max_examples=3,
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+"""Few examples, since each is a whole company; a failing one is not shrunk, its seed is enough."""
 
 
 def companies(customers: int = 30) -> st.SearchStrategy[Frames]:

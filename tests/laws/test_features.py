@@ -6,20 +6,25 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 
 from clv.data.engine import DuckDBEngine
 from clv.features.table import build_feature_table, prepare
-from tests.laws.strategies import CUTOFF, Frames, as_known, companies, company, held, shuffled
+from tests.laws.strategies import (
+    CUTOFF,
+    Frames,
+    as_known,
+    companies,
+    company,
+    held,
+    lawful,
+    shuffled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Engines = dict[int, DuckDBEngine]
-
-lawful = settings(
-    max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
 
 
 @pytest.fixture(scope="module")
