@@ -14,18 +14,17 @@ if TYPE_CHECKING:
 def run(ctx: Run) -> Result:
     """Check the tables against the contract and write validation.json and the quarantine."""
     checked = checked_tables(ctx)
-    document = checked.validation.as_dict()
     lines = tuple(
-        f"{name}: {table['accepted']:,} of {table['rows']:,} rows accepted"
-        + (f", {table['quarantined']:,} quarantined" if table["quarantined"] else "")
-        for name, table in document["tables"].items()
+        f"{name}: {table.accepted:,} of {table.rows:,} rows accepted"
+        + (f", {table.quarantined:,} quarantined" if table.quarantined else "")
+        for name, table in checked.validation.tables.items()
     )
     return Result(
         "validate",
         lines,
         {"validation": ctx.workspace / "validation.json"},
         tuple(ctx.notes),
-        document,
+        checked.validation.as_dict(),
     )
 
 
