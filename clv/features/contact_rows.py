@@ -116,10 +116,11 @@ def _complaints(rows: ir.Table, tables: Tables) -> ir.Table:
     answers = tables["surveys"]
     low = (
         answers.filter((answers.kind == "csat") & (answers.score <= LOW_CSAT))
-        .group_by(about=answers.interaction_id)
+        .group_by(about=answers.interaction_id, whose=answers.customer_id)
         .aggregate(low_csat_s=answers.responded_at.min())
     )
-    joined = rows.left_join(low, rows.interaction_id == low.about).drop("about")
+    same = [rows.interaction_id == low.about, rows.customer_id == low.whose]
+    joined = rows.left_join(low, same).drop("about", "whose")
     return joined.mutate(low_csat_s=joined.low_csat_s.fill_null(NEVER))
 
 

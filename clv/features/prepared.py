@@ -7,19 +7,54 @@ comparison alone, and several cutoffs share the work.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import ibis
 
 from clv.features.contact_rows import contact_rows, survey_rows
 from clv.features.order_rows import order_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import ibis.expr.types as ir
 
     from clv.data.tables import Tables
     from clv.markers.contacts import PreparedMarkers
+
+PART_ROWS = 4_000_000
+"""Orders and contacts worked on at a time: under 1 GB with all their features."""
+
+
+@dataclass(frozen=True)
+class CustomerRange:
+    """Customers from ``low`` (included) to ``high`` (not), in order of their ids.
+
+    None is no bound. Ids compare by their UTF-8 bytes, on every engine.
+    """
+
+    low: str | None
+    high: str | None
+
+    def of(self, rows: ir.Table) -> ir.Table:
+        """Return the rows of these customers."""
+        if self.low is not None:
+            rows = rows.filter(rows.customer_id >= self.low)
+        if self.high is not None:
+            rows = rows.filter(rows.customer_id < self.high)
+        return rows
+
+
+@dataclass(frozen=True)
+class Part:
+    """Prepared rows of some customers; see ``Prepared`` for their columns."""
+
+    range: CustomerRange
+    orders: ir.Table
+    contacts: ir.Table | None
+    surveys: ir.Table | None
 
 
 @dataclass(frozen=True)
@@ -51,6 +86,9 @@ class Prepared:
         What ``close`` releases.
     behaviours : PreparedMarkers or None
         Markers of the contacts; whoever prepared them closes them.
+    parts : tuple of Part
+        The same rows in parts of whole customers, so that a large company is built part by
+        part, in bounded memory; one part where it is not large.
     """
 
     tables: Tables
@@ -60,7 +98,8 @@ class Prepared:
     customers: ir.Table | None
     columns: Mapping[str, frozenset[str]]
     held: tuple[ir.Table, ...]
-    behaviours: PreparedMarkers | None = None
+    behaviours: PreparedMarkers | None
+    parts: tuple[Part, ...]
 
     def close(self) -> None:
         """Let the engine forget the rows."""
@@ -68,7 +107,9 @@ class Prepared:
             self.tables.engine.release(rows)
 
 
-def prepare(tables: Tables, *, behaviours: PreparedMarkers | None = None) -> Prepared:
+def prepare(
+    tables: Tables, *, behaviours: PreparedMarkers | None = None, part_rows: int = PART_ROWS
+) -> Prepared:
     """Make a company's rows ready for any number of cutoffs.
 
     Parameters
@@ -78,22 +119,75 @@ def prepare(tables: Tables, *, behaviours: PreparedMarkers | None = None) -> Pre
     behaviours : PreparedMarkers, optional
         Markers of contacts: counted in whole they become columns of the contacts, and as
         known at a cutoff they become features.
+    part_rows : int
+        Orders and contacts that are worked on at a time, in whole customers. It changes
+        time and memory, never a result.
     """
-    engine = tables.engine
     columns = {name: frozenset(frame.columns) for name, frame in tables.frames.items()}
     if tables.value_is_margin:
         columns["orders"] |= {"margin"}
-    surveys = engine.cache(survey_rows(tables)) if "surveys" in tables else None
+    if behaviours is not None and "interactions" in tables:
+        columns["behaviours"] = behaviours.columns
+    ranges = customer_ranges(tables, part_rows)
+    made = [_part(tables, customers, behaviours) for customers in ranges]
+    parts = tuple(part for part, _ in made)
+    return Prepared(
+        tables,
+        _all(part.orders for part in parts),
+        _all(part.contacts for part in parts if part.contacts is not None),
+        _all(part.surveys for part in parts if part.surveys is not None),
+        tables.frames.get("customers"),
+        columns,
+        tuple(rows for _, held in made for rows in held),
+        behaviours,
+        parts,
+    )
+
+
+def _part(
+    tables: Tables, customers: CustomerRange, behaviours: PreparedMarkers | None
+) -> tuple[Part, tuple[ir.Table, ...]]:
+    """Prepare the rows of some customers; also return what the engine holds."""
+    engine = tables.engine
+    mine = tables.replaced(
+        **{
+            name: customers.of(tables[name])
+            for name in ("orders", "interactions", "surveys")
+            if name in tables
+        }
+    )
+    surveys = engine.cache(survey_rows(mine)) if "surveys" in mine else None
     contacts = None
-    if "interactions" in tables:
-        rows = contact_rows(tables)
+    if "interactions" in mine:
+        rows = contact_rows(mine)
         if behaviours is not None:
-            columns["behaviours"] = behaviours.columns
             rows = rows.left_join(behaviours.contacts(None), "interaction_id").drop(
                 "interaction_id_right"
             )
         contacts = engine.cache(rows)
-    customers = tables.frames.get("customers")
-    orders, held = order_rows(tables)
+    orders, held = order_rows(mine)
     held += tuple(rows for rows in (contacts, surveys) if rows is not None)
-    return Prepared(tables, orders, contacts, surveys, customers, columns, held, behaviours)
+    return Part(customers, orders, contacts, surveys), held
+
+
+def _all(rows: Iterable[ir.Table]) -> ir.Table | None:
+    tables = list(rows)
+    if not tables:
+        return None
+    return tables[0] if len(tables) == 1 else ibis.union(*tables)
+
+
+def customer_ranges(tables: Tables, part_rows: int) -> tuple[CustomerRange, ...]:
+    """Cut the customers, in order of their ids, where so many rows have come together."""
+    named = [tables[name] for name in ("orders", "interactions") if name in tables]
+    ids = ibis.union(*(rows.select("customer_id") for rows in named)) if named[1:] else named[0]
+    total = tables.engine.to_pandas(ids.aggregate(rows=ids.count())).rows.iloc[0]
+    if total <= part_rows:
+        return (CustomerRange(None, None),)
+    counts = ids.group_by("customer_id").aggregate(rows=ids.count())
+    order = ibis.window(order_by=counts.customer_id, preceding=None, following=0)
+    running = counts.mutate(part=counts["rows"].sum().over(order) // part_rows)
+    starts = running.group_by("part").aggregate(start=running.customer_id.min())
+    found = sorted(tables.engine.to_pandas(starts).start)
+    edges = [None, *found[1:], None]
+    return tuple(CustomerRange(low, high) for low, high in itertools.pairwise(edges))

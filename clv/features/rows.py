@@ -73,11 +73,18 @@ def _seasons(rows: ir.Table, window: Window) -> dict[str, ir.Value]:
     }
 
 
-def contacts_known(rows: ir.Table, window: Window) -> ir.Table:
-    """Return contacts that had begun, with what had become known of them."""
+def contacts_known(rows: ir.Table, window: Window, peers: ir.Table) -> ir.Table:
+    """Return contacts that had begun, with what had become known of them.
+
+    ``peers`` is ``peer_means`` of the contacts of all customers.
+    """
+    return _dated(_with_peers(_contacts(rows, window), peers), window, "interactions")
+
+
+def _contacts(rows: ir.Table, window: Window) -> ir.Table:
     rows = rows.filter(window.seen(rows.at_s))
     ended, settled = window.seen(rows.end_s), window.seen(rows.settle_s)
-    rows = rows.mutate(
+    return rows.mutate(
         handle_ms=_if(ended, rows.handle_ms),
         hold_ms=_if(ended, rows.hold_ms),
         wrap_ms=_if(ended, rows.wrap_ms),
@@ -94,7 +101,6 @@ def contacts_known(rows: ir.Table, window: Window) -> ir.Table:
         sla_missed=_if(window.seen(rows.sla_known_s), window.seen(rows.sla_miss_s)),
         bad=window.seen(rows.bad_s),
     )
-    return _dated(_with_peers(rows), window, "interactions")
 
 
 def surveys_known(rows: ir.Table, window: Window) -> ir.Table:
@@ -120,11 +126,15 @@ def _dated(rows: ir.Table, window: Window, table: str) -> ir.Table:
     return rows.mutate(days_ago=cutoff_day(window) - day_number(rows.at_s), **flags)
 
 
-def _with_peers(rows: ir.Table) -> ir.Table:
-    """Add what contacts of the same channel and issue took on average, as known by then."""
-    peers = rows.group_by(peer_channel=rows.channel, peer_issue=rows.issue).aggregate(
+def peer_means(rows: ir.Table, window: Window) -> ir.Table:
+    """Return what contacts of a channel and issue took on average, as known by then."""
+    rows = _contacts(rows, window)
+    return rows.group_by(peer_channel=rows.channel, peer_issue=rows.issue).aggregate(
         expected_handle_ms=_mean_ms(rows.handle_ms), expected_wait_ms=_mean_ms(rows.wait_ms)
     )
+
+
+def _with_peers(rows: ir.Table, peers: ir.Table) -> ir.Table:
     joined = rows.left_join(
         peers, [rows.channel == peers.peer_channel, rows.issue == peers.peer_issue]
     )

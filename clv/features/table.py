@@ -20,12 +20,13 @@ from clv.errors import UsageError
 from clv.features.base import Feature, decimals, declared, significant
 from clv.features.behaviours import behaviours_known, marker_features
 from clv.features.customers import attribute_features
-from clv.features.prepared import Prepared, prepare
+from clv.features.prepared import Part, Prepared, prepare
 from clv.features.rows import (
     contacts_known,
     customers_known,
     orders_known,
     orders_standing,
+    peer_means,
     surveys_known,
 )
 from clv.notes import Note
@@ -53,8 +54,9 @@ class FeatureTable:
     ----------
     engine : Engine
         What holds the rows.
-    rows : ibis Table
-        ``customer_id``, ``as_of`` and one column per feature.
+    parts : tuple of ibis Table
+        ``customer_id``, ``as_of`` and one column per feature: all customers of a part come
+        before those of the next one.
     cutoff : datetime.date
         The last day that is known.
     features : dict of str to Feature
@@ -64,10 +66,15 @@ class FeatureTable:
     """
 
     engine: Engine
-    rows: ir.Table
+    parts: tuple[ir.Table, ...]
     cutoff: dt.date
     features: dict[str, Feature]
     notes: tuple[Note, ...]
+
+    @property
+    def rows(self) -> ir.Table:
+        """All parts as one table, in no order."""
+        return self.parts[0] if len(self.parts) == 1 else ibis.union(*self.parts)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return all rows, sorted by ``customer_id``."""
@@ -94,13 +101,15 @@ class FeatureTable:
 
     def close(self) -> None:
         """Let the engine forget the rows."""
-        self.engine.release(self.rows)
+        for part in self.parts:
+            self.engine.release(part)
 
     def _batches(self, rows: int) -> Iterator[pa.RecordBatch]:
-        return self.engine.batches(self.rows.order_by("customer_id"), rows)
+        for part in self.parts:
+            yield from self.engine.batches(part.order_by("customer_id"), rows)
 
     def _schema(self) -> pa.Schema:
-        return self.rows.schema().to_pyarrow()
+        return self.parts[0].schema().to_pyarrow()
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
@@ -156,10 +165,10 @@ def build_feature_table(
     window = Window(cutoff)
     ready = prepared or prepare(tables)
     features, notes = available(ready)
-    rows = _built(ready, window, features, customers)
+    parts = _built(ready, window, features, customers)
     if prepared is None:
         ready.close()
-    return FeatureTable(tables.engine, rows, cutoff, features, notes)
+    return FeatureTable(tables.engine, parts, cutoff, features, notes)
 
 
 def available(prepared: Prepared) -> tuple[dict[str, Feature], tuple[Note, ...]]:
@@ -196,21 +205,42 @@ def _built(
     window: Window,
     features: dict[str, Feature],
     customers: Sequence[str] | None,
+) -> tuple[ir.Table, ...]:
+    """Build the parts of the table, in the order of their customers' ids."""
+    engine = prepared.tables.engine
+    company = engine.cache(_company(prepared, window))
+    held, wanted, peers = [company], None, None
+    if customers is not None:
+        wanted = engine.frame(pd.DataFrame({"customer_id": list(customers)}, dtype="str"))
+        held.append(wanted)
+    if prepared.contacts is not None:
+        peers = engine.cache(peer_means(prepared.contacts, window))
+        held.append(peers)
+    built = []
+    for part in prepared.parts:
+        known = _known_rows(prepared, part, window, peers)
+        spine = _spine(part, window, known.get("customers"))
+        if wanted is not None:
+            spine = spine.semi_join(wanted, "customer_id")
+            known = {name: rows.semi_join(wanted, "customer_id") for name, rows in known.items()}
+        built.append(_part_built(engine, known, {"spine": spine, "company": company}, features))
+    for table in held:
+        engine.release(table)
+    return tuple(built)
+
+
+def _part_built(
+    engine: Engine,
+    known: dict[str, ir.Table],
+    inputs: dict[str, ir.Table],
+    features: dict[str, Feature],
 ) -> ir.Table:
     """Aggregate each table, join the results and hold what leaves.
 
     Everything after the rows as known is an expression over unbound tables, the same at
     every cutoff, so that it is compiled once.
     """
-    engine = prepared.tables.engine
-    known = _known_rows(prepared, window)
-    inputs = {"spine": _spine(prepared, window), "company": _company(prepared, window)}
     held = []
-    if customers is not None:
-        wanted = engine.frame(pd.DataFrame({"customer_id": list(customers)}, dtype="str"))
-        held.append(wanted)
-        inputs["spine"] = inputs["spine"].semi_join(wanted, "customer_id")
-        known = {name: rows.semi_join(wanted, "customer_id") for name, rows in known.items()}
     for name, rows in known.items():
         if mine := tuple(f for f in features.values() if f.table == name):
             totals = engine.cache(_aggregated(rows.schema(), mine), {"rows": rows})
@@ -223,16 +253,18 @@ def _built(
     return built
 
 
-def _known_rows(prepared: Prepared, window: Window) -> dict[str, ir.Table]:
-    known = {"orders": orders_known(prepared.orders, window)}
-    if prepared.contacts is not None:
-        known["interactions"] = contacts_known(prepared.contacts, window)
-    if prepared.contacts is not None and prepared.behaviours is not None:
-        known["behaviours"] = behaviours_known(prepared, window)
-    if prepared.surveys is not None:
-        known["surveys"] = surveys_known(prepared.surveys, window)
+def _known_rows(
+    prepared: Prepared, part: Part, window: Window, peers: ir.Table | None
+) -> dict[str, ir.Table]:
+    known = {"orders": orders_known(part.orders, window)}
+    if part.contacts is not None:
+        known["interactions"] = contacts_known(part.contacts, window, peers)
+        if prepared.behaviours is not None:
+            known["behaviours"] = part.range.of(behaviours_known(prepared, window))
+    if part.surveys is not None:
+        known["surveys"] = surveys_known(part.surveys, window)
     if prepared.customers is not None:
-        known["customers"] = customers_known(prepared.customers, window)
+        known["customers"] = customers_known(part.range.of(prepared.customers), window)
     return known
 
 
@@ -266,15 +298,14 @@ def _together(
     return joined.select("customer_id", "as_of", **columns)
 
 
-def _spine(prepared: Prepared, window: Window) -> ir.Table:
+def _spine(part: Part, window: Window, customers: ir.Table | None) -> ir.Table:
     """Return the ids of everyone known: buyers, and prospects of customers and interactions."""
-    orders = prepared.orders
-    ids = [orders.filter(window.seen(orders.known_s)).select("customer_id")]
-    if prepared.contacts is not None:
-        contacts = prepared.contacts
-        ids.append(contacts.filter(window.seen(contacts.at_s)).select("customer_id"))
-    if prepared.customers is not None:
-        ids.append(customers_known(prepared.customers, window).select("customer_id"))
+    ids = [part.orders.filter(window.seen(part.orders.known_s)).select("customer_id")]
+    if part.contacts is not None:
+        begun = window.seen(part.contacts.at_s)
+        ids.append(part.contacts.filter(begun).select("customer_id"))
+    if customers is not None:
+        ids.append(customers.select("customer_id"))
     return ids[0].distinct() if len(ids) == 1 else ibis.union(*ids, distinct=True)
 
 

@@ -66,6 +66,14 @@ def test_a_customer_alone_is_as_in_the_batch(engines: Engines, frames: Frames) -
     same(alone.to_pandas(), batch[batch.customer_id == one].reset_index(drop=True))
 
 
+def test_parts_of_any_size_give_the_same_bytes(engines: Engines) -> None:
+    tables = held(engines[1], company(8))
+    whole = build_feature_table(tables, CUTOFF).to_pandas()
+    prepared = prepare(tables, part_rows=60)
+    assert len(prepared.parts) > 3
+    same(build_feature_table(tables, CUTOFF, prepared=prepared).to_pandas(), whole)
+
+
 def test_any_chunk_size_gives_the_same_bytes(engines: Engines) -> None:
     table = build_feature_table(held(engines[2], company(7)), CUTOFF)
     whole = table.to_pandas()
