@@ -44,7 +44,7 @@ def margin_of(orders: ir.Table, tables: Tables) -> ir.Value:
 def order_rows(tables: Tables) -> tuple[ir.Table, tuple[ir.Table, ...]]:
     """Prepare orders and refunds; see ``Prepared.orders``. Also return what the engine holds."""
     raw, engine = tables["orders"], tables.engine
-    rows = raw.select(
+    selected = raw.select(
         order_id=raw.order_id,
         customer_id=raw.customer_id,
         own_s=raw.ordered_at,
@@ -54,6 +54,8 @@ def order_rows(tables: Tables) -> tuple[ir.Table, tuple[ir.Table, ...]]:
         refund_of=given(raw, "orders", "refund_of"),
         is_purchase=raw.amount >= 0,
     )
+    # Read and converted once; what follows goes over the rows several times.
+    rows = engine.cache(selected)
     named = tables.has("orders", "category")
     bought = rows.filter(rows.is_purchase).drop("refund_of", "is_purchase")
     refunds = rows.filter(~rows.is_purchase).drop("category", "is_purchase")
@@ -61,10 +63,11 @@ def order_rows(tables: Tables) -> tuple[ir.Table, tuple[ir.Table, ...]]:
         never_void = bought.mutate(void_s=ibis.literal(NEVER, "int64"))
         held = engine.cache(_purchases(_repeated(_standing(never_void), named=named)))
         returned = engine.cache(_unlinked(refunds))
+        engine.release(rows)
         return ibis.union(held, returned), (held, returned)
     linked = engine.cache(_links(refunds, bought))
     voids = engine.cache(_voids(linked))
-    touched = _touched(bought, voids)
+    touched = engine.cache(_touched(bought, voids))
     times = voids.select("parent_id", "void_s")
     bought = bought.left_join(times, bought.order_id == times.parent_id).drop("parent_id")
     bought = bought.mutate(void_s=bought.void_s.fill_null(NEVER))
@@ -76,8 +79,8 @@ def order_rows(tables: Tables) -> tuple[ir.Table, tuple[ir.Table, ...]]:
     known = linked.inner_join(parents, linked.parent_id == parents.parent_order)
     loose = refunds.anti_join(linked, "order_id")
     returned = engine.cache(ibis.union(_linked(known), _unlinked(loose)))
-    engine.release(linked)
-    engine.release(voids)
+    for table in (rows, linked, voids, touched):
+        engine.release(table)
     return ibis.union(held, returned), (held, returned)
 
 
