@@ -36,7 +36,7 @@ def promote(ctx: Run, *, version: str | None = None, why: str = "") -> Result:
         model=trained["chosen"],
         champion_model="" if standing is None else _chosen(registry, standing),
         loads=candidate.verified,
-        limits=GateLimits(level=trained["interval_level"]),
+        limits=GateLimits(**ctx.settings.gate.model_dump(), level=trained["interval_level"]),
     )
     ctx.save("gate.json", {"version": candidate.number, **gate.as_dict()})
     registry.promote(

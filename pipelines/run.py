@@ -46,6 +46,8 @@ SWITCHES = {
     "MLFLOW_LOG_UV_FILES": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",
     "OMP_WAIT_POLICY": "PASSIVE",
+    # Sums in one order: the same bytes on any number of cores, and no idle spinning.
+    "OPENBLAS_NUM_THREADS": "1",
 }
 for _name, _value in SWITCHES.items():
     os.environ.setdefault(_name, _value)

@@ -104,6 +104,20 @@ class Registry(Section):
     name: str = Field("clv", description="the registered model's name")
 
 
+class Gate(Section):
+    """What a model must show before it may be champion."""
+
+    gini_standard_errors: float = Field(
+        1.0, ge=0, description="its Gini may lie so many below the champion's and BTYD's"
+    )
+    total_bias: float = Field(
+        0.15, ge=0, description="largest |predicted ÷ actual − 1| of the total"
+    )
+    calibration_error: float = Field(0.03, ge=0, description="largest, of the churn probability")
+    coverage_low: float = Field(0.85, ge=0, le=1, description="least share inside the intervals")
+    coverage_high: float = Field(0.95, ge=0, le=1, description="largest share inside the intervals")
+
+
 class Scoring(Section):
     """How customers are scored."""
 
@@ -165,6 +179,7 @@ class Settings(BaseSettings):
     engine: Engine = Engine()
     training: Training = Training()
     registry: Registry = Registry()
+    gate: Gate = Gate()
     scoring: Scoring = Scoring()
     attribution: Attribution = Attribution()
     markers: Markers = Markers()

@@ -205,6 +205,7 @@ def _fit_notes(
         text = "the trees did not beat BTYD; BTYD alone is used and contributions are zero"
         notes.append(Note("btyd_alone", "value", 0, text))
     if not check.same < 1e-4:
-        text = f"{check.reference}; largest difference of likelihoods {check.same:.2g} a customer"
+        far = "cannot compute" if np.isnan(check.same) else f"differs by {check.same:.2g} in"
+        text = f"{check.reference} {far} the likelihood of some customers"
         notes.append(Note("cross_check", check.model, check.customers, text))
     return notes

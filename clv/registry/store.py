@@ -235,8 +235,8 @@ class Registry:
         if found is None:
             raise RegistryError(
                 f"registry: {self.name} has no {match['alias']} yet. Train one with "
-                "`clv train --promote`, or name a version: models:/"
-                f"{self.name}/<version>."
+                "`clv train --promote`, or name a model that did not pass the gate: "
+                f"--model models:/{self.name}@{CHALLENGER}."
             )
         return found
 

@@ -1,0 +1,107 @@
+"""The whole product: a synthetic company, and two companies that exist."""
+
+import json
+import re
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from clv.registry import Registry
+from pipelines.demo import COMPANY
+
+CONFIG = Path(__file__).parents[2] / "pipelines" / "config"
+SCORES = ("scores.parquet", "scores.csv")
+
+
+def published(workspace):
+    """Return the folder of the published scores."""
+    run = (workspace / "scores" / "_CURRENT").read_text(encoding="utf-8").splitlines()[0]
+    return workspace / "scores" / "runs" / run
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Return settings like the demo's, for a company that trains in seconds."""
+    settings = yaml.safe_load((CONFIG / "demo.yaml").read_text(encoding="utf-8"))
+    settings["training"] |= {"cutoffs": 4, "folds": 1, "trees": 30, "threads": 1}
+    path = tmp_path / "small.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return path
+
+
+def test_demo_leaves_every_document_and_repeats_to_the_byte(clv, small, tmp_path):
+    out, again = tmp_path / "demo", tmp_path / "again"
+    seen = clv("demo", "--out", out, "--customers", 1200, "--config", small)
+    assert seen.code == 0, seen.err
+    names = ("validation", "training", "backtest", "contributions", "portfolio", "attribution")
+    for name in names:
+        assert json.loads((out / f"{name}.json").read_text(encoding="utf-8")), name
+    page = (out / "report.html").read_text(encoding="utf-8")
+    headings = re.findall(r"<section id=\"(\w+)\"", page)
+    assert {"answer", "trust"} <= set(headings)
+    assert "Demo Company" in page
+
+    data = out / COMPANY
+    model = "models:/clv@challenger"
+    for command in (("train",), ("score", "--model", model)):
+        seen = clv(*command, "--data", data, "--config", small, workspace=again)
+        assert seen.code == 0, seen.err
+    for name in SCORES:
+        assert (published(out) / name).read_bytes() == (published(again) / name).read_bytes()
+
+
+CDNOW_SAMPLE = {
+    "path": "package:lifetimes/datasets/CDNOW_sample.txt",
+    "names": ["master_id", "customer", "date", "discs", "dollars"],
+    "skip_rows": 0,
+}
+# Fader, Hardie & Lee 2005; Fader & Hardie, note 025. Two units of the last digit each.
+PUBLISHED = {
+    "btyd/bg_nbd/r": (0.243, 0.002),
+    "btyd/bg_nbd/alpha": (4.414, 0.002),
+    "btyd/bg_nbd/a": (0.793, 0.002),
+    "btyd/bg_nbd/b": (2.426, 0.002),
+    "btyd/bg_nbd/log_likelihood": (-9582.4, 0.05),
+    "btyd/gamma_gamma/p": (6.25, 0.02),
+    "btyd/gamma_gamma/q": (3.74, 0.02),
+    "btyd/gamma_gamma/gamma": (15.44, 0.02),
+}
+
+
+def test_cdnow_logs_the_published_parameters(clv, tmp_path):
+    settings = yaml.safe_load((CONFIG / "cdnow.yaml").read_text(encoding="utf-8"))
+    settings["sources"]["orders"] |= CDNOW_SAMPLE
+    settings["training"] |= {"cutoffs": 2, "trees": 20}
+    path = tmp_path / "sample.yaml"
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    out = tmp_path / "cdnow"
+    seen = clv("train", "--config", path, "--as-of", "1997-09-30", workspace=out)
+    assert seen.code == 0, seen.err
+    registry = Registry.local(out)
+    logged = registry.metrics(registry.versions()[0])
+    for name, (value, tolerance) in PUBLISHED.items():
+        assert logged[name] == pytest.approx(value, abs=tolerance), name
+
+    seen = clv("score", "--config", path, "--model", "models:/clv@challenger", workspace=out)
+    assert seen.code == 0, seen.err
+    assert pq.read_table(published(out) / "scores.parquet").num_rows == 2357
+    seen = clv("report", "--config", path, workspace=out)
+    assert seen.code == 0, seen.err
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "interactions" in page
+
+
+@pytest.mark.slow
+def test_online_retail_from_raw_lines_to_a_report(clv, realdata, tmp_path):
+    out = tmp_path / "retail"
+    given = ("--config", CONFIG / "online_retail.yaml", "--data", realdata / "online_retail_ii")
+    for command in (("train", "--promote"), ("score",), ("report",)):
+        seen = clv(*command, *given, workspace=out)
+        assert seen.code == 0, seen.err
+    validation = json.loads((out / "validation.json").read_text(encoding="utf-8"))
+    counts = {n["where"]: n["count"] for n in validation["notes"] if n["code"] == "policy"}
+    assert counts["orders.no_customer"] == 107_927
+    assert counts["orders.duplicate_lines"] == 6_771
+    assert validation["tables"]["orders"]["rows"] == 23_684
