@@ -50,7 +50,10 @@ fix: $(READY) ## Format, and fix what lint can fix
 	@$(VENV)/bin/ruff format .
 
 bench: $(READY) ## Time clv against its peers, in one run each
-	@for bench in tests/benchmarks/bench_*.py; do OMP_WAIT_POLICY=PASSIVE $(RUN) $$bench || exit 1; done
+	@for bench in tests/benchmarks/bench_*.py; do OMP_WAIT_POLICY=PASSIVE PYTHONPATH=. $(RUN) $$bench || exit 1; done
+
+bench-accuracy: $(READY) ## Rolling backtests on real companies (CLV_REALDATA names their folder)
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) tests/benchmarks/accuracy.py
 
 lock: $(UV) ## Renew requirements/ from pyproject.toml
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
