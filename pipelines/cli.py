@@ -27,9 +27,7 @@ app = typer.Typer(
     epilog="Start with: clv demo",
 )
 scores_app = typer.Typer(no_args_is_help=True, help="Published score tables: compare, roll back.")
-experiment_app = typer.Typer(no_args_is_help=True, help="A/B tests: design, assign, read.")
 app.add_typer(scores_app, name="scores")
-app.add_typer(experiment_app, name="experiment")
 
 Config = Annotated[Path | None, typer.Option(help="Settings file (YAML); see example.yaml.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of the contract's tables.")]
@@ -261,6 +259,47 @@ def rollback(
 
     run = _run("rollback", config, workspace=workspace)
     _show(run, lifecycle.rollback(run, why=why))
+
+
+@app.command()
+def explain(
+    interaction_id: Annotated[str, typer.Argument(help="The contact.")],
+    config: Config = None,
+    data: Data = None,
+    workspace: Workspace = None,
+) -> None:
+    """Show the behaviours found in one contact, in redacted text.
+
+    Example: clv explain i000123 --data company
+    """
+    from pipelines import explain as pipeline
+
+    run = _run("explain", config, data=data, workspace=workspace)
+    _show(run, pipeline.run(run, interaction_id=interaction_id))
+
+
+@scores_app.command("diff")
+def scores_diff(config: Config = None, workspace: Workspace = None) -> None:
+    """Compare the current score table with the one before it.
+
+    Example: clv scores diff
+    """
+    from pipelines import scores
+
+    run = _run("scores diff", config, workspace=workspace)
+    _show(run, scores.diff(run))
+
+
+@scores_app.command("rollback")
+def scores_rollback(config: Config = None, workspace: Workspace = None) -> None:
+    """Make the score table before the current one current again.
+
+    Example: clv scores rollback
+    """
+    from pipelines import scores
+
+    run = _run("scores rollback", config, workspace=workspace)
+    _show(run, scores.rollback(run))
 
 
 def main() -> None:

@@ -16,6 +16,9 @@ def run(ctx: Run, *, out: Path, customers: int, effects: Path | None = None) -> 
     from pipelines.settings import read_yaml
 
     planted = {} if effects is None else read_yaml(effects)
+    # The truth is of the horizon that will be studied, so that the two can be compared.
+    if ctx.settings.training.horizon_days is not None:
+        planted = {"horizon_days": ctx.settings.training.horizon_days} | planted
     options = SimulationOptions(customers=customers, seed=ctx.settings.seed, **planted)
     with ctx.step(f"Simulating {customers:,} customers") as on_progress:
         company = simulate(options, on_progress)

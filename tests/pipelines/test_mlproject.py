@@ -15,13 +15,17 @@ ROOT = Path(__file__).parents[2]
 SPEC = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))
 
 
-def test_every_entry_point_is_a_command():
-    commands = set(typer.main.get_command(app).commands)
+def commands_of(group, before=()):
+    for name, command in group.commands.items():
+        inner = getattr(command, "commands", None)
+        yield from commands_of(command, (*before, name)) if inner else [(*before, name)]
+
+
+def test_every_command_has_an_entry_point_and_no_entry_point_lacks_one():
+    commands = {"_".join(words) for words in commands_of(typer.main.get_command(app))}
+    assert set(SPEC["entry_points"]) - {"main"} == commands
     for name, entry in SPEC["entry_points"].items():
-        words = entry["command"].split()
-        assert words[0] == "clv"
-        assert name == "main" or words[1] == name
-        assert name == "main" or name in commands
+        assert name == "main" or entry["command"].startswith(f"clv {name.replace('_', ' ')}")
 
 
 @pytest.mark.slow

@@ -1,0 +1,46 @@
+"""Scores: what the published tables say against each other, and going back to the one before."""
+
+from __future__ import annotations
+
+from clv.errors import UsageError
+from pipelines.run import Result, Run
+
+FILE = "scores.parquet"
+
+
+def diff(ctx: Run) -> Result:
+    """Compare the current score table with the one before it.
+
+    Raises
+    ------
+    UsageError
+        When fewer than two tables were published.
+    """
+    from clv.scoring import compare, current, runs
+
+    folder = ctx.workspace / "scores"
+    published = runs(folder)
+    here = current(folder)
+    if here is None or len(published) < 2:
+        raise UsageError(
+            f"{folder}: holds {len(published)} published tables; expected two to compare. "
+            "Run `clv score` for another day or model."
+        )
+    changes = compare(here.parent / published[1] / FILE, here / FILE)
+    lines = (
+        f"{published[1]} → {published[0]}",
+        f"customers {changes.before:,} → {changes.after:,}: {changes.entered:,} entered, "
+        f"{changes.left:,} left",
+        f"value decile: {changes.decile_up:,} up, {changes.decile_down:,} down",
+        f"total clv {changes.total_before:,.2f} → {changes.total_after:,.2f}; "
+        f"{changes.clv_changed:,} customers have another value",
+    )
+    return Result("scores diff", lines, facts=changes.as_dict())
+
+
+def rollback(ctx: Run) -> Result:
+    """Make the score table before the current one current again."""
+    from clv.scoring import rollback as roll_back
+
+    restored = roll_back(ctx.workspace / "scores")
+    return Result("scores rollback", (f"{restored.name} is current again",), {"scores": restored})
