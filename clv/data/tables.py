@@ -180,6 +180,8 @@ def seconds(at: ir.Value) -> ir.Value:
 
 def money(amount: ir.Value) -> ir.Value:
     """Turn an amount of money into int64 ten-thousandths, rounded half away from zero."""
+    if amount.type().is_floating():
+        return (amount * MONEY_SCALE).round().cast("int64")
     return (amount.cast("decimal(38, 4)") * MONEY_SCALE).cast("int64")
 
 
