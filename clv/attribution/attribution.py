@@ -18,7 +18,7 @@ from clv.errors import DataError
 from clv.features.contacts import EXPOSURE_DAYS, build_contact_table
 from clv.features.outcomes import build_outcomes
 from clv.features.prepared import prepare
-from clv.notes import silent
+from clv.notes import Note, silent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from clv.data.tables import Tables
     from clv.features.prepared import Prepared
     from clv.markers.contacts import PreparedMarkers
-    from clv.notes import Note, OnProgress
+    from clv.notes import OnProgress
     from clv.windows import Window
 
 ASKED = (*CHANNELS, WAIT)
@@ -231,8 +231,19 @@ def attribute(
             *no_targets,
             *missing,
         ),
-        notes=studied.notes,
+        notes=(*studied.notes, *counted_in_words(effects, ready)),
     )
+
+
+def counted_in_words(effects: Effects, ready: Prepared) -> tuple[Note, ...]:
+    """Say of each behaviour that markers count in words what its unit can bear."""
+    given = ready.columns.get("behaviours", frozenset())
+    counted = [e.behaviour for e in effects.effects if f"{e.behaviour}_hits" in given]
+    text = (
+        "is counted where patterns find it: what they miss lets a step of the count stand for more "
+        "than the same step of what was done, so compare agents by it rather than points"
+    )
+    return tuple(Note("counted_in_words", "attribution", 0, f"{one} {text}") for one in counted)
 
 
 def asked_of(contacts: pd.DataFrame, ready: Prepared) -> tuple[Behaviour, ...]:

@@ -9,6 +9,7 @@ says why, and what would mend it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,7 @@ from clv.attribution.usable import Usable, screen
 from clv.notes import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from clv.attribution.adjusted import Adjusted
     from clv.attribution.exposure import Exposure
@@ -119,10 +120,12 @@ def estimate_effects(
     first = study.adjusted() if study else None
     second = study.instrumented() if study and gates.refused is None else None
     pending = Effects((), study, first, second, gates)
+    # One clipped study serves all channels, and none is made where level 2 is refused.
+    harder = cache(lambda: harder_study(study, options)) if study else None
     found = []
     for number, behaviour in enumerate(behaviours):
         on_progress("effects", number, len(behaviours))
-        levels = behaviour_levels(exposure, behaviour, pending, usable, options, learner)
+        levels = behaviour_levels(exposure, behaviour, pending, usable, options, learner, harder)
         if experiments and behaviour.name in experiments:
             levels = (*levels, experiments[behaviour.name])
         found.append(_effect(exposure, behaviour, levels))
@@ -171,6 +174,7 @@ def behaviour_levels(
     usable: Usable,
     options: EffectOptions,
     learner: Learner,
+    harder: Callable[[], Study] | None,
 ) -> tuple[Level, ...]:
     """Return levels 1 and 2 of one behaviour, claimed or refused."""
     if behaviour.name not in usable.kept:
@@ -195,7 +199,16 @@ def behaviour_levels(
     assert first is not None
     return (
         adjusted_level(study, first, behaviour, options),
-        quasi_level(study, first, second, behaviour, core.gates, usable, options),
+        quasi_level(
+            study,
+            first,
+            second,
+            behaviour,
+            core.gates,
+            usable,
+            options,
+            harder if in_core else None,
+        ),
     )
 
 
@@ -227,8 +240,9 @@ def quasi_level(
     gates: Gates,
     usable: Usable,
     options: EffectOptions,
+    harder: Callable[[], Study] | None = None,
 ) -> Level:
-    """Return level 2, or why it is refused."""
+    """Return level 2, or why it is refused; ``harder`` makes the study of its clipping check."""
     evidence: Evidence = "quasi-experimental"
     if not behaviour.by_agent:
         why = usable.not_by_agent(behaviour)
@@ -253,9 +267,8 @@ def quasi_level(
         checks.Hausman(options.level).run(study, first, fit, behaviour.name),
         checks.Reliability().run(study, behaviour.name),
     )
-    if behaviour in CHANNELS:
-        harder = harder_study(study, options)
-        results = (*results, checks.Clipping().run(study, fit, harder, behaviour.name))
+    if harder is not None:
+        results = (*results, checks.Clipping().run(study, fit, harder(), behaviour.name))
     return Level(evidence, estimate, estimate - half, estimate + half, error, results)
 
 

@@ -77,7 +77,7 @@ def build_contact_table(
         ``trained`` (1 after its agent's training, 0 before, null without one), and
         the behaviours ``handle_seconds``, ``wait_seconds``, ``fcr`` (1, 0, or NaN before it
         is settled), ``empathy`` and one column per marker (share of occasions, NaN
-        without one).
+        without one), and ``empathy_unique``, in which stock lines hardly count.
 
     Raises
     ------
@@ -191,12 +191,16 @@ def orders_before(rows: ir.Table, orders: ir.Table) -> ir.Table:
 
 
 def behaviour_shares(rows: ir.Table, given: frozenset[str]) -> dict[str, ir.Value]:
-    """Turn hits and occasions into shares; null without an occasion."""
+    """Turn hits, less repetition too, and occasions into shares; null without an occasion."""
     markers = sorted(name.removesuffix("_hits") for name in given if name.endswith("_hits"))
     shares = {}
     for marker in markers:
         hits, occasions = rows[f"{marker}_hits"], rows[f"{marker}_occasions"]
         shares[marker] = hits.cast("float64") / occasions.nullif(0).cast("float64")
+        credit = f"{marker}_unique_m"
+        if credit in given:
+            per_mille = rows[credit].cast("float64") / occasions.nullif(0).cast("float64")
+            shares[f"{marker}_unique"] = per_mille / float(THOUSANDTHS)
     return shares
 
 

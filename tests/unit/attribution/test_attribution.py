@@ -54,13 +54,20 @@ class Counted:
                     "interaction_id": latent["interaction_id"],
                     "empathy_hits": hits,
                     "empathy_occasions": latent["occasions"],
+                    "empathy_unique_m": 500 * hits,
                     "opening_sentiment": latent["opening"],
                 }
             )
         )
 
     columns = frozenset(
-        {"interaction_id", "empathy_hits", "empathy_occasions", "opening_sentiment"}
+        {
+            "interaction_id",
+            "empathy_hits",
+            "empathy_occasions",
+            "empathy_unique_m",
+            "opening_sentiment",
+        }
     )
 
     def contacts(self, window):
@@ -126,6 +133,12 @@ def test_what_could_not_be_computed_is_named(found):
         if level.refused is not None
     }
     assert refused <= named
+
+
+def test_what_is_counted_in_words_is_said_to_be(found):
+    counted = [note.message for note in found.notes if note.code == "counted_in_words"]
+    assert len(counted) == 1
+    assert counted[0].startswith("empathy ")
 
 
 def test_a_refused_level_feeds_no_target_and_no_score(tables, window, ready):
@@ -201,6 +214,14 @@ def test_spend_before_is_the_sum_of_earlier_margins(company, contacts):
     for _, row in contacts.sample(5, random_state=0).iterrows():
         mine = (orders["customer_id"] == row["customer_id"]) & (at_s < row["at_s"])
         assert row["spend_before"] == pytest.approx(orders.loc[mine, column].sum(), abs=0.01)
+
+
+def test_empathy_less_repetition_stands_beside_the_share(tables, ready, window):
+    contacts = build_contact_table(tables, window, prepared=ready)
+    asked = contacts["empathy"].notna()
+    assert 0 < asked.mean() < 1
+    assert contacts["empathy_unique"].notna().equals(asked)
+    np.testing.assert_allclose(contacts["empathy_unique"][asked], contacts["empathy"][asked] / 2)
 
 
 def test_strata_stay_in_their_pool_and_hold_enough(contacts):
