@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from clv.markers.base import Marker, Pack
 
 VOICE = "voice"
-PREFILTER_SIZE = 6
-"""Markers that share one first search; larger automata outgrow RE2's cache."""
+PREFILTER_CHARS = 3_500
+"""Markers share one first search up to patterns of this length: larger automata outgrow RE2's
+cache, and a search that outgrows it is ten times slower."""
 
 
 def turns_of(tables: Tables, pack: Pack) -> ir.Table:
@@ -89,14 +90,21 @@ def prefilters(pack: Pack) -> dict[str, tuple[tuple[Marker, ...], str]]:
     """Return, by column, groups of markers of one speaker, and one pattern for each group."""
     groups: dict[str, tuple[tuple[Marker, ...], str]] = {}
     for speaker in ("agent", "customer"):
-        markers = pack.of(speaker=speaker)
-        for start in range(0, len(markers), PREFILTER_SIZE):
-            mine = markers[start : start + PREFILTER_SIZE]
-            patterns = dict.fromkeys(
-                pattern for m in mine for pattern in (*m.include, *m.voice_include)
-            )
-            groups[f"any_{speaker}_{start}"] = (mine, joined(patterns))
+        mine: tuple[Marker, ...] = ()
+        for marker in pack.of(speaker=speaker):
+            if mine and len(_either((*mine, marker))) > PREFILTER_CHARS:
+                groups[f"any_{speaker}_{len(groups)}"] = (mine, _either(mine))
+                mine = ()
+            mine = (*mine, marker)
+        if mine:
+            groups[f"any_{speaker}_{len(groups)}"] = (mine, _either(mine))
     return groups
+
+
+def _either(markers: Sequence[Marker]) -> str:
+    """Return one pattern that finds whatever any of the markers finds, spoken or written."""
+    patterns = (pattern for m in markers for pattern in (*m.include, *m.voice_include))
+    return joined(dict.fromkeys(patterns))
 
 
 def with_prefilters(turns: ir.Table, pack: Pack) -> ir.Table:
@@ -119,7 +127,10 @@ def with_flags(turns: ir.Table, pack: Pack) -> ir.Table:
     columns = {}
     for name, (markers, _) in prefilters(pack).items():
         for marker in markers:
-            found = turns[name].ifelse(presence(turns, marker), ibis.literal(value=False))
+            sure = len(markers) == 1 and not marker.voice_include
+            found = turns[name].ifelse(
+                presence(turns, marker, sure=sure), ibis.literal(value=False)
+            )
             columns[marker.id] = applies(turns, marker).ifelse(found, ibis.null("boolean"))
     return turns.mutate(**columns)
 
@@ -130,8 +141,11 @@ def applies(turns: ir.Table, marker: Marker) -> ir.BooleanValue:
     return (turns.speaker == marker.speaker) & turns.spoken & turns.channel.isin(channels)
 
 
-def presence(turns: ir.Table, marker: Marker) -> ir.BooleanValue:
-    """Say in which turns a marker stands, once the spans of its exclude patterns are blanked."""
+def presence(turns: ir.Table, marker: Marker, *, sure: bool = False) -> ir.BooleanValue:
+    """Say in which turns a marker stands, once the spans of its exclude patterns are blanked.
+
+    ``sure``: the turns are those in which an include pattern was found already.
+    """
 
     def found(text: ir.StringValue) -> ir.BooleanValue:
         plain = text.re_search(marker.pattern)
@@ -141,11 +155,14 @@ def presence(turns: ir.Table, marker: Marker) -> ir.BooleanValue:
         return (turns.channel == VOICE).ifelse(speech, plain)
 
     if marker.exclusion is None:
-        return found(turns.text)
+        return ibis.literal(value=True) if sure else found(turns.text)
     # Replacing costs more than searching: only a turn that has both pays for it.
     blanked = turns.text.re_replace(marker.exclusion, BLANK)
+    excluded = turns.text.re_search(marker.exclusion)
+    if sure:
+        return excluded.ifelse(found(blanked), ibis.literal(value=True))
     return ibis.cases(
         (~found(turns.text), ibis.literal(value=False)),
-        (turns.text.re_search(marker.exclusion), found(blanked)),
+        (excluded, found(blanked)),
         else_=ibis.literal(value=True),
     )
