@@ -54,14 +54,14 @@ def order_rows(tables: Tables) -> tuple[ir.Table, tuple[ir.Table, ...]]:
         refund_of=given(raw, "orders", "refund_of"),
         is_purchase=raw.amount >= 0,
     )
-    # Read and converted once; what follows goes over the rows several times.
-    rows = engine.cache(selected)
-    named = tables.has("orders", "category")
+    # Read and converted once; what follows goes over the rows several times. The sort by
+    # category comes first, so that the rows end up together by customer.
+    rows = engine.cache(_repeated(selected, named=tables.has("orders", "category")))
     bought = rows.filter(rows.is_purchase).drop("refund_of", "is_purchase")
-    refunds = rows.filter(~rows.is_purchase).drop("category", "is_purchase")
+    refunds = rows.filter(~rows.is_purchase).drop("category", "category_before_s", "is_purchase")
     if not tables.has("orders", "refund_of"):
         never_void = bought.mutate(void_s=ibis.literal(NEVER, "int64"))
-        held = engine.cache(_purchases(_repeated(_standing(never_void), named=named)))
+        held = engine.cache(_purchases(_standing(never_void)))
         returned = engine.cache(_unlinked(refunds))
         engine.release(rows)
         return ibis.union(held, returned), (held, returned)
@@ -74,7 +74,7 @@ def order_rows(tables: Tables) -> tuple[ir.Table, tuple[ir.Table, ...]]:
     simple = _standing(bought.anti_join(touched, "customer_id"))
     revised = _restanding(bought.semi_join(touched, "customer_id"))
     standing = ibis.union(simple, revised.select(*simple.columns))
-    held = engine.cache(_purchases(_repeated(standing, named=named)))
+    held = engine.cache(_purchases(standing))
     parents = held.select("void_s", "first_from_s", parent_order=held.order_id)
     known = linked.inner_join(parents, linked.parent_id == parents.parent_order)
     loose = refunds.anti_join(linked, "order_id")
@@ -183,15 +183,15 @@ def _restanding(purchases: ir.Table) -> ir.Table:
     ).drop("day")
 
 
-def _repeated(purchases: ir.Table, *, named: bool) -> ir.Table:
+def _repeated(rows: ir.Table, *, named: bool) -> ir.Table:
     """Say when the customer had bought of the same category before."""
     if not named:
-        return purchases.mutate(category_before_s=ibis.literal(NEVER, "int64"))
+        return rows.mutate(category_before_s=ibis.literal(NEVER, "int64"))
     same = ibis.window(
-        group_by=[purchases.customer_id, purchases.category],
-        order_by=[purchases.own_s, purchases.order_id],
+        group_by=[rows.customer_id, rows.category, rows.is_purchase],
+        order_by=[rows.own_s, rows.order_id],
     )
-    return purchases.mutate(category_before_s=purchases.own_s.lag().over(same).fill_null(ALWAYS))
+    return rows.mutate(category_before_s=rows.own_s.lag().over(same).fill_null(ALWAYS))
 
 
 def _purchases(rows: ir.Table) -> ir.Table:
