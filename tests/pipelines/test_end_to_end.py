@@ -42,6 +42,12 @@ def test_demo_leaves_every_document_and_repeats_to_the_byte(clv, small, tmp_path
     headings = re.findall(r"<section id=\"(\w+)\"", page)
     assert {"answer", "trust"} <= set(headings)
     assert "Demo Company" in page
+    # The truth is of the very days that the effects are of: the two can be compared.
+    truth, said = (
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in (out / COMPANY / "truth.json", out / "attribution.json")
+    )
+    assert (truth["as_of"], truth["horizon_days"]) == (said["as_of"], said["horizon_days"])
 
     data = out / COMPANY
     model = "models:/clv@challenger"
