@@ -25,7 +25,7 @@ def run(
     out: Path | None = None,
 ) -> Result:
     """Estimate effects from contacts up to a day and outcomes after it; write attribution.json."""
-    from clv.attribution.attribution import attribute
+    from clv.attribution.attribution import attribute, without_contacts
     from clv.windows import latest_window
 
     tables = checked_tables(ctx).tables
@@ -33,18 +33,21 @@ def run(
     days = horizon_days or horizon_of(ctx, first, last)
     window = latest_window(first, last, days, ctx.settings.as_of)
     contributions, version = _contributions(ctx, model)
-    prepared = prepared_tables(ctx)
-    with ctx.step("Estimating effects") as on_progress:
-        result = attribute(
-            tables,
-            window=window,
-            contributions=contributions,
-            model_version=version,
-            prepared=prepared,
-            asked=asked_of(ctx),
-            options=options_of(ctx),
-            on_progress=on_progress,
-        )
+    if "interactions" not in tables:
+        result = without_contacts(tables, window, contributions, version)
+    else:
+        prepared = prepared_tables(ctx)
+        with ctx.step("Estimating effects") as on_progress:
+            result = attribute(
+                tables,
+                window=window,
+                contributions=contributions,
+                model_version=version,
+                prepared=prepared,
+                asked=asked_of(ctx),
+                options=options_of(ctx),
+                on_progress=on_progress,
+            )
     ctx.note(result.notes)
     document = result.as_dict()
     path = ctx.save("attribution.json", document)

@@ -246,6 +246,32 @@ def counted_in_words(effects: Effects, ready: Prepared) -> tuple[Note, ...]:
     return tuple(Note("counted_in_words", "attribution", 0, f"{one} {text}") for one in counted)
 
 
+def without_contacts(
+    tables: Tables,
+    window: Window,
+    contributions: Sequence[Mapping[str, Any]] | None,
+    model_version: int | None,
+) -> Attribution:
+    """Return what can be said without any contact: contributions, and what is missing."""
+    lacking = {"what": "effects", "why": "the table interactions was not given"}
+    none = {"what": "contributions", "why": "no registered model was given"}
+    return Attribution(
+        currency=tables.terms.currency,
+        as_of=window.cutoff.isoformat(),
+        horizon_days=window.horizon_days,
+        customers=0,
+        model_version=model_version,
+        contributions=tuple(contributions or ()),
+        effects=(),
+        targets=(),
+        agents=(),
+        segments=(),
+        journey=None,
+        unavailable=(lacking,) if contributions is not None else (lacking, none),
+        notes=(Note("no_contacts", "attribution", 0, "no contacts were given, so no effects"),),
+    )
+
+
 def asked_of(contacts: pd.DataFrame, ready: Prepared) -> tuple[Behaviour, ...]:
     """Return the behaviours to ask about: the usual ones, and every marker's share."""
     usual = {one.name for one in ASKED}
