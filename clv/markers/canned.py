@@ -44,6 +44,10 @@ TEMPLATE_USES = 3
 
 MEMORY_DAYS = 28
 
+MEMORY_TURNS = 200
+"""An agent's repetition is counted over so many of the agent's own turns, not over days: stock
+lines are as stale to the few customers of a quiet desk as to the many of a busy one."""
+
 _SLOTS = (
     (r"(?:https?:|www[.])[^ ]*", "u"),
     (r"[^ ]*@[^ ]*", "@"),
@@ -166,6 +170,17 @@ def recent_uses(uses: ir.Table, by: Sequence[str]) -> ir.IntegerValue:
     return uses.count().over(memory)
 
 
+def repeated_uses(sentences: ir.Table) -> ir.IntegerValue:
+    """Count an agent's uses of a family up to and with each row, in ``MEMORY_TURNS`` turns."""
+    memory = ibis.range_window(
+        group_by=[sentences.agent_id, sentences.family],
+        order_by=sentences.turn_number,
+        preceding=MEMORY_TURNS - 1,
+        following=0,
+    )
+    return sentences.count().over(memory)
+
+
 def canned_turns(engine: Engine, uses: ir.Table, allowed: Sequence[str] = ()) -> ir.Table:
     """Say which agent turns are templates.
 
@@ -201,8 +216,8 @@ def canned_turns(engine: Engine, uses: ir.Table, allowed: Sequence[str] = ()) ->
 def unique_credit(engine: Engine, sentences: ir.Table, allowed: Sequence[str] = ()) -> ir.Table:
     """Return what each turn's empathy counts for, once repetition is taken off.
 
-    The n-th use of a sentence's family by an agent in ``MEMORY_DAYS`` counts 1/n²: stock lines
-    in every conversation add up to less than two uses, however many there are. A turn counts
+    The n-th use of a sentence's family by an agent in ``MEMORY_TURNS`` turns counts 1/n²: stock
+    lines in every conversation soon add up to next to nothing. A turn counts
     for its least used empathic sentence.
 
     Parameters
@@ -211,7 +226,7 @@ def unique_credit(engine: Engine, sentences: ir.Table, allowed: Sequence[str] = 
         What holds the rows.
     sentences : ibis Table
         Empathic sentences of agents: ``interaction_id``, ``position``, ``agent_id``,
-        ``sent_s``, ``skeleton``.
+        ``sent_s``, ``turn_number`` (of the agent), ``skeleton``.
     allowed : sequence of str
         Scripts that the company asks for: they count for nothing.
 
@@ -224,7 +239,7 @@ def unique_credit(engine: Engine, sentences: ir.Table, allowed: Sequence[str] = 
         sentences = sentences.filter(sentences.skeleton.notin([masked(text) for text in allowed]))
     known = family_table(engine, sentences)
     rows = sentences.inner_join(known, "skeleton")
-    rows = rows.mutate(uses=recent_uses(rows, ["agent_id", "family"]))
+    rows = rows.mutate(uses=repeated_uses(rows))
     credit = (1000 // (rows.uses * rows.uses)).cast("int64")
     rows = rows.mutate(credit_m=credit)
     best = rows.group_by("interaction_id", "position").aggregate(unique_m=rows.credit_m.max())
@@ -238,12 +253,16 @@ def empathic_sentences(turns: ir.Table, pack: Pack) -> ir.Table:
 
     Takes turns with ``text``, ``first_name`` and ``is_empathic``.
     """
-    mine = turns.filter(turns.is_empathic)
+    order = [turns.sent_s, turns.interaction_id, turns.position]
+    own = ibis.window(group_by=turns.agent_id, order_by=order)
+    numbered = turns.mutate(turn_number=ibis.row_number().over(own))
+    mine = numbered.filter(numbered.is_empathic)
     split = mine.select(
         "interaction_id",
         "position",
         "agent_id",
         "sent_s",
+        "turn_number",
         "first_name",
         sentence=mine.text.re_split("[.!?;:]+").unnest(),
     )
@@ -255,6 +274,7 @@ def empathic_sentences(turns: ir.Table, pack: Pack) -> ir.Table:
         "position",
         "agent_id",
         "sent_s",
+        "turn_number",
         skeleton=skeleton(found.sentence.strip(), found.first_name),
     )
 
