@@ -93,8 +93,11 @@ def test_cdnow_logs_the_published_parameters(clv, tmp_path):
     seen = clv("score", "--config", path, "--model", "models:/clv@challenger", workspace=out)
     assert seen.code == 0, seen.err
     assert pq.read_table(published(out) / "scores.parquet").num_rows == 2357
-    seen = clv("report", "--config", path, workspace=out)
-    assert seen.code == 0, seen.err
+    for command in ("attribute", "report"):
+        seen = clv(command, "--config", path, workspace=out)
+        assert seen.code == 0, seen.err
+    attribution = json.loads((out / "attribution.json").read_text(encoding="utf-8"))
+    assert [gap["what"] for gap in attribution["unavailable"]] == ["effects", "contributions"]
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "interactions" in page
 
