@@ -50,7 +50,7 @@ def table_of(engine):
     """Return a function from a frame to a feature table held by the engine."""
 
     def make(frame, features=None):
-        return FeatureTable(engine, engine.frame(frame), AS_OF, features or FEATURES_USED, ())
+        return FeatureTable(engine, (engine.frame(frame),), AS_OF, features or FEATURES_USED, ())
 
     return make
 
@@ -94,7 +94,7 @@ def test_any_chunk_size_gives_the_same_bytes(table_of_session, chunk, tmp_path_f
 
 @pytest.fixture(scope="module")
 def table_of_session(engine, tmp_path_factory):
-    table = FeatureTable(engine, engine.frame(customers(350)), AS_OF, FEATURES_USED, ())
+    table = FeatureTable(engine, (engine.frame(customers(350)),), AS_OF, FEATURES_USED, ())
     order = Order(model_name="clv", model_version=3, out=tmp_path_factory.mktemp("first"))
     return table, Bent(), score_table(table, Bent(), order).files
 
@@ -321,7 +321,7 @@ def dying(name, before=getattr(module, {name!r})):
     return call
 setattr(module, {name!r}, dying({name!r}))
 with connect(threads=1) as engine:
-    table = FeatureTable(engine, engine.frame(customers(60)), AS_OF, FEATURES_USED, ())
+    table = FeatureTable(engine, (engine.frame(customers(60)),), AS_OF, FEATURES_USED, ())
     score_table(table, Bent(), Order("clv", 3, Path(sys.argv[1]), chunk_customers=20))
 """
 
