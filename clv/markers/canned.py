@@ -131,7 +131,7 @@ def families(texts: Sequence[str]) -> NDArray[np.int64]:
     row, leader = coded // len(texts), coded % len(texts)
     held = np.asarray(texts, dtype=object)
     alike = process.cpdist(
-        held[row], held[leader], scorer=fuzz.token_sort_ratio, score_cutoff=SIMILARITY, workers=1
+        held[row], held[leader], scorer=fuzz.token_sort_ratio, score_cutoff=SIMILARITY, workers=-1
     )
     near = np.asarray(alike) >= SIMILARITY
     row, leader = row[near], leader[near]
