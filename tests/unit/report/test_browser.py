@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 sync_api = pytest.importorskip("playwright.sync_api")
+
+AXE = resources.files(pytest.importorskip("axe_playwright_python")).joinpath("axe.min.js")
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
@@ -187,3 +190,26 @@ def test_it_prints_to_a4(open_page):
     pdf = open_page("full").pdf(format="A4", prefer_css_page_size=True)
     assert pdf.startswith(b"%PDF")
     assert 4 <= pdf.count(b"/Type /Page\n") <= 14
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "scheme"),
+    [
+        ("full", 1440, "light"),
+        ("full", 1440, "dark"),
+        ("full", 375, "dark"),
+        ("hostile", 375, "light"),
+    ],
+)
+def test_axe_finds_nothing_serious(open_page, name, width, scheme):
+    """axe-core's rules of WCAG 2.2 A and AA and its best practices, as its package ships them."""
+    tab = open_page(name, width, scheme)
+    tab.evaluate(AXE.read_text("utf-8"))
+    found = tab.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    serious = {
+        violation["id"]: [node["html"][:90] for node in violation["nodes"][:3]]
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+    }
+    assert serious == {}
+    assert len(found["passes"]) > 20
