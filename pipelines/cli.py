@@ -262,6 +262,27 @@ def rollback(
 
 
 @app.command()
+def monitor(
+    config: Config = None,
+    data: Data = None,
+    scores: Annotated[Path | None, typer.Option(help="Where `clv score --out` wrote.")] = None,
+    workspace: Workspace = None,
+) -> None:
+    """Ask whether the model is still right: drift, and what came true.
+
+    Exits with 5 when something must be done.
+
+    Example: clv monitor --data company
+    """
+    from pipelines import monitor as pipeline
+
+    run = _run("monitor", config, data=data, workspace=workspace)
+    result = pipeline.run(run, scores=scores)
+    _show(run, result)
+    pipeline.require(run, result)
+
+
+@app.command()
 def explain(
     interaction_id: Annotated[str, typer.Argument(help="The contact.")],
     config: Config = None,

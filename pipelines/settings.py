@@ -124,6 +124,9 @@ class Scoring(Section):
     chunk_customers: int = Field(100_000, ge=1, description="customers in memory at once")
     reasons: str = Field("all", description="`all`, `none`, or `top:N` customers by value")
     keep: int = Field(10, ge=1, description="published score tables to keep")
+    keep_months: int = Field(
+        13, ge=0, description="months before them of which one table is kept, for `clv monitor`"
+    )
     sinks: tuple[dict[str, Any], ...] = Field(
         (), description="further destinations, each with a `kind`"
     )
@@ -141,6 +144,18 @@ class Attribution(Section):
     minimum_gain_share: float = Field(
         0.003, ge=0, description="of the mean outcome per customer; a smaller gain moves no target"
     )
+
+
+class Monitoring(Section):
+    """When `clv monitor` says that something must be done; totals, intervals, churn: see gate."""
+
+    stale_days: int | None = Field(
+        None, ge=0, description="age of the newest order that is too old; none: not asked"
+    )
+    inputs_act: float = Field(
+        0.5, gt=0, le=1, description="share of what the model uses that may be another population"
+    )
+    fail: bool = Field(default=True, description="exit with 5 when something must be done")
 
 
 class Markers(Section):
@@ -182,6 +197,7 @@ class Settings(BaseSettings):
     gate: Gate = Gate()
     scoring: Scoring = Scoring()
     attribution: Attribution = Attribution()
+    monitoring: Monitoring = Monitoring()
     markers: Markers = Markers()
     report: Report = Report()
 

@@ -27,7 +27,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     from clv.evaluation.documents import contributions_document, logged_metrics, training_document
     from clv.models.folds import out_of_fold
     from clv.models.lifetime_value import LifetimeValue
-    from clv.monitoring import Profile
+    from clv.monitoring import SCORES, Profile
 
     checked = checked_tables(ctx)
     options = model_options(ctx)
@@ -40,7 +40,8 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     portfolio = panel.at(panel.windows[-1])
     with ctx.step("Splitting value over its groups"):
         contributions = contributions_document(model, portfolio)
-        profile = Profile.learn(portfolio, model.info.features)
+        said = model.predict(portfolio)[list(SCORES)].set_axis(portfolio.index)
+        profile = Profile.learn(portfolio.join(said), (*model.info.features, *SCORES))
     fingerprint = checked.validation.fingerprint
     training = training_document(model.info, backtest, fingerprint)
     documents = {

@@ -2,7 +2,7 @@
 
 from clv.scoring.changes import Changes, compare
 from clv.scoring.job import Order, score, score_table
-from clv.scoring.publish import current, rollback, runs
+from clv.scoring.publish import current, manifest, rollback, runs
 from clv.scoring.result import ScoringResult
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "ScoringResult",
     "compare",
     "current",
+    "manifest",
     "rollback",
     "runs",
     "score",

@@ -63,6 +63,9 @@ class Order:
         Of rows quarantined, above which nothing is published.
     keep : int
         Published runs to keep.
+    keep_months : int
+        Older months of which one run is kept, so that what was said can be held against what
+        came true.
     dry_run : bool
         Do everything but publish.
     data_fingerprint : str
@@ -81,6 +84,7 @@ class Order:
     chunk_customers: int = CHUNK_CUSTOMERS
     limit_share: float = 0.05
     keep: int = 10
+    keep_months: int = 0
     dry_run: bool = False
     data_fingerprint: str = ""
     profile: Profile | None = None
@@ -176,7 +180,7 @@ def score_table(
             result = _result(table, model, order, tally, reports, changes, notes)
             if not order.dry_run:
                 publish.write_json(staging / publish.MANIFEST, result.as_dict())
-                publish.publish(order.out, result.run, order.keep)
+                publish.publish(order.out, result.run, order.keep, order.keep_months)
             return result
         finally:
             shutil.rmtree(staging, ignore_errors=True)

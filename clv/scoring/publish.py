@@ -26,6 +26,7 @@ POINTER = "_CURRENT"
 MANIFEST = "manifest.json"
 STAGING = ".staging"
 RUNS = "runs"
+_MONTH = len("2025-06")
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def staged(out: Path) -> Path:
     return folder(path)
 
 
-def publish(out: Path, name: str, keep: int) -> Path:
+def publish(out: Path, name: str, keep: int, keep_months: int = 0) -> Path:
     """Make the staged run the current one.
 
     Parameters
@@ -74,6 +75,8 @@ def publish(out: Path, name: str, keep: int) -> Path:
         The run's; it follows from its content, so the same run again has the same name.
     keep : int
         Runs to keep, this one among them.
+    keep_months : int
+        Months of which the newest run is kept beyond them.
 
     Returns
     -------
@@ -92,11 +95,32 @@ def publish(out: Path, name: str, keep: int) -> Path:
             staging.rename(target)
         _sync(target.parent)
         older = [run for run in runs(out) if run != name]
-        _point(out, [name, *older[: keep - 1]])
+        _point(out, kept([name, *older], keep, keep_months))
         for path in target.parent.iterdir():
             if path.name not in runs(out):
                 shutil.rmtree(path, ignore_errors=True)
     return target
+
+
+def kept(names: list[str], keep: int, keep_months: int) -> list[str]:
+    """Return the runs to keep: the newest ones, and of each month before them the newest.
+
+    Parameters
+    ----------
+    names : list of str
+        Newest first; a name begins with the day that it is of.
+    keep, keep_months : int
+        How many of each.
+
+    Examples
+    --------
+    >>> kept(["2025-03-02_a", "2025-03-01_b", "2025-02-28_c", "2025-02-27_d"], 1, 2)
+    ['2025-03-02_a', '2025-03-01_b', '2025-02-28_c']
+    """
+    months: dict[str, str] = {}
+    for name in names[keep:]:
+        months.setdefault(name[:_MONTH], name)
+    return names[:keep] + list(months.values())[:keep_months]
 
 
 def runs(out: Path) -> list[str]:

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clv.errors import DataError, ModelError, QuarantineError, listing
-from clv.monitoring import DriftCounter
+from clv.monitoring.drift import SCORES as SAID
+from clv.monitoring.drift import DriftCounter
 from clv.notes import Note
 from clv.scoring.portfolio import Portfolio
 from clv.scoring.rows import QUARANTINE, finished, without_reasons
@@ -133,13 +134,13 @@ def write_rows(
             last_id = features["customer_id"].iloc[-1]
             scores.add(rows.scored)
             quarantine.add(rows.quarantined)
-            count(tally, rows, features)
+            count(tally, rows, features, predicted)
             seen = {name: n for name, n in model.unseen_categories(features).items() if n}
             tally.unseen.update(seen)
             on_progress(_STEP, tally.scored + tally.quarantined, customers)
 
 
-def count(tally: Tally, rows: Rows, features: pd.DataFrame) -> None:
+def count(tally: Tally, rows: Rows, features: pd.DataFrame, predicted: pd.DataFrame) -> None:
     """Add a chunk to the tally."""
     tally.scored += rows.scored.num_rows
     tally.quarantined += rows.quarantined.num_rows
@@ -148,7 +149,10 @@ def count(tally: Tally, rows: Rows, features: pd.DataFrame) -> None:
     kept = features[rows.good]
     tally.portfolio.add(rows.scored.to_pandas(), kept)
     if tally.drift is not None:
-        tally.drift.add(kept)
+        # The training knows no prospects: with them, every purchase feature would have moved.
+        bought = kept["frequency"].notna().to_numpy()
+        said = {name: predicted[name].to_numpy(float)[rows.good][bought] for name in SAID}
+        tally.drift.add(kept[bought].assign(**said))
 
 
 def check_sorted(ids: np.ndarray, last_id: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Drift is measured against the training's bins; what came true, against what was said."""
+"""Drift is measured against the training's bins."""
 
 import json
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clv.errors import ModelError, UsageError
-from clv.monitoring import DriftCounter, Profile, Realised, psi, realised, tracking
+from clv.errors import ModelError
+from clv.monitoring.drift import DriftCounter, DriftReport, Profile, psi
 
 RNG = np.random.default_rng(0)
 TRAINING = pd.DataFrame(
@@ -62,6 +62,23 @@ def test_unknown_values_and_unseen_words_count():
     assert {found["x"].verdict, found["word"].verdict} == {"other population"}
 
 
+def test_who_is_elsewhere_is_counted_as_customers():
+    found = {
+        c.name: c for c in drift(TRAINING.assign(word=TRAINING.word.replace("b", "a"))).columns
+    }
+    assert found["word"].elsewhere == pytest.approx((TRAINING.word == "b").mean(), abs=1e-6)
+    assert found["x"].elsewhere == 0
+
+
+def test_inputs_and_scores_are_told_apart_and_survive_json():
+    frame = TRAINING.assign(clv=TRAINING.x)
+    profile = Profile.learn(frame, list(frame.columns))
+    report = drift(frame, profile)
+    assert [c.name for c in report.scores] == ["clv"]
+    assert {c.name for c in report.inputs} == set(TRAINING.columns)
+    assert DriftReport.from_dict(json.loads(json.dumps(report.as_dict()))) == report
+
+
 def test_few_rows_say_nothing():
     assert {c.verdict for c in drift(TRAINING.head(50) * 1).columns} == {"too few rows"}
 
@@ -90,66 +107,3 @@ def test_psi_is_symmetric_and_zero_only_between_equals(one, two):
     assert psi(e, a) == pytest.approx(psi(a, e))
     assert psi(e, a) >= 0
     assert psi(e, e) == 0
-
-
-def scored(n=1000, seed=0):
-    rng = np.random.default_rng(seed)
-    p = rng.random(n)
-    churned = (rng.random(n) < p).astype(float)
-    value = np.where(churned == 1, 0.0, 100.0)
-    ids = [f"c{k}" for k in range(n)]
-    scores = pd.DataFrame(
-        {
-            "customer_id": ids,
-            "as_of": "2025-06-30",
-            "clv": (1 - p) * 100,
-            "clv_low": 0.0,
-            "clv_high": np.where(p < 0.9, 100.0, 0.0),
-            "p_churn": p,
-        }
-    )
-    return scores, pd.DataFrame({"customer_id": ids, "value": value, "churned": churned})
-
-
-def test_what_came_true_is_compared_with_what_was_said():
-    scores, outcomes = scored()
-    found = realised(scores, outcomes.sample(frac=1, random_state=1))
-    assert found.customers == 1000
-    assert found.total_bias == pytest.approx(scores.clv.sum() / outcomes.value.sum() - 1)
-    assert abs(found.total_bias) < 0.1
-    assert 0.98 < found.coverage < 1
-    assert found.calibration_error < 0.08
-    wrong = realised(scores.assign(p_churn=1 - scores.p_churn), outcomes)
-    assert wrong.calibration_error > 0.3
-
-
-def test_scores_of_other_customers_are_refused():
-    scores, outcomes = scored(10)
-    with pytest.raises(UsageError, match="no customer stands in scores and outcomes"):
-        realised(scores, outcomes.assign(customer_id="x").head(1))
-
-
-def test_nothing_came_true():
-    scores, outcomes = scored(10)
-    assert realised(scores, outcomes.assign(value=0.0)).total_bias is None
-
-
-def said(*biases):
-    return [Realised("d", 1, 1.0, 1.0, bias, 0.9, 0.5, 0.5, 0.0) for bias in biases]
-
-
-@pytest.mark.parametrize(
-    ("biases", "refit"),
-    [
-        ((), False),
-        ((0.05, -0.1), False),
-        ((0.0, 0.16), True),
-        ((0.0, -0.16), True),
-        ((0.16, 0.0), False),
-        ((0.08, 0.08, 0.08), True),
-        ((0.08, -0.08, 0.08), False),
-        ((0.2, None), True),
-    ],
-)
-def test_a_bias_outside_the_band_or_a_run_on_one_side_asks_for_a_refit(biases, refit):
-    assert tracking(said(*biases)).refit is refit

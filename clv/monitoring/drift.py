@@ -1,4 +1,4 @@
-"""Is the model still right: drift of what it reads and says, and what came true.
+"""Drift: how far what the model reads, and what it says, has moved since its training.
 
 Drift is an effect size, the population stability index over bins fixed at training, with a
 bin for unknown values and one for words that training never saw; a p-value would call every
@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clv.errors import ModelError, UsageError
+from clv.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+SCORES = ("clv", "p_churn", "expected_purchases")
+"""What the model says, profiled beside what it reads."""
 
 BINS = 10
 WORDS = 50
@@ -130,6 +133,8 @@ class ColumnDrift:
     name : str
     psi : float
         Population stability index.
+    elsewhere : float
+        Share of customers who would have to be in another bin for the training's shares.
     unknown, unknown_before : float
         Share of rows without a value, now and at training.
     unseen : float
@@ -139,6 +144,7 @@ class ColumnDrift:
 
     name: str
     psi: float
+    elsewhere: float
     unknown: float
     unknown_before: float
     unseen: float
@@ -166,6 +172,21 @@ class DriftReport:
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON-able values."""
         return asdict(self) | {"drifted": list(self.drifted)}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> DriftReport:
+        """Restore what ``as_dict`` returned."""
+        return cls(int(saved["rows"]), tuple(ColumnDrift(**c) for c in saved["columns"]))
+
+    @property
+    def inputs(self) -> tuple[ColumnDrift, ...]:
+        """What the model reads."""
+        return tuple(c for c in self.columns if c.name not in SCORES)
+
+    @property
+    def scores(self) -> tuple[ColumnDrift, ...]:
+        """What the model says."""
+        return tuple(c for c in self.columns if c.name in SCORES)
 
 
 class DriftCounter:
@@ -235,125 +256,13 @@ def _drift(column: Bins, counts: np.ndarray, rows: int) -> ColumnDrift:
         verdict = "other population"
     if rows < ROWS_ENOUGH:
         verdict = "too few rows"
-    unknown, before = float(shares[-1]), column.shares[-1]
-    return ColumnDrift(column.name, round(index, 6), unknown, before, float(shares[-2]), verdict)
-
-
-@dataclass(frozen=True)
-class Realised:
-    """A past score table against what came true.
-
-    Attributes
-    ----------
-    as_of : str
-    customers : int
-        Scored then, and with a complete horizon now.
-    predicted, actual : float
-        Totals, in currency.
-    total_bias : float or None
-        predicted ÷ actual − 1; None where nothing came true.
-    coverage : float
-        Share of customers whose value lay in their interval.
-    churn_predicted, churn_observed : float
-        Means over customers with a p_churn.
-    calibration_error : float
-        Mean |predicted − observed| churn over bins of equal size, weighted.
-    """
-
-    as_of: str
-    customers: int
-    predicted: float
-    actual: float
-    total_bias: float | None
-    coverage: float
-    churn_predicted: float
-    churn_observed: float
-    calibration_error: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the comparison as JSON-able values."""
-        return asdict(self)
-
-
-def realised(scores: pd.DataFrame, outcomes: pd.DataFrame) -> Realised:
-    """Compare a score table with the outcomes of its horizon.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        As published.
-    outcomes : DataFrame
-        As ``build_outcomes`` gives it for the same cutoff and horizon.
-
-    Raises
-    ------
-    UsageError
-        When no customer stands in both.
-    """
-    both = scores.merge(outcomes, on="customer_id", validate="one_to_one")
-    if both.empty:
-        raise UsageError("realised: no customer stands in scores and outcomes; compare one as_of.")
-    predicted, actual = float(both["clv"].sum()), float(both["value"].sum())
-    inside = both["value"].between(both["clv_low"], both["clv_high"])
-    known = both[both["p_churn"].notna()]
-    return Realised(
-        as_of=str(both["as_of"].iloc[0]),
-        customers=len(both),
-        predicted=predicted,
-        actual=actual,
-        total_bias=predicted / actual - 1 if actual > 0 else None,
-        coverage=float(inside.mean()),
-        churn_predicted=float(known["p_churn"].mean()),
-        churn_observed=float(known["churned"].mean()),
-        calibration_error=_calibration_error(
-            known["p_churn"].to_numpy(float), known["churned"].to_numpy(float)
-        ),
+    elsewhere = float(np.abs(shares - np.array(column.shares)).sum()) / 2
+    return ColumnDrift(
+        name=column.name,
+        psi=round(index, 6),
+        elsewhere=round(elsewhere, 6),
+        unknown=float(shares[-1]),
+        unknown_before=column.shares[-1],
+        unseen=float(shares[-2]),
+        verdict=verdict,
     )
-
-
-def _calibration_error(predicted: np.ndarray, observed: np.ndarray) -> float:
-    if not predicted.size:
-        return float("nan")
-    parts = np.array_split(np.argsort(predicted, kind="stable"), min(BINS, predicted.size))
-    gaps = [abs(predicted[p].mean() - observed[p].mean()) * p.size for p in parts]
-    return float(sum(gaps) / predicted.size)
-
-
-@dataclass(frozen=True)
-class Tracking:
-    """Whether totals still come true, as horizons complete.
-
-    Attributes
-    ----------
-    biases : tuple of float
-        Of each score table, oldest first.
-    band : float
-        Between −band and +band is in order.
-    refit : bool
-        Whether the latest one, or three running on the same side at half the band, lie out.
-    """
-
-    biases: tuple[float, ...]
-    band: float
-    refit: bool
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the chart's numbers as JSON-able values."""
-        return asdict(self)
-
-
-def tracking(history: Sequence[Realised], band: float = 0.15) -> Tracking:
-    """Say whether the model needs refitting.
-
-    Parameters
-    ----------
-    history : sequence of Realised
-        Oldest first.
-    band : float
-        Bias of the total that is still accepted.
-    """
-    biases = tuple(found.total_bias for found in history if found.total_bias is not None)
-    latest = np.array(biases[-3:])
-    run = latest.size == 3 and (np.all(latest > band / 2) or np.all(latest < -band / 2))
-    out = latest.size > 0 and abs(latest[-1]) > band
-    return Tracking(biases, band, bool(out or run))

@@ -1,0 +1,133 @@
+"""Monitor: is the model in use still right; loud when it is not."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from clv.errors import DataError, GateError, RegistryError
+from clv.notes import Note
+from pipelines.run import Result, Run
+from pipelines.validate import checked_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from clv.monitoring import PastScores
+    from clv.registry import Registry
+
+
+def run(ctx: Run, *, scores: Path | None = None) -> Result:
+    """Hold the published scores against their training and against what came true.
+
+    Nothing is scored again: drift is what the scoring counted.
+
+    Raises
+    ------
+    DataError
+        When nothing was published yet.
+    """
+    from clv.monitoring import DriftReport, Limits, monitor
+    from clv.scoring import current, manifest, runs
+
+    folder = scores or ctx.workspace / "scores"
+    here = current(folder)
+    if here is None:
+        raise DataError(
+            f"{folder}: holds no published scores; expected one table. Run `clv score`."
+        )
+    registry = ctx.registry()
+    past = _past(ctx, registry, [here.parent / name for name in runs(folder)])
+    in_use, drift = past[0], manifest(here)["drift"]
+    version = registry.version(in_use.model_version)
+    training, contributions = (
+        registry.document(version, f"{name}.json") for name in ("training", "contributions")
+    )
+    learned = dt.date.fromisoformat(training["as_of"])
+    tables = checked_tables(ctx).tables
+    with ctx.step("Comparing what was said with what came true") as on_progress:
+        found = monitor(
+            tables,
+            in_use,
+            past,
+            drift=None if drift is None else DriftReport.from_dict(drift),
+            weights={row["feature"]: row["mean_abs"] for row in contributions["features"]},
+            learned_until=learned + dt.timedelta(days=in_use.horizon_days),
+            model_name=registry.name,
+            now=ctx.started_at,
+            reporting_delay_days=ctx.settings.training.reporting_delay_days,
+            limits=Limits(
+                **ctx.settings.gate.model_dump(exclude={"gini_standard_errors"}),
+                **ctx.settings.monitoring.model_dump(exclude={"fail"}),
+            ),
+            on_progress=on_progress,
+        )
+    ctx.note(found.notes)
+    document = found.as_dict()
+    lines = (
+        f"model {registry.name} {in_use.model_version}, scores as of {in_use.as_of}: "
+        f"{found.status}",
+        *(" ".join(f"{c.status}: {c.sentence} {c.next}".split()) for c in found.checks),
+    )
+    path = ctx.save("monitoring.json", document)
+    return Result("monitor", lines, {"monitoring": path}, tuple(ctx.notes), document)
+
+
+def require(ctx: Run, result: Result) -> None:
+    """Stop a scheduler where something must be done, unless the settings say otherwise.
+
+    Raises
+    ------
+    GateError
+        Naming the checks.
+    """
+    grave = [check for check in result.facts["checks"] if check["status"] == "act"]
+    if grave and ctx.settings.monitoring.fail:
+        told = " ".join(f"{check['name']}: {check['sentence']}" for check in grave)
+        steps = " ".join(dict.fromkeys(check["next"] for check in grave))
+        raise GateError(f"monitor: {told} {steps}")
+
+
+def _past(ctx: Run, registry: Registry, published: list[Path]) -> list[PastScores]:
+    """Describe the published tables, newest first; the current one must be of a known model.
+
+    Raises
+    ------
+    RegistryError
+        When the current table's model is not in the registry.
+    """
+    from clv.monitoring import PastScores
+    from clv.scoring import manifest
+    from pipelines.scores import FILE
+
+    known = {version.number: version for version in registry.versions()}
+    trainings: dict[int, dict[str, Any]] = {}
+    found = []
+    for path in published:
+        said = manifest(path)
+        number = int(said["model_version"])
+        if said["model_name"] != registry.name or number not in known:
+            continue
+        if number not in trainings:
+            trainings[number] = registry.document(known[number], "training.json")
+        training = trainings[number]
+        found.append(
+            PastScores(
+                as_of=dt.date.fromisoformat(said["as_of"]),
+                model_version=number,
+                path=path / FILE,
+                horizon_days=training["horizon_days"],
+                discount_rate_annual=training["discount_rate_annual"],
+                level=training["interval_level"],
+            )
+        )
+    lost = len(published) - len(found)
+    if lost and (not found or found[0].path.parent != published[0]):
+        raise RegistryError(
+            f"monitor: the model of {published[0].name} is not in this registry, which has "
+            f"{len(known)} versions of {registry.name}. Name the registry it was scored with."
+        )
+    if lost:
+        text = "score tables of models that are not in this registry; not compared"
+        ctx.note([Note("unknown_model", "monitor", lost, text)])
+    return found
