@@ -12,8 +12,10 @@ from clv.attribution.effects import estimate_effects
 from clv.attribution.encoding import encode
 from clv.attribution.exposure import CHANNELS, WAIT, Behaviour
 from clv.attribution.journey import Journey, build_journey
+from clv.attribution.phrases import phrases_of
 from clv.attribution.study import EffectOptions
 from clv.attribution.targets import Target, TargetOptions, build_targets
+from clv.attribution.wording import PhraseOptions
 from clv.errors import DataError
 from clv.features.contacts import EXPOSURE_DAYS, build_contact_table
 from clv.features.outcomes import build_outcomes
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from clv.attribution.effects import Effects
     from clv.attribution.encoding import Studied
+    from clv.attribution.phrases import Phrases
     from clv.attribution.results import Effect, Level
     from clv.data.tables import Tables
     from clv.features.prepared import Prepared
@@ -93,6 +96,8 @@ class Attribution:
         ``{"what", "why"}`` of whatever could not be computed.
     notes : tuple of Note
         What was left out on the way.
+    phrases : Phrases or None
+        Phrases of agents that go with value; None without markers of the messages.
     """
 
     currency: str
@@ -108,6 +113,7 @@ class Attribution:
     journey: Journey | None
     unavailable: tuple[Mapping[str, str], ...]
     notes: tuple[Note, ...] = ()
+    phrases: Phrases | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return attribution.json."""
@@ -124,6 +130,8 @@ class Attribution:
             "agents_limits": LIMITS,
             "teams": team_scores(self.agents),
             "segments": [dict(segment) for segment in self.segments],
+            "phrases": [] if self.phrases is None else [r.as_dict() for r in self.phrases.rows],
+            "phrases_about": None if self.phrases is None else self.phrases.about(),
             "journey": None if self.journey is None else self.journey.as_dict(),
             "unavailable": [dict(row) for row in self.unavailable],
             "notes": [note.as_dict() for note in self.notes],
@@ -214,6 +222,8 @@ def attribute(
     targets, no_targets = build_targets(effects, cost, options.targets)
     agents = scores_of(effects, studied, options)
     journey, missing = build_journey(tables, studied, outcomes, effects)
+    on_progress("phrases", 0, 1)
+    phrases = spoken_phrases(tables, ready, window, studied, options)
     return Attribution(
         currency=tables.terms.currency,
         as_of=window.cutoff.isoformat(),
@@ -231,8 +241,23 @@ def attribute(
             *no_targets,
             *missing,
         ),
-        notes=(*studied.notes, *counted_in_words(effects, ready)),
+        notes=(
+            *studied.notes,
+            *counted_in_words(effects, ready),
+            *(phrases.notes if phrases is not None else ()),
+        ),
+        phrases=phrases,
     )
+
+
+def spoken_phrases(
+    tables: Tables, ready: Prepared, window: Window, studied: Studied, options: AttributionOptions
+) -> Phrases | None:
+    """Find phrases of agents that go with value, where the messages were read."""
+    if ready.behaviours is None or "messages" not in tables:
+        return None
+    asked = PhraseOptions(folds=options.effects.folds, seed=options.effects.seed)
+    return phrases_of(tables, ready.behaviours.pack, window, studied, asked)
 
 
 def counted_in_words(effects: Effects, ready: Prepared) -> tuple[Note, ...]:
