@@ -261,6 +261,38 @@ def rollback(
     _show(run, lifecycle.rollback(run, why=why))
 
 
+@app.command("import")
+def import_(
+    kind: Annotated[str, typer.Argument(help="zendesk, talkdesk, genesys, salesforce, shopify.")],
+    src: Annotated[Path, typer.Argument(help="The export: a folder, or its only file.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write the contract's tables to.")],
+    customer_by: Annotated[str | None, typer.Option(help="Such as email or id.")] = None,
+    identities: Annotated[Path | None, typer.Option(help="CSV of key and customer_id.")] = None,
+    timezone: Annotated[str, typer.Option(help="Of times without an offset.")] = "UTC",
+    tables: Annotated[str, typer.Option(help="Only these, separated by commas.")] = "",
+    config: Config = None,
+) -> None:
+    """Turn a vendor's export into tables of the contract.
+
+    Example: clv import zendesk export company --customer-by email
+    """
+    from pipelines import imports as pipeline
+
+    run = _run("import", config)
+    wanted = tuple(name.strip() for name in tables.split(",") if name.strip())
+    result = pipeline.run(
+        run,
+        kind=kind,
+        source=src,
+        out=out,
+        customer_by=customer_by,
+        identities=identities,
+        timezone=timezone,
+        tables=wanted,
+    )
+    _show(run, result)
+
+
 @app.command()
 def monitor(
     config: Config = None,

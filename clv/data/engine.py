@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BATCH_ROWS = 100_000
+JSON_BYTES = 256 * 2**20  # the largest object, or page of objects, in a JSON file
 _HELD = {"int64": "bigint", "float64": "double"}
 
 
@@ -171,6 +172,47 @@ class DuckDBEngine:
                 "Name the one to read under sources.<table>.table in the settings."
             )
         return self.backend.table(name, database=(catalog, "main"))
+
+    def read_json(self, paths: Sequence[Path], member: str, within: str | None = None) -> ir.Table:
+        """Return the objects of JSON files as a table of one column of text, ``json``.
+
+        Parameters
+        ----------
+        paths : sequence of pathlib.Path
+            One object per line, an array of objects, or pages that hold such an array.
+        member : str
+            The name of that array in a page.
+        within : str, optional
+            JSONPath of what to take of each object, such as ``$.comments[*]``; it is given
+            the object's id as ``parent_id``.
+
+        Raises
+        ------
+        SourceError
+            When a file is no JSON.
+        """
+        name = next(self._names)
+        listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+        inner = "select json, null::varchar as parent_id from objects"
+        if within is not None:
+            part = f"json_extract(json, '{within}')"
+            part = f"unnest({part})" if "*" in within else part
+            inner = f"select {part} as json, json_extract_string(json, '$.id') as parent_id "
+            inner += "from objects"
+        try:
+            self.connection.execute(
+                f'create table "{name}" as with pages as (select json from read_json_objects('  # noqa: S608 (quoted paths)
+                f"[{listed}], format = 'auto', maximum_object_size = {JSON_BYTES})), "
+                f"objects as (select unnest(case when json_type(json, '$.{member}') = 'ARRAY' "
+                f"then json_extract(json, '$.{member}[*]') else [json] end) as json from pages) "
+                f"select json::varchar as json, parent_id from ({inner}) where json is not null"
+            )
+        except duckdb.InvalidInputException as error:
+            raise SourceError(
+                f"{paths[0].parent}: {member} cannot be read as JSON: {_first_line(error)} "
+                "Expected one object per line, or an array of objects."
+            ) from error
+        return self.backend.table(name)
 
     def scratch(self) -> Path:
         """Return a fresh path for a file that ``close`` removes."""

@@ -49,7 +49,7 @@ def clv(monkeypatch, capsys, tmp_path):
 
     def call(*words, workspace=tmp_path / "out"):
         arguments = ["clv", *map(str, words)]
-        if words[0] not in ("simulate", "demo"):
+        if words[0] not in ("simulate", "demo", "import"):
             arguments += ["--workspace", str(workspace)]
         monkeypatch.setattr(sys, "argv", arguments)
         with pytest.raises(SystemExit) as ended:

@@ -1,0 +1,191 @@
+"""What an adapter is: a vendor's documented export, and how it maps to the contract.
+
+An adapter is data: which files, which of their columns, one expression per column of the
+contract (``clv.data.expressions``), and who the customer is. What cannot be said so, such
+as a join, is one function over Ibis tables. Everything is read as text and written as
+text; what is a number or a time is decided by the contract's rules when the result is
+validated, row by row, so nothing becomes null in passing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import ibis
+
+from clv.data.parsing import OFFSET_PATTERN, parse_number, parse_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import ibis.expr.types as ir
+
+Style = Literal["email", "phone", "id"]
+Inputs = dict[str, "ir.Table"]
+
+DIGEST = 16
+"""Hexadecimal digits of a pseudonym: 64 bits."""
+
+UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+@dataclass(frozen=True)
+class Export:
+    """One kind of file of a vendor's export.
+
+    Attributes
+    ----------
+    name : str
+        Files whose names begin with it are of this kind.
+    required : tuple of str
+        Columns without which it cannot be read.
+    optional : tuple of str
+        Further columns that are read; unknown where they are absent.
+    paths : mapping of str to str
+        Where a column lies in a JSON object, if not under its own name.
+    within : tuple of str, str and str, or None
+        Another export whose objects hold these, the JSONPath to them, and the column that is
+        then that object's id.
+    array : str
+        The name of the array in JSON pages, if not the export's.
+    needed : bool
+        No import without it.
+    """
+
+    name: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    paths: Mapping[str, str] = field(default_factory=dict)
+    within: tuple[str, str, str] | None = None
+    array: str = ""
+    needed: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that are read."""
+        return (*self.required, *self.optional)
+
+
+@dataclass(frozen=True)
+class TableMap:
+    """How a table of the contract comes about.
+
+    Attributes
+    ----------
+    table : str
+        The contract's.
+    source : str
+        An export, or what ``prepare`` made.
+    columns : mapping of str to str
+        The contract's columns, as expressions over the source.
+    words : mapping of str to mapping
+        For a column, the vendor's words and the contract's; other words are lowered and
+        stay, for the contract's rules to find.
+    left_out : mapping of str to str
+        Names to conditions: rows that are no rows of this table, counted.
+    customer : bool
+        Whether the table names customers; ``customer_id`` is then made by the import.
+    """
+
+    table: str
+    source: str
+    columns: Mapping[str, str]
+    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    customer: bool = True
+
+
+@dataclass(frozen=True)
+class Key:
+    """A way to tell who the customer is.
+
+    Attributes
+    ----------
+    column : str
+        Of every source that names customers.
+    style : {"email", "phone", "id"}
+        E-mail addresses and phone numbers are written alike, then replaced by a pseudonym.
+    """
+
+    column: str
+    style: Style
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A vendor's export and its mapping.
+
+    Attributes
+    ----------
+    kind, title : str
+        For the command line, and for people.
+    documentation : str
+        Where the vendor describes the export.
+    exports : tuple of Export
+    tables : tuple of TableMap
+    keys : mapping of str to Key
+        By the word of ``--customer-by``; the first is the default.
+    prepare : callable
+        Adds sources made from several exports.
+    remarks : tuple of str
+        What a reader of the result must know.
+    """
+
+    kind: str
+    title: str
+    documentation: str
+    exports: tuple[Export, ...]
+    tables: tuple[TableMap, ...]
+    keys: Mapping[str, Key]
+    prepare: Callable[[Inputs], Inputs] = lambda inputs: inputs
+    remarks: tuple[str, ...] = ()
+
+
+def alike(value: ir.Value, style: Style) -> ir.Value:
+    """Write e-mail addresses in lower case and phone numbers as their digits; null if blank."""
+    text = value.strip()
+    if style == "email":
+        text = text.lower()
+    if style == "phone":
+        text = text.re_replace("[^0-9]", "").re_replace("^00", "")
+    return ibis.ifelse(text == "", ibis.null("string"), text)
+
+
+def pseudonym(value: ir.Value) -> ir.Value:
+    """Return the first digits of a text's SHA-256: the same for the same text, not the text."""
+    return value.hexdigest("sha256")[:DIGEST]
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), "timestamp('UTC')"))
+def _in_zone(zone, at):  # type: ignore[no-untyped-def]
+    """Read a time of the clock on the wall as a time."""
+
+
+def utc(text: ir.Value, zone: str) -> ir.Value:
+    """Rewrite a time as UTC; one without an offset is of ``zone``, another text stays.
+
+    A time that the clocks passed twice is read as the later one, as PostgreSQL does.
+    """
+    at = parse_seconds(text).as_timestamp("s").strftime(UTC_FORMAT)
+    if zone != "UTC":
+        wall = text.strip().re_replace(r"[.][0-9]+", "").try_cast("timestamp")
+        local = _in_zone(zone, wall).strftime(UTC_FORMAT)
+        at = ibis.ifelse(at.isnull() | text.re_search(OFFSET_PATTERN), at, local)
+    return at.fill_null(text)
+
+
+def after(start: ir.Value, minutes: ir.Value) -> ir.Value:
+    """Return the time so many minutes after another, as text; null where either is none."""
+    later = parse_seconds(start) + (parse_number(minutes) * 60).cast("int64")
+    return later.as_timestamp("s").strftime(UTC_FORMAT)
+
+
+def duration_seconds(text: ir.Value) -> ir.Value:
+    """Read a duration as seconds: ``hh:mm:ss``, or a number of milliseconds; else the text."""
+    part = [text.re_extract(r"^(\d+):(\d\d):(\d\d)", n).try_cast("int64") for n in (1, 2, 3)]
+    clock = part[0] * 3600 + part[1] * 60 + part[2]
+    number = (parse_number(text) / 1000).cast("string")
+    return ibis.ifelse(text.re_search(r"^\d+:\d\d:\d\d"), clock.cast("string"), number).fill_null(
+        text
+    )

@@ -1,0 +1,57 @@
+"""Imports: a vendor's export in, tables of the contract out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clv.errors import UsageError, listing
+from pipelines.run import Result, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def run(
+    ctx: Run,
+    *,
+    kind: str,
+    source: Path,
+    out: Path,
+    customer_by: str | None = None,
+    identities: Path | None = None,
+    timezone: str = "UTC",
+    tables: Sequence[str] = (),
+) -> Result:
+    """Write the tables, and import.json beside them.
+
+    Raises
+    ------
+    UsageError
+        For a vendor that is not known.
+    DataError
+        When the export lacks a file or a column.
+    """
+    from clv.data.adapters import ADAPTERS, convert
+
+    if kind not in ADAPTERS:
+        raise UsageError(f"import: no importer {kind!r}; expected one of {listing(ADAPTERS, 10)}.")
+    with ctx.step(f"Importing {ADAPTERS[kind].title}") as on_progress:
+        made = convert(
+            ctx.engine,
+            ADAPTERS[kind],
+            source,
+            out,
+            customer_by=customer_by,
+            identities=identities,
+            timezone=timezone,
+            tables=tables,
+            on_progress=on_progress,
+        )
+    ctx.note(made.notes)
+    record = ctx.save_to(out / f"import-{kind}.json", made.as_dict())
+    lines = (
+        *(f"{name}: {made.rows[name]:,} rows" for name in made.tables),
+        f"next: clv validate --data {out}",
+    )
+    return Result("import", lines, {**made.tables, "record": record}, made.notes, made.as_dict())
