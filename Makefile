@@ -9,7 +9,7 @@ WORKERS ?= 2
 TEST_ENV := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check fix bench bench-accuracy lock clean
+.PHONY: help setup demo test test-slow torture check fix bench bench-accuracy lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -37,6 +37,9 @@ test: $(READY) ## Run all tests but the slow ones, with coverage
 
 test-slow: $(READY) ## Run the recovery studies
 	@$(TEST_ENV) $(RUN) -m pytest -q -n $(WORKERS) --dist worksteal -m slow
+
+torture: $(READY) ## Kill runs at 50 moments each, feed 10,000 broken inputs
+	@CLV_TORTURE_KILLS=50 CLV_TORTURE_INPUTS=10000 $(TEST_ENV) $(RUN) -m pytest -q -m slow tests/robustness
 
 check: $(READY) ## Lint, types, direction of imports, inventory
 	@$(VENV)/bin/ruff check .

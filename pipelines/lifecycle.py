@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from pipelines.run import Result, Run
 
 if TYPE_CHECKING:
-    from clv.registry import Registry, Version
+    from clv.registry import GateResult, Registry, Version
+
+ATTEMPTS = 10
 
 
 def promote(ctx: Run, *, version: str | None = None, why: str = "") -> Result:
@@ -22,37 +24,44 @@ def promote(ctx: Run, *, version: str | None = None, why: str = "") -> Result:
     RegistryError
         When there is no such version, or another process promoted meanwhile.
     """
-    from clv.registry import GateLimits, promotion_gate
-
     registry = ctx.registry()
     candidate = registry.resolve(
         f"models:/{registry.name}/{version}" if version else f"models:/{registry.name}@challenger"
     )
-    standing = registry.alias("champion")
-    trained = registry.document(candidate, "training.json")
-    gate = promotion_gate(
-        registry.metrics(candidate),
-        None if standing is None else registry.metrics(standing),
-        model=trained["chosen"],
-        champion_model="" if standing is None else _chosen(registry, standing),
-        loads=candidate.verified,
-        limits=GateLimits(**ctx.settings.gate.model_dump(), level=trained["interval_level"]),
-    )
-    ctx.save("gate.json", {"version": candidate.number, **gate.as_dict()})
-    registry.promote(
-        candidate,
-        gate,
-        standing=standing,
-        who=_who(),
-        when=dt.datetime.now(dt.UTC),
-        why=why,
-    )
+    gate = _promoted(ctx, registry, candidate, why)
     return Result(
         "promote",
         (f"{candidate.uri} is champion: {len(gate.checks)} gate checks passed",),
         {"gate": ctx.workspace / "gate.json"},
         facts=gate.as_dict(),
     )
+
+
+def _promoted(ctx: Run, registry: Registry, candidate: Version, why: str) -> GateResult:
+    """Ask the gate and move the name; where another promotion came first, ask again."""
+    from clv.registry import ChampionMovedError, GateLimits, promotion_gate
+
+    trained = registry.document(candidate, "training.json")
+    for attempt in range(1, ATTEMPTS + 1):
+        standing = registry.alias("champion")
+        gate = promotion_gate(
+            registry.metrics(candidate),
+            None if standing is None else registry.metrics(standing),
+            model=trained["chosen"],
+            champion_model="" if standing is None else _chosen(registry, standing),
+            loads=candidate.verified,
+            limits=GateLimits(**ctx.settings.gate.model_dump(), level=trained["interval_level"]),
+        )
+        ctx.save("gate.json", {"version": candidate.number, **gate.as_dict()})
+        record = {"who": _who(), "when": dt.datetime.now(dt.UTC), "why": why}
+        try:
+            registry.promote(candidate, gate, champion=standing, **record)
+        except ChampionMovedError:
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            break
+    return gate
 
 
 def rollback(ctx: Run, *, why: str = "") -> Result:

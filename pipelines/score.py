@@ -43,6 +43,7 @@ def run(
             reasons=ctx.settings.scoring.reasons,
             chunk_customers=ctx.settings.scoring.chunk_customers,
             keep=ctx.settings.scoring.keep,
+            wait_seconds=ctx.settings.scoring.wait_seconds,
             keep_months=ctx.settings.scoring.keep_months,
             dry_run=dry_run,
             profile=profile,

@@ -124,6 +124,9 @@ class Scoring(Section):
     chunk_customers: int = Field(100_000, ge=1, description="customers in memory at once")
     reasons: str = Field("all", description="`all`, `none`, or `top:N` customers by value")
     keep: int = Field(10, ge=1, description="published score tables to keep")
+    wait_seconds: float = Field(
+        300.0, ge=0, description="for another run that writes to the same folder"
+    )
     keep_months: int = Field(
         13, ge=0, description="months before them of which one table is kept, for `clv monitor`"
     )

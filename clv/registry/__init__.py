@@ -1,9 +1,11 @@
 """The registry of models: log, register, verify, promote, roll back, load."""
 
 from clv.registry.gate import GateCheck, GateLimits, GateResult, promotion_gate
-from clv.registry.store import LoadedModel, Registry, Version
+from clv.registry.store import Registry
+from clv.registry.version import ChampionMovedError, LoadedModel, Version
 
 __all__ = [
+    "ChampionMovedError",
     "GateCheck",
     "GateLimits",
     "GateResult",

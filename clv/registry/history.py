@@ -60,6 +60,20 @@ def events_of(tags: Mapping[str, str]) -> tuple[Event, ...]:
     return tuple(Event(**json.loads(tags[key])) for key in keys)
 
 
+def standing(events: Sequence[Event], champion: int | None) -> tuple[Event, ...]:
+    """Leave out a last move that was recorded and never made: its process was killed.
+
+    Examples
+    --------
+    >>> made = Event("promote", 1, None, "ana", "2025-06-30T00:00:00Z", "better")
+    >>> killed = Event("promote", 2, 1, "ana", "2025-07-01T00:00:00Z", "better")
+    >>> len(standing([made, killed], 1)), len(standing([made, killed], 2))
+    (1, 2)
+    """
+    unmade = bool(events) and events[-1].version != champion
+    return tuple(events[:-1] if unmade else events)
+
+
 def next_key(events: Sequence[Event]) -> str:
     """Return the tag's key for one more event."""
     return f"{PREFIX}{len(events) + 1:06d}"
@@ -86,15 +100,15 @@ def before_the_champion(events: Sequence[Event]) -> int:
     >>> before_the_champion([*events, Event("rollback", 2, 3, "ana", "…", "worse")])
     1
     """
-    standing: list[int] = []
+    champions: list[int] = []
     for event in events:
         if event.action == "rollback":
-            standing.pop()
-        elif not standing or standing[-1] != event.version:
-            standing.append(event.version)
-    if len(standing) < 2:
+            champions.pop()
+        elif not champions or champions[-1] != event.version:
+            champions.append(event.version)
+    if len(champions) < 2:
         raise RegistryError(
             "registry: there is no champion to go back to; "
             f"{len(events)} moves are recorded. Promote another version instead."
         )
-    return standing[-2]
+    return champions[-2]

@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clv.errors import RegistryError, storing
 from clv.models.lifetime_value import LifetimeValue
 from clv.registry import golden, tracking
+from clv.registry.address import locked
 from clv.registry.digests import digests_of, verify
 from clv.registry.example import golden_rows
-from clv.registry.history import Event, before_the_champion, events_of, next_key, utc
+from clv.registry.history import Event, before_the_champion, events_of, next_key, standing, utc
+from clv.registry.version import VERIFIED, ChampionMovedError, LoadedModel, Version
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -30,70 +31,6 @@ CHALLENGER = "challenger"
 CHAMPION = "champion"
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>\d+))")
 _DIGESTS = "sha256"
-_VERIFIED = "verified"
-
-
-@dataclass(frozen=True)
-class Version:
-    """One registered model.
-
-    Attributes
-    ----------
-    name : str
-        The registered model's name.
-    number : int
-        1, 2, 3 …
-    run_id : str
-        The training that made it.
-    source : str
-        Where its files lie.
-    aliases : tuple of str
-        ``challenger``, ``champion``, or none.
-    tags : mapping of str to str
-        Fingerprints, code version, content hashes.
-    """
-
-    name: str
-    number: int
-    run_id: str
-    source: str
-    aliases: tuple[str, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def uri(self) -> str:
-        """The address that names this version for ever."""
-        return f"models:/{self.name}/{self.number}"
-
-    @property
-    def verified(self) -> bool:
-        """Whether it scored golden rows in a fresh process."""
-        return self.tags.get(_VERIFIED) == "true"
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A model and which version it is.
-
-    Attributes
-    ----------
-    model : LifetimeValue
-        Ready to predict.
-    name : str
-        The registered model's name.
-    version : int
-        What the address was resolved to, once.
-    uri : str
-        ``models:/<name>/<version>``.
-    metrics : mapping of str to float
-        What its training logged.
-    """
-
-    model: LifetimeValue
-    name: str
-    version: int
-    uri: str
-    metrics: Mapping[str, float]
 
 
 class Registry:
@@ -189,10 +126,10 @@ class Registry:
         with tempfile.TemporaryDirectory(prefix="clv-verify-") as folder:
             directory = self._fetch(version, Path(folder))
             golden.check(directory, rows, model.predict(rows), version.uri)
-        with tracking.locked(tracking.sqlite_path(self.uri)), tracking.refusals(self.uri):
-            self._client.set_model_version_tag(self.name, str(version.number), _VERIFIED, "true")
-            standing = self._aliases().get(CHALLENGER)
-            if standing is None or standing < version.number:
+        with locked(self.uri), tracking.refusals(self.uri):
+            self._client.set_model_version_tag(self.name, str(version.number), VERIFIED, "true")
+            challenger = self._aliases().get(CHALLENGER)
+            if challenger is None or challenger < version.number:
                 self._client.set_registered_model_alias(self.name, CHALLENGER, str(version.number))
         return self.version(version.number)
 
@@ -297,14 +234,15 @@ class Registry:
     def history(self) -> tuple[Event, ...]:
         """Return who moved the champion, oldest first."""
         with tracking.refusals(self.uri):
-            return events_of(tracking.model_tags(self._client, self.name))
+            recorded = events_of(tracking.model_tags(self._client, self.name))
+            return standing(recorded, self._aliases().get(CHAMPION))
 
     def promote(
         self,
         version: Version,
         gate: GateResult,
         *,
-        standing: Version | None,
+        champion: Version | None,
         who: str,
         when: dt.datetime,
         why: str,
@@ -317,7 +255,7 @@ class Registry:
             Verified in a fresh process.
         gate : GateResult
             What ``promotion_gate`` answered.
-        standing : Version or None
+        champion : Version or None
             The champion it was held against; the name moves only if it still stands.
         who, why : str
             For the record.
@@ -329,7 +267,8 @@ class Registry:
         GateError
             When the gate said no.
         RegistryError
-            When the version was not verified, or another process promoted meanwhile.
+            When the version was not verified; ``ChampionMovedError`` when another process
+            promoted meanwhile.
         """
         gate.require(version.uri)
         if not version.verified:
@@ -337,7 +276,7 @@ class Registry:
                 f"registry: {version.uri} was not verified in a fresh process; it gets no name. "
                 "Train again."
             )
-        before = None if standing is None else standing.number
+        before = None if champion is None else champion.number
         event = Event("promote", version.number, before, who, utc(when), why)
         self._move(event)
         return self.version(version.number)
@@ -350,24 +289,24 @@ class Registry:
         RegistryError
             When there was none before it.
         """
-        standing = self.alias(CHAMPION)
+        champion = self.alias(CHAMPION)
         restored = before_the_champion(self.history())
-        before = None if standing is None else standing.number
+        before = None if champion is None else champion.number
         self._move(Event("rollback", restored, before, who, utc(when), why))
         return self.version(restored)
 
     def _move(self, event: Event) -> None:
         """Move the champion's name if it stands where it was read, and record it."""
-        with tracking.locked(tracking.sqlite_path(self.uri)), tracking.refusals(self.uri):
+        with locked(self.uri), tracking.refusals(self.uri):
             now = self._aliases().get(CHAMPION)
             if now != event.previous:
-                raise RegistryError(
+                raise ChampionMovedError(
                     f"registry: the champion was version {event.previous} when this "
                     f"{event.action} began and is version {now} now; nothing was moved. Look at "
                     "who moved it, then run again."
                 )
             recorded = events_of(tracking.model_tags(self._client, self.name))
-            key = next_key(recorded)
+            key = next_key(standing(recorded, now))
             self._client.set_registered_model_tag(self.name, key, event.as_tag())
             self._client.set_registered_model_alias(self.name, CHAMPION, str(event.version))
 

@@ -11,21 +11,18 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-import sqlite3
-import urllib.error
-import urllib.request
+import uuid
 import warnings
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
-from clv.errors import LockError, RegistryError, storing
+from clv.errors import RegistryError, storing
+from clv.registry.address import locked, reach, shown, sqlite_path, unreachable
 from clv.registry.digests import ENTRY, ENVELOPE, check_types
 from clv.registry.example import golden_rows
 
@@ -38,12 +35,9 @@ if TYPE_CHECKING:
     from clv.models.lifetime_value import LifetimeValue
     from clv.models.model_info import ModelInfo
 
-DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 PACKAGES = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn")
 """What a process needs to score, besides clv and MLflow."""
 
-LOCK_SECONDS = 120
-REACH_SECONDS = 10
 _ARTIFACT = "clv"
 PARTS = f"artifacts/{_ARTIFACT}"
 """Where, in a saved pyfunc, the model's own files lie."""
@@ -73,64 +67,13 @@ def offer() -> None:
     set_model(Scorer())
 
 
-def is_database(uri: str) -> bool:
-    """Say whether a tracking address is a database that is opened from this process."""
-    return uri.split(":", 1)[0].split("+")[0] in DATABASES
-
-
-def sqlite_path(uri: str) -> Path | None:
-    """Return the file of an SQLite address, or None for any other.
-
-    Raises
-    ------
-    RegistryError
-        When the path is relative: it would depend on where the program was started.
-    """
-    if not uri.startswith("sqlite:"):
-        return None
-    path = Path(uri.split(":///", 1)[-1])
-    if not path.is_absolute():
-        raise RegistryError(
-            f"registry: {uri!r} has a relative path; expected sqlite:////absolute/path/mlflow.db."
-        )
-    return path
-
-
-@contextmanager
-def locked(path: Path | None) -> Iterator[None]:
-    """Hold the store's lock; a server keeps its own order and needs none.
-
-    Raises
-    ------
-    LockError
-        When another process holds it for longer than two minutes.
-    """
-    if path is None:
-        yield
-        return
-    with storing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{path}.lock", mode=0o600)
-        try:
-            lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout as error:
-            raise LockError(
-                f"registry: another process has held {path}.lock for {LOCK_SECONDS} s. "
-                "Wait for it to end, then run again."
-            ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 @contextmanager
 def refusals(uri: str) -> Iterator[None]:
     """Turn what MLflow and the database raise into one line that names the store."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    place = _without_password(uri)
+    place = shown(uri)
     try:
         with storing(place):
             yield
@@ -143,7 +86,7 @@ def refusals(uri: str) -> Iterator[None]:
         )
         raise RegistryError(f"registry {place}: {text} {advice}") from error
     except SQLAlchemyError as error:
-        raise _unreachable(place, error) from error
+        raise unreachable(place, error) from error
 
 
 def connect(uri: str) -> MlflowClient:
@@ -158,18 +101,34 @@ def connect(uri: str) -> MlflowClient:
     """
     from mlflow import MlflowClient
 
-    _reach(uri)
-    with locked(sqlite_path(uri)), refusals(uri):
-        if (path := sqlite_path(uri)) is not None:
-            path.touch(mode=0o600)
+    reach(uri)
+    with locked(uri), refusals(uri):
+        if (path := sqlite_path(uri)) is not None and not path.exists():
+            _create(path)
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)
         return client
 
 
+def _create(path: Path) -> None:
+    """Make an SQLite store under another name first.
+
+    MLflow makes it in dozens of steps, and one that was killed among them is neither used
+    nor mended by any later start.
+    """
+    from mlflow import MlflowClient
+
+    for left in path.parent.glob(f".{path.name}.*"):
+        left.unlink()
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    partial.touch(mode=0o600)
+    MlflowClient(tracking_uri=f"sqlite:///{partial}").search_experiments(max_results=1)
+    partial.replace(path)
+
+
 def experiment_id(client: MlflowClient, uri: str, name: str, artifact_root: str | None) -> str:
     """Return the experiment, created with an explicit artefact root on first use."""
-    with locked(sqlite_path(uri)), refusals(uri):
+    with locked(uri), refusals(uri):
         found = client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
@@ -348,64 +307,3 @@ def batched(items: Sequence[Any], size: int) -> Iterator[list[Any]]:
     rest = iter(items)
     while part := list(itertools.islice(rest, size)):
         yield part
-
-
-def _reach(uri: str) -> None:
-    """Fail in seconds when nobody answers; MLflow itself retries for minutes."""
-    place = _without_password(uri)
-    if uri.startswith(("http://", "https://")):
-        try:
-            with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=REACH_SECONDS):  # noqa: S310 (http only)
-                return
-        except urllib.error.HTTPError:
-            return  # somebody answers; what it refuses is said by the first call
-        except (OSError, ValueError) as error:
-            raise _unreachable(place, error) from error
-    if not is_database(uri):
-        raise RegistryError(
-            f"registry: {place!r} is not a store; expected sqlite:////absolute/path/mlflow.db, "
-            "a database URL, or http(s)://server. MLflow no longer writes file stores."
-        )
-    path = sqlite_path(uri)
-    if path is not None:
-        if not path.exists():
-            return
-        try:
-            with closing(sqlite3.connect(path)) as connection:
-                connection.execute("pragma schema_version").fetchone()
-        except sqlite3.Error as error:
-            raise _unreachable(place, error) from error
-    else:
-        from sqlalchemy import create_engine
-        from sqlalchemy.exc import SQLAlchemyError
-
-        try:
-            engine = create_engine(uri)
-            try:
-                engine.connect().close()
-            finally:
-                engine.dispose()
-        except (SQLAlchemyError, ImportError) as error:
-            raise _unreachable(place, error) from error
-
-
-def _unreachable(place: str, error: Exception) -> RegistryError:
-    reason = str(getattr(error, "orig", None) or getattr(error, "reason", None) or error)
-    return RegistryError(
-        f"registry {place}: not reachable: {reason.splitlines()[0]} Start the server or correct "
-        "the tracking address (MLFLOW_TRACKING_URI, or registry.tracking_uri in the settings)."
-    )
-
-
-def _without_password(uri: str) -> str:
-    """Return an address that may be shown.
-
-    Examples
-    --------
-    >>> _without_password("postgresql://clv:secret@db:5432/mlflow")
-    'postgresql://clv:***@db:5432/mlflow'
-    """
-    parts = urlsplit(uri)
-    if parts.password is None:
-        return uri
-    return uri.replace(f":{parts.password}@", ":***@").replace(unquote(parts.password), "***")

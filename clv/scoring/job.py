@@ -66,6 +66,8 @@ class Order:
     keep_months : int
         Older months of which one run is kept, so that what was said can be held against what
         came true.
+    wait_seconds : float
+        How long to wait for another run that holds the folder's lock.
     dry_run : bool
         Do everything but publish.
     data_fingerprint : str
@@ -84,6 +86,7 @@ class Order:
     chunk_customers: int = CHUNK_CUSTOMERS
     limit_share: float = 0.05
     keep: int = 10
+    wait_seconds: float = 0.0
     keep_months: int = 0
     dry_run: bool = False
     data_fingerprint: str = ""
@@ -162,7 +165,7 @@ def score_table(
     """Score a feature table and publish the result; see ``score``."""
     notes = (*table.notes, *check_features(model.info, table))
     reasons = Reasons.parse(order.reasons)
-    with publish.locked(order.out):
+    with publish.locked(order.out, order.wait_seconds):
         before = publish.current(order.out)
         staging = publish.staged(order.out)
         try:

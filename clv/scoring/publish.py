@@ -30,18 +30,18 @@ _MONTH = len("2025-06")
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[None]:
+def locked(out: Path, wait_seconds: float = 0.0) -> Iterator[None]:
     """Hold the folder's lock.
 
     Raises
     ------
     LockError
-        When another run holds it.
+        When another run holds it for longer than ``wait_seconds``.
     """
     lock = FileLock(str(folder(out) / ".lock"), mode=0o600)
     with storing(out):
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=wait_seconds)
         except Timeout as error:
             raise LockError(
                 f"{out}: another scoring run holds the lock. Wait for it to end, or write to "

@@ -47,7 +47,7 @@ def test_a_training_is_logged_verified_in_a_fresh_process_and_scores(
     assert registry.document(version, "backtest.json") == {"chosen": "blend"}
     assert registry.metrics(version)["btyd/bg_nbd/r"] == 0.24
 
-    registry.promote(version, YES, standing=None, **RECORD)
+    registry.promote(version, YES, champion=None, **RECORD)
     loaded = registry.load()
     assert (loaded.uri, loaded.version) == ("models:/clv/1", 1)
     info = loaded.model.info
@@ -106,7 +106,7 @@ def test_a_model_that_predicts_otherwise_gets_no_name(registry, model, monkeypat
         logged(registry, model)
     assert registry.alias("challenger") is None
     with pytest.raises(RegistryError, match="was not verified"):
-        registry.promote(registry.version(1), YES, standing=None, **RECORD)
+        registry.promote(registry.version(1), YES, champion=None, **RECORD)
 
 
 def test_a_model_that_does_not_load_in_a_fresh_process_says_why(tmp_path):
@@ -152,7 +152,7 @@ def test_a_link_out_of_the_model_is_refused(tmp_path):
 def test_promotion_and_rollback_are_recorded_and_move_one_name(registry, model, unverified):
     versions = [logged(registry, model) for _ in range(3)]
     for before, version in zip([None, *versions], versions, strict=False):
-        registry.promote(version, YES, standing=before, **RECORD)
+        registry.promote(version, YES, champion=before, **RECORD)
     assert registry.alias("champion").number == 3
     assert registry.rollback(who="bo", when=WHEN, why="complaints").number == 2
     assert registry.rollback(who="bo", when=WHEN, why="complaints").number == 1
@@ -172,10 +172,10 @@ def test_promotion_and_rollback_are_recorded_and_move_one_name(registry, model, 
 def test_the_gate_and_a_champion_that_moved_stop_a_promotion(registry, model, unverified):
     one, two = logged(registry, model), logged(registry, model)
     with pytest.raises(GateError, match=r"coverage is 0\.5"):
-        registry.promote(one, NO, standing=None, **RECORD)
-    registry.promote(one, YES, standing=None, **RECORD)
+        registry.promote(one, NO, champion=None, **RECORD)
+    registry.promote(one, YES, champion=None, **RECORD)
     with pytest.raises(RegistryError, match="was version None when this promote began"):
-        registry.promote(two, YES, standing=None, **RECORD)
+        registry.promote(two, YES, champion=None, **RECORD)
     assert registry.alias("champion").number == 1
 
 

@@ -1,0 +1,83 @@
+"""A registered model: which one it is, and the model itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from clv.errors import RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clv.models.lifetime_value import LifetimeValue
+
+VERIFIED = "verified"
+"""The tag of a version that scored golden rows in a fresh process."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered model.
+
+    Attributes
+    ----------
+    name : str
+        The registered model's name.
+    number : int
+        1, 2, 3 …
+    run_id : str
+        The training that made it.
+    source : str
+        Where its files lie.
+    aliases : tuple of str
+        ``challenger``, ``champion``, or none.
+    tags : mapping of str to str
+        Fingerprints, code version, content hashes.
+    """
+
+    name: str
+    number: int
+    run_id: str
+    source: str
+    aliases: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def uri(self) -> str:
+        """The address that names this version for ever."""
+        return f"models:/{self.name}/{self.number}"
+
+    @property
+    def verified(self) -> bool:
+        """Whether it scored golden rows in a fresh process."""
+        return self.tags.get(VERIFIED) == "true"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model and which version it is.
+
+    Attributes
+    ----------
+    model : LifetimeValue
+        Ready to predict.
+    name : str
+        The registered model's name.
+    version : int
+        What the address was resolved to, once.
+    uri : str
+        ``models:/<name>/<version>``.
+    metrics : mapping of str to float
+        What its training logged.
+    """
+
+    model: LifetimeValue
+    name: str
+    version: int
+    uri: str
+    metrics: Mapping[str, float]
+
+
+class ChampionMovedError(RegistryError):
+    """Another process moved the champion's name since it was read."""

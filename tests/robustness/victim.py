@@ -1,0 +1,148 @@
+"""A process that loads everything once and forks a child per run, to be killed at any moment.
+
+``python victim.py score|train FOLDER``; then one line per run on standard input:
+``OUT ARGUMENT SECONDS``. The child is killed after so many seconds (``-`` lets it end, ``&``
+lets it run beside the next ones), and one line answers how it and those beside it ended:
+``killed``, ``done SECONDS`` or ``failed`` each.
+"""
+
+import datetime as dt
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import pipelines.run  # noqa: F401 (environment switches first)
+from clv.data.engine import connect
+from clv.data.tables import Tables
+from clv.models.boosting import Growth
+from clv.models.lifetime_value import LifetimeValue
+from clv.models.options import ModelOptions
+from clv.models.panel import build_panel
+from clv.registry import ChampionMovedError, GateCheck, GateResult, Registry, golden, tracking
+from clv.scoring import score
+from clv.sinks import make_sink
+from clv.windows import rolling_cutoffs
+
+NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+YES = GateResult((GateCheck("loads", True, 1.0, 1.0, None, "loads"),))
+
+
+def score_once(data, out, day):
+    """Score the company of a folder as of a day; a third word is a database to write to."""
+    model = LifetimeValue.load(data / "model")
+    sinks = [make_sink({"kind": "sql", "url": url}) for url in day.split(",")[1:]]
+    with connect(threads=1) as engine:
+        score(
+            Tables.from_frames(engine, frames(data)),
+            model,
+            as_of=dt.date.fromisoformat(day.split(",")[0]),
+            model_name="clv",
+            model_version=1,
+            out=Path(out),
+            chunk_customers=50,
+            wait_seconds=300,
+            sinks=sinks,
+        )
+
+
+def train_once(data, store, seed):
+    """Fit, register, verify and promote, as `clv train --promote` does."""
+    with connect(threads=1) as engine:
+        model = fitted(Tables.from_frames(engine, frames(data)), int(seed))
+    # In this process: a fresh one takes seconds, and what it looks at is the same files.
+    golden.check = lambda directory, rows, expected, where: golden.compare(
+        tracking.predict_pyfunc(directory, rows), expected, where
+    )
+    registry = Registry.local(Path(store)) if "://" not in store else Registry(store, str(data))
+    version = registry.log_training(model, parameters={}, metrics={}, artifacts={}, tags={})
+    while True:
+        champion = registry.alias("champion")
+        try:
+            registry.promote(version, YES, champion=champion, who="ana", when=NOW, why="better")
+        except ChampionMovedError:
+            continue
+        break
+
+
+def fitted(tables, seed=0):
+    first, last = tables.span()
+    windows = rolling_cutoffs(first, last, 90, every_days=90, history_days=180)[-2:]
+    options = ModelOptions(
+        folds=1, growth=Growth(trees=4, seed=seed), purchase_model="bg_nbd", seed=seed
+    )
+    return LifetimeValue.fit(build_panel(tables, windows), options)
+
+
+def frames(data):
+    import pandas as pd
+
+    return {"orders": pd.read_parquet(data / "orders.parquet")}
+
+
+JOBS = {"score": score_once, "train": train_once}
+
+
+def main(job, folder):
+    for module in ("mlflow.pyfunc", "mlflow.models", "lightgbm", "lifetimes", "scipy.special"):
+        __import__(module)
+    answer("ready")
+    beside = []
+    for line in sys.stdin:
+        place, argument, seconds = line.split()
+        began = time.perf_counter()
+        child = forked(job, folder, place, argument)
+        if seconds == "&":
+            beside.append(child)
+            continue
+        ended = None if seconds == "-" else ended_by(child, began + float(seconds))
+        if ended is None:
+            if seconds != "-":
+                os.kill(child, signal.SIGKILL)
+            ended = os.waitpid(child, 0)[1]
+        statuses = [ended, *(os.waitpid(other, 0)[1] for other in beside)]
+        beside.clear()
+        took = time.perf_counter() - began
+        answer(";".join(words(status, took) for status in statuses))
+
+
+def forked(job, folder, place, argument):
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            JOBS[job](Path(folder), place, argument)
+            code = 0
+        except BaseException:  # noqa: BLE001 (a forked child must not return)
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    return child
+
+
+def answer(text):
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def words(status, took):
+    if os.WIFSIGNALED(status):
+        return "killed"
+    return "failed" if status else f"done {took}"
+
+
+def ended_by(child, deadline):
+    """Wait for a child until a moment; return its status, or None where it still runs."""
+    while time.perf_counter() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(0.002)
+    return None
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
