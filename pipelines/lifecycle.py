@@ -53,9 +53,9 @@ def _promoted(ctx: Run, registry: Registry, candidate: Version, why: str) -> Gat
             limits=GateLimits(**ctx.settings.gate.model_dump(), level=trained["interval_level"]),
         )
         ctx.save("gate.json", {"version": candidate.number, **gate.as_dict()})
-        record = {"who": _who(), "when": dt.datetime.now(dt.UTC), "why": why}
+        now = dt.datetime.now(dt.UTC)
         try:
-            registry.promote(candidate, gate, champion=standing, **record)
+            registry.promote(candidate, gate, champion=standing, who=_who(), when=now, why=why)
         except ChampionMovedError:
             if attempt == ATTEMPTS:
                 raise

@@ -96,16 +96,6 @@ def split_path(
     return value(start), np.asarray(parts)
 
 
-def by_group(parts: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """Sum columns into ``GROUPS``, in their order: shape (rows, groups)."""
-    summed = np.zeros((len(parts), len(GROUPS)))
-    for position, group in enumerate(GROUPS):
-        columns = [k for k, name in enumerate(groups) if name == group]
-        for k in columns:
-            summed[:, position] += parts[:, k]
-    return summed
-
-
 @dataclass(frozen=True)
 class Centring:
     """The typical customer of the training portfolio.

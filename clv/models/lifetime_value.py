@@ -13,7 +13,7 @@ from clv.errors import ModelError
 from clv.features.base import GROUPS, SERVICE_GROUPS
 from clv.models.btyd import cross_check
 from clv.models.calibration import MODELS, Calibration
-from clv.models.contributions import Centring, by_group, split_log
+from clv.models.contributions import Centring, split_log
 from clv.models.folds import Folds, learn, out_of_fold, sampled
 from clv.models.guards import guard_leaks
 from clv.models.model_files import read_parts, write_model
@@ -272,8 +272,9 @@ class LifetimeValue:
 
     def _born_after_training(self, features: pd.DataFrame) -> np.ndarray:
         last = dt.date.fromisoformat(self.info.training_cutoff).toordinal()
-        days = features["as_of"].map(lambda day: dt.date.fromisoformat(str(day)).toordinal())
-        return days.to_numpy(float) - features["age_days"].to_numpy(float) > last
+        codes, days = pd.factorize(features["as_of"])
+        ordinals = np.array([dt.date.fromisoformat(str(day)).toordinal() for day in days], float)
+        return ordinals[codes] - features["age_days"].to_numpy(float) > last
 
 
 @dataclass(frozen=True)
@@ -302,8 +303,12 @@ def _split_features(
 def _split(
     value: ValueModel, matrix: np.ndarray, btyd: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    base, parts = _split_features(value, matrix, btyd)
-    return base, by_group(parts, value.encoding.groups)
+    offset = value.offset(btyd)
+    if value.trees is None:
+        return offset, np.zeros((len(matrix), len(GROUPS)))
+    place = {name: position for position, name in enumerate(GROUPS)}
+    group_of = [place[name] for name in value.encoding.groups]
+    return split_log(value.trees.group_contributions(matrix, group_of, len(GROUPS)), offset)
 
 
 def _reasons(groups: np.ndarray) -> dict[str, np.ndarray]:
