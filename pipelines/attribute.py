@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from clv.errors import RegistryError
+from clv.errors import DataError, RegistryError
 from clv.notes import Note
 from pipelines.run import Result, Run
 from pipelines.train import horizon_of
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from clv.attribution.attribution import AttributionOptions
     from clv.attribution.exposure import Behaviour
+    from clv.experiments.results import ReadOut
 
 
 def run(
@@ -28,6 +30,7 @@ def run(
     from clv.attribution.attribution import attribute, without_contacts
     from clv.windows import latest_window
 
+    read_outs = read_outs_of(ctx)
     tables = checked_tables(ctx).tables
     first, last = tables.span()
     days = horizon_days or horizon_of(ctx, first, last)
@@ -46,6 +49,7 @@ def run(
                 prepared=prepared,
                 asked=asked_of(ctx),
                 options=options_of(ctx),
+                experiments=read_outs,
                 on_progress=on_progress,
             )
     ctx.note(result.notes)
@@ -78,6 +82,31 @@ def options_of(ctx: Run) -> AttributionOptions:
         targets=TargetOptions(min_gain_share=asked.minimum_gain_share, seed=seed),
         exposure_days=asked.exposure_days,
     )
+
+
+def read_outs_of(ctx: Run) -> tuple[ReadOut, ...]:
+    """Load the read-outs that the settings name: files, or folders of ``experiment-*.json``.
+
+    Raises
+    ------
+    DataError
+        When one is missing, or is no read-out.
+    """
+    from clv.experiments.results import ReadOut
+
+    found = []
+    for place in ctx.settings.attribution.experiments:
+        files = sorted(place.glob("experiment-*.json")) if place.is_dir() else [place]
+        for path in files:
+            try:
+                document = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError) as error:
+                raise DataError(
+                    f"{path}: cannot be read as a read-out: {error}. Expected what "
+                    "`clv experiment read` wrote; see attribution.experiments."
+                ) from None
+            found.append(ReadOut.from_dict(document, str(path)))
+    return tuple(found)
 
 
 def _contributions(ctx: Run, model: str | None) -> tuple[list[dict[str, Any]] | None, int | None]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 import typer.exceptions
 
-from clv.errors import ClvError, UsageError
-
-if TYPE_CHECKING:
-    from pipelines.run import Result, Run
+from clv.errors import ClvError
+from pipelines.experiment_cli import experiment_app
+from pipelines.options import AsOf, Config, Data, Horizon, Model, Out, Workspace
+from pipelines.options import run_of as _run
+from pipelines.options import show as _show
 
 app = typer.Typer(
     name="clv",
@@ -28,42 +28,7 @@ app = typer.Typer(
 )
 scores_app = typer.Typer(no_args_is_help=True, help="Published score tables: compare, roll back.")
 app.add_typer(scores_app, name="scores")
-
-Config = Annotated[Path | None, typer.Option(help="Settings file (YAML); see example.yaml.")]
-Data = Annotated[Path | None, typer.Option(help="Folder of the contract's tables.")]
-AsOf = Annotated[str | None, typer.Option(help="Last day that is known, such as 2025-06-30.")]
-Horizon = Annotated[int | None, typer.Option(help="Days that a value covers.")]
-Model = Annotated[str | None, typer.Option(help="Such as models:/clv@champion.")]
-Out = Annotated[Path | None, typer.Option(help="Where to write.")]
-Workspace = Annotated[Path | None, typer.Option(help="Folder for everything written.")]
-
-
-def _run(command: str, config: Path | None, **flags: Any) -> Run:
-    """Open a run: settings first, so that a misspelt key costs no import."""
-    from pipelines.run import Run
-    from pipelines.settings import load_settings
-
-    if flags.get("as_of") is not None:
-        flags["as_of"] = _day(flags["as_of"])
-    data = flags.pop("data", None)
-    if data is not None:
-        flags["sources__folder"] = str(data)
-    return Run(load_settings(config, **flags), command)
-
-
-def _day(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--as-of {text!r} is no date; expected YYYY-MM-DD.") from None
-
-
-def _show(run: Run, result: Result) -> None:
-    for line in result.lines:
-        run.say(line)
-    for name, path in result.documents.items():
-        run.say(f"{name}: {path}")
-    run.close()
+app.add_typer(experiment_app, name="experiment")
 
 
 @app.command()
@@ -196,6 +161,9 @@ def attribute(
     as_of: AsOf = None,
     horizon_days: Horizon = None,
     model: Model = None,
+    experiments: Annotated[
+        Path | None, typer.Option(help="Read-out, or a folder of them: level 3.")
+    ] = None,
     out: Out = None,
     workspace: Workspace = None,
 ) -> None:
@@ -205,7 +173,14 @@ def attribute(
     """
     from pipelines import attribute as pipeline
 
-    run = _run("attribute", config, data=data, as_of=as_of, workspace=workspace)
+    run = _run(
+        "attribute",
+        config,
+        data=data,
+        as_of=as_of,
+        attribution__experiments=None if experiments is None else (experiments,),
+        workspace=workspace,
+    )
     _show(run, pipeline.run(run, horizon_days=horizon_days, model=model, out=out))
 
 

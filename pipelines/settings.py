@@ -144,6 +144,9 @@ class Attribution(Section):
     behaviours: tuple[str, ...] = Field(
         (), description="markers to ask about besides empathy, handle time, FCR and waits"
     )
+    experiments: tuple[Path, ...] = Field(
+        (), description="read-outs, or folders of them, that enter the effects as level 3"
+    )
     minimum_gain_share: float = Field(
         0.003, ge=0, description="of the mean outcome per customer; a smaller gain moves no target"
     )

@@ -10,6 +10,7 @@ import numpy as np
 from clv.attribution.agents import LIMITS, AgentScore, score_agents, team_scores
 from clv.attribution.effects import estimate_effects
 from clv.attribution.encoding import encode
+from clv.attribution.experimental import experimental_levels, unmoved
 from clv.attribution.exposure import CHANNELS, WAIT, Behaviour
 from clv.attribution.journey import Journey, build_journey
 from clv.attribution.phrases import phrases_of
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from clv.attribution.effects import Effects
     from clv.attribution.encoding import Studied
     from clv.attribution.phrases import Phrases
-    from clv.attribution.results import Effect, Level
+    from clv.attribution.results import Effect
     from clv.data.tables import Tables
+    from clv.experiments.results import ReadOut
     from clv.features.prepared import Prepared
     from clv.markers.contacts import PreparedMarkers
     from clv.notes import OnProgress
@@ -148,7 +150,7 @@ def attribute(
     prepared: Prepared | None = None,
     asked: Sequence[Behaviour] | None = None,
     options: AttributionOptions | None = None,
-    experiments: Mapping[str, Level] | None = None,
+    experiments: Sequence[ReadOut] = (),
     on_progress: OnProgress = silent,
 ) -> Attribution:
     """Say what service behaviours are worth, with evidence, and where to set targets.
@@ -172,8 +174,8 @@ def attribute(
         By default empathy, handle time, first-contact resolution, waits, and every marker.
     options : AttributionOptions, optional
         Gates, seeds, outcome.
-    experiments : mapping of str to Level, optional
-        Experimental levels by behaviour, from ``clv.experiments``.
+    experiments : sequence of ReadOut
+        Read-outs of experiments; each enters the effects of what it moved as level 3.
     on_progress : callable
         Told about each step.
 
@@ -215,7 +217,14 @@ def attribute(
         studied.exposure,
         chosen,
         options.effects,
-        experiments=experiments,
+        experiments=experimental_levels(
+            experiments,
+            chosen,
+            studied.exposure,
+            horizon_days=window.horizon_days,
+            outcome=options.outcome,
+            level=options.effects.level,
+        ),
         on_progress=on_progress,
     )
     cost = cost_per_minute(tables, contacts)
@@ -244,6 +253,7 @@ def attribute(
         notes=(
             *studied.notes,
             *counted_in_words(effects, ready),
+            *unmoved(experiments),
             *(phrases.notes if phrases is not None else ()),
         ),
         phrases=phrases,

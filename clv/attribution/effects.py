@@ -134,8 +134,6 @@ def estimate_effects(
 
 
 def _effect(exposure: Exposure, behaviour: Behaviour, levels: tuple[Level, ...]) -> Effect:
-    column = exposure.behaviours.get(behaviour.name)
-    treated = 0.0 if column is None else np.isfinite(column).sum() / exposure.customers
     return Effect(
         behaviour.name,
         behaviour.change,
@@ -143,7 +141,7 @@ def _effect(exposure: Exposure, behaviour: Behaviour, levels: tuple[Level, ...])
         levels,
         exposure.customers,
         exposure.n_agents,
-        float(treated),
+        exposure.treated(behaviour.name),
     )
 
 

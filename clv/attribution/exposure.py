@@ -142,6 +142,11 @@ class Exposure:
         """The number of agents that are known."""
         return int(self.agent.max(initial=-1)) + 1
 
+    def treated(self, behaviour: str) -> float:
+        """Return contacts with an occasion for a behaviour, per customer."""
+        column = self.behaviours.get(behaviour)
+        return 0.0 if column is None else float(np.isfinite(column).sum()) / self.customers
+
     def only(self, customers: Codes) -> Exposure:
         """Return the contacts of some customers, with codes of their own."""
         place = np.full(self.customers, -1, dtype=np.int64)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clv.errors import StorageError, UsageError, listing
+from clv.errors import DataError, StorageError, UsageError, listing
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 UNITS = ("customer", "interaction", "agent")
 COLUMNS = ("experiment", "unit", "unit_id", "arm", "assigned_at")
 CONTROL = "control"
+
+
+def known_unit(unit: str) -> None:
+    """Raise a UsageError for what cannot be assigned."""
+    if unit not in UNITS:
+        raise UsageError(f"experiment: unit is {unit!r}; expected one of {UNITS}.")
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,7 @@ class Plan:
     salt: str = ""
 
     def __post_init__(self) -> None:
-        if self.unit not in UNITS:
-            raise UsageError(f"experiment: unit is {self.unit!r}; expected one of {UNITS}.")
+        known_unit(self.unit)
         if CONTROL not in self.arms or len(set(self.arms)) != len(self.arms) or len(self.arms) < 2:
             raise UsageError(
                 f"experiment: arms are {self.arms}; expected two or more different ones, "
@@ -61,6 +66,29 @@ class Plan:
             raise UsageError(
                 f"experiment: shares are {self.shares}; expected one per arm, adding up to 1."
             )
+
+    @classmethod
+    def of(cls, experiment: str, unit: str, arms: Sequence[str], salt: str = "") -> Plan:
+        """Return the plan of arms as people write them: ``control=0.5``, ``warm=0.5``.
+
+        Examples
+        --------
+        >>> Plan.of("warmth", "customer", ["control=0.8", "warm=0.2"]).shares
+        (0.8, 0.2)
+        >>> Plan.of("warmth", "customer", ["control", "warm"]).shares
+        (0.5, 0.5)
+        """
+        names, shares = [], []
+        for arm in arms:
+            name, _, share = arm.partition("=")
+            try:
+                shares.append(float(share) if share else 1 / len(arms))
+            except ValueError:
+                raise UsageError(
+                    f"experiment: arm {arm!r} has no number as its share; expected control=0.5."
+                ) from None
+            names.append(name.strip())
+        return cls(experiment, unit, tuple(names), tuple(shares), salt)
 
 
 def uniform(unit_id: str, salt: str) -> float:
@@ -125,6 +153,80 @@ def assign(
     cut[-1] = 1.0 + 1e-12
     frame["arm"] = np.array(plan.arms)[np.searchsorted(cut, position, side="right")]
     return frame[["unit_id", "arm"]].sort_values("unit_id").reset_index(drop=True)
+
+
+def drawn(plan: Plan, unit_ids: Sequence[str], units: int) -> set[str]:
+    """Draw some of the units by the same hash; more units later keep those drawn before.
+
+    Examples
+    --------
+    >>> ids = [f"c{n}" for n in range(9)]
+    >>> drawn(Plan("warmth"), ids, 2) < drawn(Plan("warmth"), ids, 5)
+    True
+    """
+    if units > len(unit_ids):
+        raise UsageError(
+            f"experiment: {units} units are asked for and {len(unit_ids)} are there; ask for less."
+        )
+    key = f"{plan.experiment}\x1f{plan.salt}\x1fdrawn"
+    return set(sorted(unit_ids, key=lambda unit: (uniform(unit, key), unit))[:units])
+
+
+def assign_all(plan: Plan, found: pd.DataFrame, units: int | None = None) -> pd.DataFrame:
+    """Assign units within their strata, all of them or some that are drawn.
+
+    Parameters
+    ----------
+    plan : Plan
+        The experiment.
+    found : DataFrame
+        ``unit_id`` and ``stratum``.
+    units : int, optional
+        How many.
+    """
+    if units is not None:
+        found = found[found["unit_id"].isin(drawn(plan, list(found["unit_id"]), units))]
+    return assign(plan, list(found["unit_id"]), strata=list(found["stratum"]))
+
+
+def read_ids(path: Path) -> pd.DataFrame:
+    """Read ids from a text file, one a line; empty lines are left out. They are one stratum.
+
+    Raises
+    ------
+    StorageError
+        When the file cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise StorageError(f"{path}: cannot be read: {why}. Expected one id a line.") from None
+    return pd.DataFrame({"unit_id": [one.strip() for one in lines if one.strip()], "stratum": ""})
+
+
+def read_log(path: Path) -> pd.DataFrame:
+    """Read an assignment log in the contract's columns, times as seconds.
+
+    Raises
+    ------
+    StorageError
+        When the file cannot be read.
+    DataError
+        When it is no assignment log.
+    """
+    try:
+        rows = pd.read_csv(path, dtype="str", keep_default_na=False)
+        at = pd.to_datetime(rows["assigned_at"], utc=True, format="ISO8601")
+        seconds = (at - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
+        return rows[list(COLUMNS)].assign(assigned_at=seconds.astype("int64"))
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read: {error.strerror}. See --log.") from None
+    except (KeyError, ValueError):
+        raise DataError(
+            f"{path}: is no assignment log; expected the columns {', '.join(COLUMNS)}, times as "
+            "ISO 8601. Use the file that `clv experiment assign` writes."
+        ) from None
 
 
 def append_log(

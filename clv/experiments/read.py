@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from clv.errors import DataError, UsageError
+from clv.errors import UsageError
 from clv.experiments.assign import CONTROL
 from clv.experiments.compare import (
-    Difference,
     always_valid_half_width,
     cross_fitted,
     difference,
@@ -20,17 +19,19 @@ from clv.experiments.compare import (
     sample_ratio_p,
     wald,
 )
+from clv.experiments.results import Comparison, Moved, ReadOut
 from clv.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from clv.data.tables import Tables
     from clv.experiments.compare import Codes, Floats, Predictor
 
 MIN_ARM = 30
 MIN_RATIO_P = 0.001
 WINSOR_SHARE = 0.995
+CLEAR_SHIFT = 5.0
+"""Standard errors by which an arm must have moved a behaviour to be read per unit of it."""
 
 
 @dataclass(frozen=True)
@@ -56,154 +57,6 @@ class ReadOptions:
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One arm against control, by one method.
-
-    Attributes
-    ----------
-    arm, method : str
-        ``plain``, ``cuped``, ``mlrate``, ``winsorised`` (a sensitivity: it is biased
-        towards 0) or ``always-valid``.
-    estimate, low, high, standard_error, p_value : float
-        Currency per customer over the horizon.
-    """
-
-    arm: str
-    method: str
-    estimate: float
-    low: float
-    high: float
-    standard_error: float
-    p_value: float
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the comparison as JSON-able values."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-
-@dataclass(frozen=True)
-class Scaled:
-    """What the experiment says of one behaviour: outcome per unit that the arm moved.
-
-    Attributes
-    ----------
-    behaviour, arm : str
-        Which.
-    slope : Difference
-        Currency per unit of the behaviour's sum over a customer's contacts.
-    moved : float
-        By how much the arm moved that sum, per customer.
-    """
-
-    behaviour: str
-    arm: str
-    slope: Difference
-    moved: float
-
-
-@dataclass(frozen=True)
-class ReadOut:
-    """What an experiment did.
-
-    Attributes
-    ----------
-    experiment, unit : str
-        Its name, and what was randomised.
-    customers : dict of str to int
-        By arm.
-    sample_ratio_p : float
-        That arms are as large as planned.
-    trusted : bool
-        False where they are not: then no number may be used.
-    comparisons : tuple of Comparison
-        Each arm against control, by each method.
-    subgroups : tuple of dict
-        By segment, with p-values adjusted for their number.
-    scaled : tuple of Scaled
-        By behaviour, where contacts were given.
-    notes : tuple of Note
-        What was left out.
-    """
-
-    experiment: str
-    unit: str
-    customers: Mapping[str, int]
-    sample_ratio_p: float
-    trusted: bool
-    comparisons: tuple[Comparison, ...]
-    subgroups: tuple[Mapping[str, Any], ...] = ()
-    scaled: tuple[Scaled, ...] = ()
-    notes: tuple[Note, ...] = field(default=())
-
-    @property
-    def best(self) -> Comparison:
-        """The most precise unbiased comparison of the first arm."""
-        order = ("mlrate", "cuped", "plain")
-        return min(
-            (c for c in self.comparisons if c.method in order),
-            key=lambda c: (c.arm != self.comparisons[0].arm, order.index(c.method)),
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the read-out as JSON-able values."""
-        return {
-            "experiment": self.experiment,
-            "unit": self.unit,
-            "customers": dict(self.customers),
-            "sample_ratio_p": self.sample_ratio_p,
-            "trusted": self.trusted,
-            "comparisons": [one.as_dict() for one in self.comparisons],
-            "subgroups": [dict(row) for row in self.subgroups],
-            "notes": [note.as_dict() for note in self.notes],
-        }
-
-
-def experiment_rows(
-    tables: Tables, experiment: str, outcomes: pd.DataFrame, *, outcome: str = "value_undiscounted"
-) -> tuple[pd.DataFrame, str]:
-    """Join the assignments of an experiment with its customers' outcome.
-
-    Returns
-    -------
-    tuple of DataFrame and str
-        ``unit_id``, ``customer_id``, ``arm``, ``outcome`` (0 for a customer without
-        orders), ``assigned_s``; and the unit.
-
-    Raises
-    ------
-    DataError
-        When the experiment was never assigned.
-    UsageError
-        When something else than customers was randomised.
-    """
-    log = tables["assignments"]
-    rows = tables.engine.to_pandas(log.filter(log.experiment == experiment))
-    if rows.empty:
-        known = tables.engine.to_pandas(log.select("experiment").distinct())["experiment"]
-        raise DataError(
-            f"assignments: no row of experiment {experiment!r}; found "
-            f"{', '.join(sorted(known)[:5]) or 'none'}. Check the name."
-        )
-    units = set(rows["unit"])
-    if units != {"customer"}:
-        raise UsageError(
-            f"experiment {experiment}: {', '.join(sorted(units))} were randomised; this join takes "
-            "customers. Build the rows with a column `cluster` and call read()."
-        )
-    values = outcomes.set_index("customer_id")[outcome]
-    found = pd.DataFrame(
-        {
-            "unit_id": rows["unit_id"],
-            "customer_id": rows["unit_id"],
-            "arm": rows["arm"],
-            "outcome": rows["unit_id"].map(values).fillna(0.0).astype(float),
-            "assigned_s": rows["assigned_at"],
-        }
-    )
-    return found.sort_values("unit_id").reset_index(drop=True), "customer"
-
-
 def read(
     experiment: str,
     rows: pd.DataFrame,
@@ -223,8 +76,9 @@ def read(
     experiment : str
         Its name.
     rows : DataFrame
-        One row per customer: ``unit_id``, ``arm``, ``outcome``, and the columns named below;
-        ``cluster`` where something else than the customer was randomised.
+        One row per customer, or per contact where contacts or agents were randomised:
+        ``unit_id``, ``arm``, ``outcome``, and the columns named below; ``cluster`` where rows
+        belong together.
     covariates : sequence of str
         Columns known before assignment, for CUPED; predicted lifetime value is the one.
     features : sequence of str
@@ -232,7 +86,7 @@ def read(
     predictor : callable, optional
         For MLRATE: features, outcome and folds to out-of-fold predictions.
     behaviours : sequence of str
-        Sums of a behaviour over the customer's contacts, to scale the effect by.
+        Sums of a behaviour over the customer's contacts: was it moved, and at what worth.
     segment : str, optional
         A column of subgroups known before assignment.
     unit : str
@@ -266,13 +120,11 @@ def read(
         customers=dict(sorted(counts.items())),
         sample_ratio_p=ratio,
         trusted=ratio >= MIN_RATIO_P,
+        level=options.level,
         comparisons=tuple(comparisons),
         subgroups=_subgroups(held, arms, segment, covariates, options) if segment else (),
-        scaled=tuple(
-            one
-            for arm in arms
-            for name in behaviours
-            for one in _scaled(_pair(held, arm), arm, name, covariates)
+        moved=tuple(
+            _moved(_pair(held, arm), arm, name, covariates) for arm in arms for name in behaviours
         ),
         notes=notes,
     )
@@ -291,7 +143,7 @@ def _complete(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.DataFrame,
 
 def _ratio(rows: pd.DataFrame, counts: Mapping[str, int], options: ReadOptions) -> float:
     """Test arm sizes, counted in what was randomised."""
-    units = rows.drop_duplicates("cluster") if "cluster" in rows else rows
+    units = rows.drop_duplicates("unit_id")
     by_arm = units["arm"].value_counts()
     shares = options.shares or dict.fromkeys(counts, 1.0)
     names = sorted(shares)
@@ -333,7 +185,8 @@ def _compare(
     if predictor is not None and features:
         matrix = rows[list(features)].to_numpy(np.float64)
         guess = cross_fitted(matrix, outcome, predictor, options.folds, options.seed)
-        found.append(("mlrate", difference(outcome, treated, guess[:, None], cluster)))
+        both = guess[:, None] if known is None else np.column_stack([guess, known])
+        found.append(("mlrate", difference(outcome, treated, both, cluster)))
     held = np.minimum(outcome, np.quantile(outcome, WINSOR_SHARE))
     found.append(("winsorised", difference(held, treated, known, cluster)))
     comparisons = []
@@ -385,13 +238,11 @@ def _subgroups(
     )
 
 
-def _scaled(
-    rows: pd.DataFrame, arm: str, behaviour: str, covariates: Sequence[str]
-) -> list[Scaled]:
-    """Return the outcome per unit of the behaviour, where the arm moved it beyond doubt."""
+def _moved(rows: pd.DataFrame, arm: str, behaviour: str, covariates: Sequence[str]) -> Moved:
+    """Return the shift of a behaviour, and the outcome per unit where it is beyond doubt."""
     outcome, treated, known, cluster = _parts(rows, arm, covariates)
     moved = rows[behaviour].fillna(0.0).to_numpy(np.float64)
-    first = difference(moved, treated, known, cluster)
-    if first.standard_error <= 0 or abs(first.estimate) < 5 * first.standard_error:
-        return []
-    return [Scaled(behaviour, arm, wald(outcome, moved, treated, known, cluster), first.estimate)]
+    shift = difference(moved, treated, known, cluster)
+    sure = 0 < CLEAR_SHIFT * shift.standard_error <= abs(shift.estimate)
+    slope = wald(outcome, moved, treated, known, cluster) if sure else None
+    return Moved(behaviour, arm, shift, slope)

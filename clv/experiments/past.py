@@ -1,0 +1,148 @@
+"""What the past says before an experiment: who could take part, and how outcomes vary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from clv.errors import DataError, UsageError
+from clv.experiments.compare import cross_fitted
+from clv.features.contacts import build_contact_table
+from clv.features.outcomes import build_outcomes
+from clv.features.table import build_feature_table
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from numpy.typing import NDArray
+
+    from clv.data.tables import Tables
+    from clv.experiments.compare import Predictor
+    from clv.features.prepared import Prepared
+    from clv.windows import Window
+
+    Floats = NDArray[np.float64]
+
+STRATA = 10
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Past:
+    """Past outcomes of those who would take part.
+
+    Attributes
+    ----------
+    outcome : array, shape (n,)
+        Per customer, or per contact where contacts or agents would be randomised.
+    predicted : array, shape (n,)
+        The same, predicted out of fold from what was known before.
+    per_agent : float or None
+        Contacts per agent, where agents would be randomised.
+    correlation : float
+        Of outcomes within an agent's contacts, after the prediction.
+    """
+
+    outcome: Floats
+    predicted: Floats
+    per_agent: float | None
+    correlation: float
+
+
+def past_outcomes(
+    tables: Tables,
+    window: Window,
+    unit: str,
+    predictor: Predictor,
+    *,
+    prepared: Prepared | None = None,
+    seed: int = 0,
+) -> Past:
+    """Return outcomes in a window that has passed, with their prediction.
+
+    Raises
+    ------
+    DataError
+        When agents or contacts are the unit, and there are no contacts.
+    """
+    values = build_outcomes(tables, window, prepared=prepared).set_index("customer_id")
+    table = build_feature_table(tables, window.cutoff, prepared=prepared)
+    frame = table.to_pandas().set_index("customer_id").reindex(values.index)
+    table.close()
+    numbers = frame.select_dtypes("number").dropna(axis="columns", how="all")
+    features = numbers.fillna(numbers.median()).to_numpy(np.float64)
+    outcome: Floats = values["value_undiscounted"].to_numpy(np.float64)
+    predicted = cross_fitted(features, outcome, predictor, FOLDS, seed)
+    if unit == "customer":
+        return Past(outcome, predicted, None, 0.0)
+    contacts = build_contact_table(tables, window, prepared=prepared).dropna(subset=["agent_id"])
+    place = pd.Series(np.arange(len(values)), index=values.index)
+    row = contacts["customer_id"].map(place).dropna().astype(int)
+    if row.empty:
+        raise DataError(
+            f"interactions: no contact of a customer with an agent before {window.cutoff}; "
+            f"experiments on {unit}s need some. Choose another --as-of, or --unit customer."
+        )
+    agent = contacts.loc[row.index, "agent_id"]
+    mine = row.to_numpy()
+    rest = outcome[mine] - predicted[mine]
+    if unit == "interaction":
+        return Past(outcome[mine], predicted[mine], None, 0.0)
+    per_agent = len(agent) / agent.nunique()
+    return Past(outcome[mine], predicted[mine], per_agent, within_correlation(rest, agent))
+
+
+def within_correlation(values: Floats, group: pd.Series[str]) -> float:
+    """Return the intraclass correlation of values, at least 0 (one-way analysis of variance).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> agent = pd.Series(np.repeat(np.arange(200), 50)).astype(str)
+    >>> shared = np.repeat(rng.normal(size=200), 50)
+    >>> round(within_correlation(shared + 3 * rng.normal(size=10_000), agent), 2)
+    0.1
+    """
+    codes = pd.factorize(group)[0]
+    sizes = np.bincount(codes).astype(np.float64)
+    if len(sizes) < 2 or len(values) == len(sizes):
+        return 0.0
+    means = np.bincount(codes, weights=values) / sizes
+    between = (sizes * (means - values.mean()) ** 2).sum() / (len(sizes) - 1)
+    within = ((values - means[codes]) ** 2).sum() / (len(values) - len(sizes))
+    size = (sizes.sum() - (sizes**2).sum() / sizes.sum()) / (len(sizes) - 1)
+    return float(max(0.0, (between - within) / (between + (size - 1) * within)))
+
+
+def candidates(
+    tables: Tables, unit: str, as_of: dt.date, *, prepared: Prepared | None = None
+) -> pd.DataFrame:
+    """Return who could be assigned: ``unit_id``, and the ``stratum`` to balance within.
+
+    Customers with a purchase by the day are balanced by tenths of the margin of their last
+    year, agents by team.
+
+    Raises
+    ------
+    UsageError
+        When no table names such units: contacts come in later, agents need their table.
+    """
+    if unit == "customer":
+        table = build_feature_table(tables, as_of, prepared=prepared)
+        frame = table.to_pandas()
+        table.close()
+        bought = frame.loc[frame["frequency"].notna(), ["customer_id", "margin_365d"]]
+        place = bought["margin_365d"].fillna(0.0).rank(pct=True, method="average")
+        stratum = np.ceil(place * STRATA).astype(int).astype(str)
+        return pd.DataFrame({"unit_id": bought["customer_id"], "stratum": stratum})
+    if unit == "agent" and "agents" in tables:
+        agents = tables.engine.to_pandas(tables["agents"])
+        team = agents["team"] if "team" in agents else pd.Series("", index=agents.index)
+        return pd.DataFrame({"unit_id": agents["agent_id"], "stratum": team.fillna("")})
+    raise UsageError(
+        f"experiment: no table says which {unit}s could be assigned; expected --ids FILE with one "
+        "id a line."
+    )

@@ -1,0 +1,228 @@
+"""Experiment: how large it must be, who gets which arm, and what it did."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING
+
+from clv.errors import GateError, UsageError
+from pipelines.run import Result, Run, disk_errors
+from pipelines.train import horizon_of
+from pipelines.validate import checked_tables, prepared_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from clv.experiments.design import Design
+    from clv.experiments.results import ReadOut
+    from clv.windows import Window
+
+LOG = "assignments.csv"
+
+
+def design(
+    ctx: Run,
+    *,
+    effect: float | None,
+    per_arm: int | None,
+    unit: str,
+    power: float,
+    alpha: float,
+    horizon_days: int | None,
+    out: Path | None,
+) -> Result:
+    """Size an experiment on the company's own past; write experiment-design.json."""
+    from clv.attribution.residuals import ridge
+    from clv.experiments.assign import known_unit
+    from clv.experiments.design import design as sized
+    from clv.experiments.past import past_outcomes
+    from clv.features.prepared import prepare
+
+    known_unit(unit)
+    if (effect is None) == (per_arm is None):
+        raise UsageError("experiment design: give either --effect or --per-arm.")
+    window = _window(ctx, horizon_days)
+    tables = checked_tables(ctx).tables
+    with ctx.step("Looking at past outcomes"), contextlib.closing(prepare(tables)) as prepared:
+        past = past_outcomes(tables, window, unit, ridge, prepared=prepared, seed=ctx.settings.seed)
+    found = sized(
+        past.outcome,
+        effect=effect,
+        units_per_arm=per_arm,
+        covariate=past.predicted,
+        power=power,
+        alpha=alpha,
+        per_cluster=past.per_agent,
+        cluster_correlation=past.correlation,
+    )
+    currency = tables.terms.currency
+    document = {"unit": unit, "currency": currency, "available": len(past.outcome)}
+    document |= {"as_of": f"{window.cutoff}", "horizon_days": window.horizon_days}
+    document |= found.as_dict()
+    path = _written(ctx, "experiment-design.json", document, out)
+    lines = design_lines(found, unit, currency, window, len(past.outcome))
+    return Result("experiment design", lines, {"design": path}, tuple(ctx.notes), document)
+
+
+def design_lines(
+    found: Design, unit: str, currency: str, window: Window, available: int
+) -> tuple[str, ...]:
+    """Say the design in sentences."""
+    whom = "customers" if unit == "customer" else "contacts"
+    size = f"{found.units_per_arm:,} {whom} per arm"
+    if found.clusters_per_arm:
+        size += f" ({found.clusters_per_arm:,} agents)"
+    lines = [
+        f"{size} find a difference of {found.effect:.2f} {currency} over {window.horizon_days} "
+        f"days with {found.power:.0%} power at {found.alpha:.0%} error",
+        f"outcomes vary by {found.standard_deviation:.2f} {currency} once what was known before "
+        f"has taken {found.covariate_share:.0%} of the variance",
+    ]
+    if 2 * found.units_per_arm > available:
+        lines.append(f"that is more than the {available:,} {whom} of the past")
+    if not found.enough_for_normal:
+        lines.append(
+            f"money has a long tail (skew {found.skew:.1f}): arms this small are read with care"
+        )
+    return tuple(lines)
+
+
+def assign(
+    ctx: Run,
+    *,
+    experiment: str,
+    unit: str,
+    arms: Sequence[str],
+    units: int | None,
+    ids: Path | None,
+    salt: str,
+    log: Path | None,
+) -> Result:
+    """Deal units to arms and append them to the log, which never changes."""
+    from clv.experiments.assign import Plan, append_log, assign_all, read_ids
+    from clv.experiments.past import candidates
+
+    _named(experiment)
+    plan = Plan.of(experiment, unit, arms, salt)
+    if ids is None and unit == "interaction":
+        raise UsageError(
+            "experiment assign: contacts are assigned as they come in, so no table names them; "
+            "expected --ids FILE with one id a line."
+        )
+    if ids is None:
+        tables = checked_tables(ctx).tables
+        found = candidates(tables, unit, ctx.settings.as_of or tables.span()[1])
+    else:
+        found = read_ids(ids)
+    dealt = assign_all(plan, found, units)
+    path = log or ctx.workspace / LOG
+    with disk_errors(path):
+        append_log(plan, dealt, path, assigned_at=ctx.started_at)
+    counts = {str(arm): int(n) for arm, n in sorted(dealt["arm"].value_counts().items())}
+    said = ", ".join(f"{arm} {n:,}" for arm, n in counts.items())
+    line = f"{experiment}: {len(dealt):,} {unit}s assigned: {said}"
+    facts = {"experiment": experiment, "unit": unit, "assigned": counts}
+    return Result("experiment assign", (line,), {"assignments": path}, tuple(ctx.notes), facts)
+
+
+def read(
+    ctx: Run,
+    *,
+    experiment: str,
+    arms: Sequence[str],
+    horizon_days: int | None,
+    segment: str | None,
+    planned: int | None,
+    log: Path | None,
+    out: Path | None,
+) -> Result:
+    """Read an experiment and write experiment-NAME.json, which `clv attribute` takes.
+
+    Raises
+    ------
+    GateError
+        When the arms are not as large as planned; the read-out is written all the same.
+    """
+    from clv.attribution.residuals import ridge
+    from clv.experiments.assign import Plan, read_log
+    from clv.experiments.read import ReadOptions
+    from clv.experiments.rows import BEHAVIOURS, read_trial, trial_rows
+
+    slug = _named(experiment)
+    shares = None
+    if arms:
+        plan = Plan.of(experiment, "customer", arms)
+        shares = dict(zip(plan.arms, plan.shares, strict=True))
+    window = _window(ctx, horizon_days)
+    prepared = prepared_tables(ctx)
+    kept = log or (None if "assignments" in prepared.tables else ctx.workspace / LOG)
+    asked = (*BEHAVIOURS, *ctx.settings.attribution.behaviours)
+    with ctx.step("Reading the experiment"):
+        trial = trial_rows(
+            prepared.tables,
+            experiment,
+            window,
+            log=None if kept is None else read_log(kept),
+            prepared=prepared,
+            behaviours=asked,
+            segment=segment,
+        )
+        options = ReadOptions(
+            level=ctx.settings.attribution.level,
+            shares=shares,
+            planned=planned,
+            seed=ctx.settings.seed,
+        )
+        found = read_trial(experiment, trial, predictor=ridge, options=options)
+    ctx.note(found.notes)
+    path = _written(ctx, f"experiment-{slug}.json", found.as_dict(), out)
+    if not found.trusted:
+        raise GateError(
+            f"experiment {experiment}: arms of {dict(found.customers)} are not as large as planned "
+            f"(p = {found.sample_ratio_p:.1g}), so no number may be used. Find where units of one "
+            f"arm were lost; the read-out is in {path}."
+        )
+    return Result(
+        "experiment read", read_lines(found), {"read-out": path}, tuple(ctx.notes), found.as_dict()
+    )
+
+
+def read_lines(found: ReadOut) -> tuple[str, ...]:
+    """Say the read-out in sentences: each arm by its most precise method, and what it moved."""
+    lines = [f"arms are as large as planned (p = {found.sample_ratio_p:.2f})"]
+    for one in found.headlines:
+        sizes = f"{found.customers[one.arm]:,} and {found.customers['control']:,}"
+        lines.append(
+            f"{one.arm} against control: {one.estimate:+.2f} {found.currency} a customer over "
+            f"{found.horizon_days} days, {one.low:+.2f} to {one.high:+.2f} ({one.method}; {sizes})"
+        )
+    for moved in found.moved:
+        low, high = moved.shift.interval(found.level)
+        lines.append(
+            f"{moved.arm} moved {moved.behaviour} by {moved.shift.estimate:+.3g} per "
+            f"{'customer' if found.unit == 'customer' else 'contact'}, {low:+.3g} to {high:+.3g}"
+        )
+    return tuple(lines)
+
+
+def _window(ctx: Run, horizon_days: int | None) -> Window:
+    from clv.windows import latest_window
+
+    first, last = checked_tables(ctx).tables.span()
+    days = horizon_days or horizon_of(ctx, first, last)
+    return latest_window(first, last, days, ctx.settings.as_of)
+
+
+def _named(experiment: str) -> str:
+    """Return a name that can stand in a file's name."""
+    slug = re.sub(r"[^a-z0-9_-]+", "-", experiment.lower()).strip("-")
+    if not slug:
+        raise UsageError(f"experiment: the name is {experiment!r}; expected letters or digits.")
+    return slug
+
+
+def _written(ctx: Run, name: str, document: dict[str, object], out: Path | None) -> Path:
+    path = ctx.save(name, document)
+    return path if out is None else ctx.save_to(out, document)
