@@ -9,7 +9,7 @@ WORKERS ?= 2
 TEST_ENV := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow torture check fix bench bench-accuracy lock clean
+.PHONY: help setup demo test test-slow test-spark torture check fix bench bench-accuracy lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +41,17 @@ test-slow: $(READY) ## Run the recovery studies
 torture: $(READY) ## Kill runs at 50 moments each, feed 10,000 broken inputs
 	@CLV_TORTURE_KILLS=50 CLV_TORTURE_INPUTS=10000 $(TEST_ENV) $(RUN) -m pytest -q -m slow tests/robustness
 
+SPARK := .venv-spark/bin/python
+
+.venv-spark/.ready: $(UV) requirements/spark.txt pyproject.toml
+	@test -x $(SPARK) || $(UV) venv --quiet --python $(PYTHON) .venv-spark
+	@$(UV) pip sync --quiet --python $(SPARK) --require-hashes --compile-bytecode requirements/spark.txt
+	@$(UV) pip install --quiet --python $(SPARK) --no-deps --no-build-isolation --editable .
+	@touch .venv-spark/.ready
+
+test-spark: .venv-spark/.ready ## Hold Spark to DuckDB's results (needs Java 17 or 21)
+	@$(TEST_ENV) $(SPARK) -m pytest -q -m spark tests/spark
+
 check: $(READY) ## Lint, types, direction of imports, inventory
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -61,8 +72,11 @@ bench-accuracy: $(READY) ## Rolling backtests on real companies (CLV_REALDATA na
 lock: $(UV) ## Renew requirements/ from pyproject.toml
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 	  --extra dev --output-file requirements/main.txt pyproject.toml requirements/build.in
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+	  --extra dev --extra spark --constraint requirements/main.txt \
+	  --output-file requirements/spark.txt pyproject.toml requirements/build.in
 	@echo uv | $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	  --python-version 3.11 --output-file requirements/bootstrap.txt -
 
 clean: ## Remove .venv, caches and outputs
-	@rm -rf $(VENV) .cache clv-out .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	@rm -rf $(VENV) .venv-spark .cache clv-out .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

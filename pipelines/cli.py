@@ -13,7 +13,7 @@ import typer.exceptions
 
 from clv.errors import ClvError
 from pipelines.experiment_cli import experiment_app
-from pipelines.options import AsOf, Config, Data, Horizon, Model, Out, Workspace
+from pipelines.options import AsOf, Config, Data, EngineKind, Horizon, Model, Out, Workspace
 from pipelines.options import run_of as _run
 from pipelines.options import show as _show
 
@@ -68,26 +68,30 @@ def simulate(
 
 
 @app.command()
-def validate(config: Config = None, data: Data = None, workspace: Workspace = None) -> None:
+def validate(
+    config: Config = None, data: Data = None, engine: EngineKind = None, workspace: Workspace = None
+) -> None:
     """Check the tables; write data quality report and quarantine.
 
     Example: clv validate --data company
     """
     from pipelines import validate as pipeline
 
-    run = _run("validate", config, data=data, workspace=workspace)
+    run = _run("validate", config, data=data, engine=engine, workspace=workspace)
     _show(run, pipeline.run(run))
 
 
 @app.command()
-def check(config: Config = None, data: Data = None, workspace: Workspace = None) -> None:
+def check(
+    config: Config = None, data: Data = None, engine: EngineKind = None, workspace: Workspace = None
+) -> None:
     """Say what would be computed and what not, and whether everything can be reached.
 
     Example: clv check --config company.yaml
     """
     from pipelines import check as pipeline
 
-    run = _run("check", config, data=data, workspace=workspace)
+    run = _run("check", config, data=data, engine=engine, workspace=workspace)
     _show(run, pipeline.run(run))
 
 
@@ -98,6 +102,7 @@ def train(
     as_of: AsOf = None,
     horizon_days: Horizon = None,
     promote: Annotated[bool, typer.Option(help="Make it champion if the gate passes.")] = False,
+    engine: EngineKind = None,
     workspace: Workspace = None,
 ) -> None:
     """Fit, test and register a model.
@@ -112,6 +117,7 @@ def train(
         data=data,
         as_of=as_of,
         training__horizon_days=horizon_days,
+        engine=engine,
         workspace=workspace,
     )
     _show(run, pipeline.run(run, promote=promote))
@@ -122,6 +128,7 @@ def backtest(
     config: Config = None,
     data: Data = None,
     folds: Annotated[int | None, typer.Option(min=1, help="Folds at most.")] = None,
+    engine: EngineKind = None,
     workspace: Workspace = None,
 ) -> None:
     """Measure the models on the company's own past.
@@ -130,7 +137,9 @@ def backtest(
     """
     from pipelines import backtest as pipeline
 
-    run = _run("backtest", config, data=data, training__folds=folds, workspace=workspace)
+    run = _run(
+        "backtest", config, data=data, training__folds=folds, engine=engine, workspace=workspace
+    )
     _show(run, pipeline.run(run))
 
 
@@ -142,6 +151,7 @@ def score(
     model: Model = None,
     out: Out = None,
     dry_run: Annotated[bool, typer.Option(help="Publish nothing.")] = False,
+    engine: EngineKind = None,
     workspace: Workspace = None,
 ) -> None:
     """Score every customer and publish the table.
@@ -150,7 +160,7 @@ def score(
     """
     from pipelines import score as pipeline
 
-    run = _run("score", config, data=data, as_of=as_of, workspace=workspace)
+    run = _run("score", config, data=data, as_of=as_of, engine=engine, workspace=workspace)
     _show(run, pipeline.run(run, model=model, out=out, dry_run=dry_run))
 
 
@@ -165,6 +175,7 @@ def attribute(
         Path | None, typer.Option(help="Read-out, or a folder of them: level 3.")
     ] = None,
     out: Out = None,
+    engine: EngineKind = None,
     workspace: Workspace = None,
 ) -> None:
     """Attribute value to service behaviours, each with its evidence.
@@ -179,6 +190,7 @@ def attribute(
         data=data,
         as_of=as_of,
         attribution__experiments=None if experiments is None else (experiments,),
+        engine=engine,
         workspace=workspace,
     )
     _show(run, pipeline.run(run, horizon_days=horizon_days, model=model, out=out))
@@ -273,6 +285,7 @@ def monitor(
     config: Config = None,
     data: Data = None,
     scores: Annotated[Path | None, typer.Option(help="Where `clv score --out` wrote.")] = None,
+    engine: EngineKind = None,
     workspace: Workspace = None,
 ) -> None:
     """Ask whether the model is still right: drift, and what came true.
@@ -283,7 +296,7 @@ def monitor(
     """
     from pipelines import monitor as pipeline
 
-    run = _run("monitor", config, data=data, workspace=workspace)
+    run = _run("monitor", config, data=data, engine=engine, workspace=workspace)
     result = pipeline.run(run, scores=scores)
     _show(run, result)
     pipeline.require(run, result)

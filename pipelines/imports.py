@@ -33,12 +33,19 @@ def run(
         When the export lacks a file or a column.
     """
     from clv.data.adapters import ADAPTERS, convert
+    from clv.data.engine import DuckDBEngine
 
     if kind not in ADAPTERS:
         raise UsageError(f"import: no importer {kind!r}; expected one of {listing(ADAPTERS, 10)}.")
+    engine = ctx.engine
+    if not isinstance(engine, DuckDBEngine):
+        raise UsageError(
+            f"import: an export is read by one machine, not by {engine.name}. Set engine.kind to "
+            "duckdb for this command; its Parquet is what every engine reads."
+        )
     with ctx.step(f"Importing {ADAPTERS[kind].title}") as on_progress:
         made = convert(
-            ctx.engine,
+            engine,
             ADAPTERS[kind],
             source,
             out,

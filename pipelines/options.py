@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Config = Annotated[Path | None, typer.Option(help="Settings file (YAML); see example.yaml.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of the contract's tables.")]
+EngineKind = Annotated[str | None, typer.Option("--engine", help="duckdb or spark.")]
 AsOf = Annotated[str | None, typer.Option(help="Last day that is known, such as 2025-06-30.")]
 Horizon = Annotated[int | None, typer.Option(help="Days that a value covers.")]
 Model = Annotated[str | None, typer.Option(help="Such as models:/clv@champion.")]
@@ -30,6 +31,7 @@ def run_of(command: str, config: Path | None, **flags: Any) -> Run:
     if flags.get("as_of") is not None:
         flags["as_of"] = _day(flags["as_of"])
     data = flags.pop("data", None)
+    flags["engine__kind"] = flags.pop("engine", None)
     if data is not None:
         flags["sources__folder"] = str(data)
     return Run(load_settings(config, **flags), command)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from clv.data.engine import DuckDBEngine
+    from clv.data.engine import Engine
     from clv.data.validation import Checked
     from clv.features.prepared import Prepared
     from clv.notes import Note, OnProgress
@@ -101,11 +101,11 @@ class Run:
         self.notes: list[Note] = []
         self.checked: Checked | None = None
         self.prepared: Prepared | None = None
-        self._engine: DuckDBEngine | None = None
+        self._engine: Engine | None = None
         self._quiet_libraries()
 
     @property
-    def engine(self) -> DuckDBEngine:
+    def engine(self) -> Engine:
         """The engine of this run, opened at its first use."""
         if self._engine is None:
             from clv.data.engine import connect
@@ -116,6 +116,7 @@ class Run:
                 threads=options.threads,
                 memory_limit=options.memory_limit,
                 temp_directory=options.temp_directory,
+                master=options.master,
             )
         return self._engine
 

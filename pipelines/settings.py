@@ -60,10 +60,17 @@ class Quality(Section):
 class Engine(Section):
     """What executes everything that scales with events."""
 
-    kind: Literal["duckdb"] = Field("duckdb", description="the engine")
+    kind: Literal["duckdb", "spark"] = Field(
+        "duckdb", description="duckdb, or spark: docs/spark.md"
+    )
     threads: int | None = Field(None, ge=1, description="worker threads; none: all cores")
     memory_limit: str | None = Field("4GB", description="what does not fit is spilled to disk")
-    temp_directory: Path | None = Field(None, description="where to spill; none: the system's")
+    temp_directory: str | None = Field(
+        None, description="where to spill; none: the system's; on a cluster, shared storage"
+    )
+    master: str | None = Field(
+        None, description="Spark's; none: that of spark-submit, else this machine"
+    )
 
 
 class Training(Section):

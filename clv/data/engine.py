@@ -1,7 +1,7 @@
-"""The engine that executes Ibis expressions: DuckDB, embedded, in bounded memory.
+"""What executes Ibis expressions: by default DuckDB, embedded, in bounded memory.
 
 Everything above this module writes expressions and hands them here; nothing else knows
-which engine runs.
+which engine runs. Spark's is in ``clv.data.spark_engine``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow as pa
 from clv.errors import SourceError, StorageError, UsageError, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     import ibis.expr.types as ir
@@ -67,8 +67,32 @@ class Engine(Protocol):
     def to_parquet(self, expression: ir.Table, path: Path) -> None:
         """Compute a table and write it to one Parquet file."""
 
+    def hex_number(self, digits: ir.StringValue) -> ir.IntegerValue:
+        """Read up to 15 hexadecimal digits as a whole number."""
+
+    def mapped(
+        self,
+        expression: ir.Table,
+        make: Callable[[], Callable[[pa.Table], pa.Table]],
+        schema: pa.Schema,
+    ) -> ir.Table | None:
+        """Hold a table beside the columns that a function makes of it, on the nodes.
+
+        ``make`` returns the function; it is not called, and the answer is None, where there
+        are no nodes but this process, which may as well use the function itself.
+        """
+
     def close(self) -> None:
         """Give back memory and disk."""
+
+    def __enter__(self) -> Engine: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
 
 
 class DuckDBEngine:
@@ -276,6 +300,13 @@ class DuckDBEngine:
             "(format parquet, compression zstd, preserve_order true)"
         )
 
+    def hex_number(self, digits: ir.StringValue) -> ir.IntegerValue:
+        """Read up to 15 hexadecimal digits as a whole number."""
+        return (ibis.literal("0x") + digits).cast("int64")
+
+    def mapped(self, *_: object) -> None:
+        """Nothing: there are no nodes but this process."""
+
     def run(self, sql: str) -> None:
         """Execute a statement that this module wrote."""
         self._guard(lambda: self.connection.execute(sql))
@@ -341,17 +372,40 @@ def connect(
     *,
     threads: int | None = None,
     memory_limit: str | None = None,
-    temp_directory: Path | None = None,
-) -> DuckDBEngine:
-    """Open an engine.
+    temp_directory: Path | str | None = None,
+    master: str | None = None,
+) -> Engine:
+    """Open an engine: ``duckdb`` inside this process, or ``spark`` (see ``SparkEngine``).
+
+    Parameters
+    ----------
+    kind : {"duckdb", "spark"}
+    threads : int or None
+        Worker threads of this machine.
+    memory_limit : str or None
+        Of this process, such as ``"2GB"``.
+    temp_directory : pathlib.Path or str or None
+        Where to hold what does not fit.
+    master : str or None
+        Spark's; None is that of ``spark-submit``, else this machine.
 
     Raises
     ------
     UsageError
-        For an engine that is not known.
+        For an engine that is not known, or not installed.
     StorageError
         When there is no directory to spill to.
     """
+    if kind == "spark":
+        from clv.data.spark_engine import SparkEngine
+
+        return SparkEngine(
+            threads=threads,
+            memory_limit=memory_limit,
+            temp_directory=temp_directory,
+            master=master,
+        )
     if kind != "duckdb":
-        raise UsageError(f"engine: {kind!r} is not an engine; expected 'duckdb'.")
-    return DuckDBEngine(threads=threads, memory_limit=memory_limit, temp_directory=temp_directory)
+        raise UsageError(f"engine: {kind!r} is not an engine; expected 'duckdb' or 'spark'.")
+    place = None if temp_directory is None else Path(temp_directory)
+    return DuckDBEngine(threads=threads, memory_limit=memory_limit, temp_directory=place)

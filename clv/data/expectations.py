@@ -107,7 +107,7 @@ def compare(
     sampled = rows > sample_rows
     seen = flagged
     if sampled:
-        seen = flagged.filter(_drawn(table, flagged, sample_rows / rows, seed))
+        seen = flagged.filter(_drawn(engine, table, flagged, sample_rows / rows, seed))
     wanted = seen.select(*columns, *flags.values())
     raw = pa.Table.from_batches(engine.batches(wanted), wanted.schema().to_pyarrow())
     frame = raw_frame(table, raw, tuple(flags))
@@ -134,7 +134,7 @@ def _others(table: str, flags: Mapping[Rule, str]) -> set[str]:
     return names | ({"kind"} if table == "surveys" else set())
 
 
-def _drawn(table: str, rows: ir.Table, share: float, seed: int) -> ir.Value:
+def _drawn(engine: Engine, table: str, rows: ir.Table, share: float, seed: int) -> ir.Value:
     """Say which rows are in the sample: by key, so that duplicates are seen together."""
     contract = SCHEMA[table]
     parts = [rows[parsed_name(c)].cast("string") for c in contract.key]
@@ -147,7 +147,7 @@ def _drawn(table: str, rows: ir.Table, share: float, seed: int) -> ir.Value:
         if column.name in rows.columns and column.kind is not Kind.TEXT:
             rest = rest + rows[column.name].cast("string").fill_null("") + "\x1f"
     text = ibis.literal(f"{seed}:") + ibis.coalesce(key, rest)
-    bucket = (ibis.literal("0x") + text.hexdigest("md5").substr(0, 6)).cast("int64")
+    bucket = engine.hex_number(text.hexdigest("md5").substr(0, 6))
     return bucket < int(share * _BUCKETS)
 
 

@@ -34,6 +34,8 @@ NOT_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
 EARLIEST_S, LATEST_S = -2_208_988_800, 32_503_679_999  # the years 1900 to 2999
 
+_MINUTES = len("2025-01-02T10:00")
+
 _PARTS = {
     "Y": r"(\d{4})",
     "y": r"(\d{2})",
@@ -71,7 +73,10 @@ def parse_seconds(value: ir.Value) -> ir.Value:
         whole = value.strip().re_replace(r"[.][0-9]+", "")
         for sign in "+-Z":
             whole = whole.replace(f" {sign}", sign)
-        at_s = seconds(whole.try_cast("timestamp('UTC')").cast("timestamp"))
+        # Spark reads no offset behind minutes alone; only what no cast reads is mended.
+        timed = whole.substr(0, _MINUTES) + ":00" + whole.substr(_MINUTES)
+        at = ibis.coalesce(*(text.try_cast("timestamp('UTC')") for text in (whole, timed)))
+        at_s = seconds(at.cast("timestamp"))
         known = value.re_search(TIME_PATTERN) & at_s.between(EARLIEST_S, LATEST_S)
     else:
         at_s = seconds(value.cast("timestamp"))

@@ -78,7 +78,7 @@ class FeatureTable:
 
     def to_pandas(self) -> pd.DataFrame:
         """Return all rows, sorted by ``customer_id``."""
-        return _frame(pa.Table.from_batches(self._batches(CHUNK_ROWS), self._schema()))
+        return feature_frame(pa.Table.from_batches(self._batches(CHUNK_ROWS), self._schema()))
 
     def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[pd.DataFrame]:
         """Return the rows in frames of exactly ``rows`` (the last one less), same order.
@@ -94,10 +94,10 @@ class FeatureTable:
         for batch in self._batches(rows):
             held = pa.concat_tables([held, pa.Table.from_batches([batch])])
             while held.num_rows >= rows:
-                yield _frame(held.slice(0, rows))
+                yield feature_frame(held.slice(0, rows))
                 held = held.slice(rows)
         if held.num_rows:
-            yield _frame(held)
+            yield feature_frame(held)
 
     def close(self) -> None:
         """Let the engine forget the rows."""
@@ -112,7 +112,7 @@ class FeatureTable:
         return self.parts[0].schema().to_pyarrow()
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
+def feature_frame(table: pa.Table) -> pd.DataFrame:
     """Return a frame of strings and float64, whatever is null in it."""
     columns = {}
     for name, column in zip(table.column_names, table.columns, strict=True):

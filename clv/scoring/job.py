@@ -15,6 +15,7 @@ from clv.features.table import FeatureTable, build_feature_table
 from clv.notes import Note, silent
 from clv.scoring import publish
 from clv.scoring.changes import Changes, compare
+from clv.scoring.nodes import on_nodes
 from clv.scoring.result import ScoringResult
 from clv.scoring.rows import Reasons
 from clv.scoring.stream import SCORE_FILE, Tally, keep_reasons, reconcile, write_rows
@@ -168,12 +169,14 @@ def score_table(
     with publish.locked(order.out, order.wait_seconds):
         before = publish.current(order.out)
         staging = publish.staged(order.out)
+        spread: FeatureTable | None = None
         try:
             customers = table.engine.to_pandas(table.rows.aggregate(rows=table.rows.count()))
             count = int(customers["rows"].iloc[0])
             check_space(order.out, count)
             tally = Tally.begin(model, table, order.profile)
-            write_rows(tally, table, model, order, staging, count, on_progress)
+            spread = on_nodes(table, model)
+            write_rows(tally, spread or table, model, order, staging, count, on_progress)
             keep_reasons(tally, reasons, staging)
             reconcile(tally, staging, count, order.limit_share)
             publish.write_json(staging / PORTFOLIO_FILE, portfolio(tally, table, model))
@@ -186,6 +189,8 @@ def score_table(
                 publish.publish(order.out, result.run, order.keep, order.keep_months)
             return result
         finally:
+            if spread is not None:
+                spread.close()
             shutil.rmtree(staging, ignore_errors=True)
 
 

@@ -15,6 +15,7 @@ from clv.errors import DataError, ModelError, QuarantineError, listing
 from clv.monitoring.drift import SCORES as SAID
 from clv.monitoring.drift import DriftCounter
 from clv.notes import Note
+from clv.scoring.nodes import parted
 from clv.scoring.portfolio import Portfolio
 from clv.scoring.rows import QUARANTINE, finished, without_reasons
 from clv.sinks import SCORES
@@ -123,9 +124,10 @@ def write_rows(
         TableWriter(bad, QUARANTINE) as quarantine,
     ):
         on_progress(_STEP, 0, customers)
-        for features in table.chunks(order.chunk_customers):
+        for chunk in table.chunks(order.chunk_customers):
+            features, scores_of = parted(chunk, model)
             check_sorted(features["customer_id"].to_numpy(object), last_id)
-            predicted = model.predict(features).assign(
+            predicted = scores_of.assign(
                 as_of=table.cutoff,
                 model_name=order.model_name,
                 model_version=order.model_version,

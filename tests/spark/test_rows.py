@@ -1,0 +1,75 @@
+"""Rows, rules and quarantine: Spark accepts what DuckDB accepts, and refuses it for the same."""
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from clv.data.contracts import examine
+from clv.data.parsing import parse_seconds
+from clv.data.sources import RawTables, SourceSpec, read_sources
+from clv.data.tables import Terms
+from tests.laws.test_contract_laws import POOLS, drawn
+from tests.spark.conftest import LOADED, differences
+
+pytestmark = pytest.mark.spark
+
+DIRTY = ("orders", "interactions", "messages")
+
+
+@pytest.fixture(scope="module")
+def dirty():
+    """Return 400 rows of each table, a third of their cells wrong in every known way."""
+    rows = drawn(DIRTY, (11, 400, 0.3))
+    return {
+        name: pd.DataFrame(rows[name], columns=list(POOLS[name]), dtype=object) for name in DIRTY
+    }
+
+
+def checked(engine, frames, place):
+    held = {name: engine.frame(frame.astype("str")) for name, frame in frames.items()}
+    return examine(RawTables(engine, held), Terms(), quarantine=place, loaded_at=LOADED)
+
+
+def test_dirty_rows_are_accepted_and_refused_alike(spark, duckdb, dirty, tmp_path):
+    one = checked(duckdb, dirty, tmp_path / "duckdb")
+    other = checked(spark, dirty, tmp_path / "spark")
+    for name in DIRTY:
+        left, right = one.validation.tables[name], other.validation.tables[name]
+        assert left.quarantined > 0
+        assert left == right
+        frames = [run.tables.engine.to_pandas(run.tables[name]) for run in (one, other)]
+        assert differences(*frames, keys=list(frames[0].columns)) == {}
+        refused = [
+            pq.read_table(tmp_path / kind / f"{name}.parquet") for kind in ("duckdb", "spark")
+        ]
+        assert refused[0].to_pylist() == refused[1].to_pylist()
+
+
+def test_a_folder_of_parquet_is_read_and_fingerprinted_alike(spark, duckdb, company, tmp_path):
+    spec = SourceSpec(folder=str(company))
+    tables = ("orders", "interactions")
+    found = []
+    for engine in (duckdb, spark):
+        raw = read_sources(engine, spec)
+        kept = RawTables(engine, {name: raw.frames[name] for name in tables})
+        place = tmp_path / engine.name
+        found.append(examine(kept, Terms(), quarantine=place, loaded_at=LOADED).validation)
+    assert found[0].tables == found[1].tables
+    assert found[0].fingerprint == found[1].fingerprint
+
+
+def test_times_of_nanoseconds_and_folders_of_parts_are_read(spark, duckdb, tmp_path):
+    at = pd.to_datetime(pd.Series(["2025-01-02T03:04:05.999999", None, "1969-12-31T23:59:59.5"]))
+    for part, year in enumerate((2024, 2025)):
+        folder = tmp_path / "orders" / f"year={year}"
+        folder.mkdir(parents=True)
+        frame = pd.DataFrame({"at": at.astype("datetime64[ns]"), "part": part})
+        frame.to_parquet(folder / "x.parquet")
+    paths = [str(path) for path in sorted(tmp_path.rglob("*.parquet"))]
+    frames = []
+    for engine in (duckdb, spark):
+        rows = engine.read_parquet(paths, hive=True)
+        rows = rows.select("part", "year", at_s=parse_seconds(rows["at"]))
+        frames.append(engine.to_pandas(rows.cast({"year": "int64"})))
+    assert differences(*frames, keys=["part", "at_s"]) == {}
+    assert frames[1].at_s.min() == -1
