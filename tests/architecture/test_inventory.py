@@ -9,8 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TOP = {
-    "ARCHITECTURE.md", "CONTRIBUTING.md", "LICENSE", "MLproject", "Makefile", "README.md", "clv",
-    "docs", "notebooks", "pipelines", "pyproject.toml", "python_env.yaml", "requirements", "tests",
+    "ARCHITECTURE.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "MLproject", "Makefile",
+    "README.md", "clv", "docs", "notebooks", "pipelines", "pyproject.toml", "python_env.yaml",
+    "requirements", "tests",
 }  # fmt: skip
 
 
