@@ -18,7 +18,7 @@ from clv.evaluation.metrics import (
     coverage,
     normalised_gini,
 )
-from clv.models.calibration import Calibration
+from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, Calibration
 from clv.models.folds import Fold, Folds, out_of_fold
 from clv.notes import Note, silent
 
@@ -121,20 +121,20 @@ def run_backtest(
     """
     folds = folds or out_of_fold(panel, options, on_progress)
     frames, weights, sources = [], {}, set()
-    for fold in folds.folds:
+    for fold in folds.reported:
         calibration = _as_known(fold, folds.folds, panel, options)
         weights[fold.as_of] = calibration.weight
         sources.add(calibration.source)
         frames.append(predict_fold(fold, calibration))
     rows = pd.concat(frames, ignore_index=True)
     notes = [*folds.notes, Note("calibrated_on", "backtest", 0, " and ".join(sorted(sources)))]
-    final = Calibration.learn(folds.frame, options.model, options.level, "earlier folds")
+    final = Calibration.learn(folds.frame, options.model, options.level, EARLIER_FOLDS)
     notes += _drift(rows)
     return Backtest(
         horizon_days=panel.horizon_days,
         level=options.level,
         chosen="btyd" if final.weight == 1.0 else "blend",
-        folds=folds.folds,
+        folds=folds.reported,
         weights=weights,
         models=measure(rows, seed=options.seed),
         coverage=coverage(
@@ -152,14 +152,14 @@ def run_backtest(
 def _as_known(
     fold: Fold, folds: tuple[Fold, ...], panel: Panel, options: ModelOptions
 ) -> Calibration:
-    """Calibrate on folds whose outcomes were known by this one, else on held-out customers."""
+    """Calibrate on held-out customers where too few folds were over, else on those folds."""
+    if fold.held_out is not None:
+        return Calibration.learn(fold.held_out, options.model, options.level, HELD_OUT)
     reach = panel.horizon_days + options.reporting_delay_days
     day = _day(fold.as_of)
-    known = [other for other in folds if (day - _day(other.as_of)).days >= reach]
-    if known or fold.held_out is None:
-        rows = pd.concat([other.test for other in known], ignore_index=True)
-        return Calibration.learn(rows, options.model, options.level, "earlier folds")
-    return Calibration.learn(fold.held_out, options.model, options.level, "held-out customers")
+    known = [other.test for other in folds if (day - _day(other.as_of)).days >= reach]
+    rows = pd.concat(known, ignore_index=True)
+    return Calibration.learn(rows, options.model, options.level, EARLIER_FOLDS)
 
 
 def _day(text: str) -> dt.date:

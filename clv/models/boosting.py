@@ -156,7 +156,9 @@ class Growth:
     """How trees are grown.
 
     Shallow on purpose: contributions of trees with at most nine leaves are looked up; those
-    of deeper ones cost 30 times as much and more.
+    of deeper ones cost 30 times as much and more. Few columns per tree and few
+    bins per column: on three companies' folds both ranked customers better, and took a third
+    of the time, of 0.7 of the columns and 255 bins.
     """
 
     trees: int = 150
@@ -164,8 +166,9 @@ class Growth:
     learning_rate: float = 0.05
     leaf_rows: int = 40
     l2: float = 5.0
-    column_share: float = 0.7
+    column_share: float = 0.35
     row_share: float = 0.8
+    bins: int = 63
     num_threads: int = 1
     seed: int = 0
 
@@ -303,7 +306,8 @@ def _parameters(growth: Growth, objective: str, rows: int) -> dict[str, object]:
         "bagging_freq": 1,
         "cat_smooth": 20.0,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
+        "max_bin": growth.bins,
         "num_threads": growth.num_threads,
         "seed": growth.seed,
         "verbosity": -1,

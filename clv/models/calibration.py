@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MODELS: dict[str, float | None] = {"blend": None, "btyd": 1.0, "lightgbm": 0.0}
 """The weight of BTYD that each model means; None lets the folds decide."""
+EARLIER_FOLDS, HELD_OUT = "earlier folds", "held-out customers"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Calibration:
     intervals : Intervals
     total : TotalInterval
     source : str
-        ``earlier folds`` or ``held-out customers``.
+        ``EARLIER_FOLDS`` or ``HELD_OUT``.
     """
 
     weight: float
@@ -48,7 +49,7 @@ class Calibration:
         Parameters
         ----------
         rows : DataFrame
-            Of ``Fold.test`` or ``Fold.held_out``.
+            Of ``Fold.test`` or ``Fold.held_out``, with ``customer_id``.
         model : str
             A key of ``MODELS``.
         level : float
@@ -62,11 +63,15 @@ class Calibration:
         )
         fold = rows["as_of"].to_numpy()
         fixed = MODELS[model]
-        weight = learn_weight(actual, btyd, trees, fold) if fixed is None else fixed
+        weight = fixed
+        if weight is None:
+            customer = rows["customer_id"].to_numpy(dtype=str)
+            folds = len(np.unique(fold)) if source == EARLIER_FOLDS else 1
+            weight = learn_weight(actual, btyd, trees, fold, customer, folds=folds)
         clv = factor * (weight * btyd + (1 - weight) * trees)
         return cls(
             weight=weight,
-            platt=Platt.learn(score, p_none, churned),
+            platt=Platt.learn(score, p_none, churned, fold),
             intervals=Intervals.learn(actual, clv, level),
             total=TotalInterval.learn(actual, clv, fold, level),
             source=source,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EDGE = 1e-3
 MIN_CALIBRATION = 100
+PRIOR_GROUPS = 2.0
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
@@ -71,23 +72,35 @@ class Platt:
     own: float = 0.0
 
     @classmethod
-    def learn(cls, score: np.ndarray, p_none: np.ndarray, label: np.ndarray) -> Platt:
-        """Fit to out-of-fold log-odds; too few or one class leave them as they are."""
+    def learn(
+        cls, score: np.ndarray, p_none: np.ndarray, label: np.ndarray, group: np.ndarray
+    ) -> Platt:
+        """Fit to out-of-fold log-odds; too few or one class leave them as they are.
+
+        Every group (cutoff) has an intercept of its own, so that the slopes say how
+        customers differ and not how busy a season was. What carries over to the next
+        cutoff is their mean, shrunk while there are few.
+        """
         if label.size < MIN_CALIBRATION or np.ptp(label) == 0.0:
             return cls()
-        inputs = np.column_stack([np.ones(label.size), score, log_odds(p_none)])
-        calibrated = np.array([0.0, 1.0, 0.0])
+        names, place = np.unique(group, return_inverse=True)
+        inputs = np.column_stack([score, log_odds(p_none)])
+        calibrated = np.append(np.zeros(names.size), [1.0, 0.0])
 
         def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
-            z = inputs @ theta
+            z = theta[place] + inputs @ theta[names.size :]
             # a weak pull towards "calibrated as it is"
             away = (theta - calibrated) / label.size
             value = (np.logaddexp(0.0, z) - label * z).mean()
-            slope = inputs.T @ (expit(z) - label) / label.size
+            wrong = (expit(z) - label) / label.size
+            slope = np.append(np.bincount(place, wrong, names.size), inputs.T @ wrong)
             return float(value + away @ (theta - calibrated) / 2), slope + away
 
         found = minimize(loss, calibrated, jac=True, method="L-BFGS-B").x
-        return cls(*(float(value) for value in found))
+        learned = np.array([found[:-2].mean(), *found[-2:]])
+        kept = names.size / (names.size + PRIOR_GROUPS)
+        intercept, slope, own = kept * learned + (1 - kept) * np.array([0.0, 1.0, 0.0])
+        return cls(float(intercept), float(slope), float(own))
 
     def apply(self, score: np.ndarray, p_none: np.ndarray) -> np.ndarray:
         """Return calibrated probabilities."""

@@ -9,18 +9,15 @@ and every result says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from clv.errors import ModelError
 from clv.models.boosting import Encoding
 from clv.models.churn import ChurnModel
-from clv.models.level import Level
-from clv.models.options import AUTO
-from clv.models.purchases import Choice, Purchases, compare_purchase_models
+from clv.models.forecasts import PastForecasts
 from clv.models.value import ValueModel
 from clv.notes import Note, silent
 from clv.windows import gapped
@@ -28,13 +25,15 @@ from clv.windows import gapped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from clv.models.forecasts import Forecasts
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
     from clv.notes import OnProgress
     from clv.windows import Window
 
-MIN_CUSTOMERS = 30
 HELD_OUT_OF = 4
+SCALE_FOLDS = 3
+CALIBRATING_FOLDS = 2
 CARRIED = (
     "customer_id",
     "as_of",
@@ -45,33 +44,6 @@ CARRIED = (
     "churned",
     "purchases",
 )
-
-
-@dataclass(frozen=True)
-class Forecasts:
-    """BTYD, refitted at every cutoff of a panel on the data up to it.
-
-    Attributes
-    ----------
-    fits : dict of str to Purchases
-        By ISO cutoff.
-    frame : DataFrame
-        ``Purchases.forecast`` of every row of the panel, same index.
-    level : Level
-        Realised over forecast totals.
-    choices : tuple of Choice
-        How the purchase models compared; empty where the user named one.
-    """
-
-    fits: dict[str, Purchases]
-    frame: pd.DataFrame
-    level: Level
-    choices: tuple[Choice, ...]
-
-    @property
-    def latest(self) -> Purchases:
-        """The fit at the last cutoff."""
-        return self.fits[max(self.fits)]
 
 
 @dataclass(frozen=True)
@@ -92,6 +64,10 @@ class Fold:
     held_out : DataFrame or None
         The same, without ``lightgbm``, for customers held out of the learning rows; None
         where earlier folds can calibrate this one.
+    log_scale : float
+        log(BTYD's total / the trees') of the tested customers, before scaling.
+    reported : bool
+        False where the fold only calibrates later ones.
     """
 
     as_of: str
@@ -101,64 +77,53 @@ class Fold:
     test_customers: int
     test: pd.DataFrame
     held_out: pd.DataFrame | None
+    log_scale: float
+    reported: bool = True
 
 
 @dataclass(frozen=True)
 class Folds:
-    """All folds of a panel, oldest first, with the forecasts they share."""
+    """All folds of a panel, oldest first, and the forecasts that the last cutoff makes."""
 
     folds: tuple[Fold, ...]
     forecasts: Forecasts
     notes: tuple[Note, ...]
 
     @property
+    def reported(self) -> tuple[Fold, ...]:
+        """The folds that the backtest reports."""
+        return tuple(fold for fold in self.folds if fold.reported)
+
+    @property
     def frame(self) -> pd.DataFrame:
         """Every test row of every fold."""
         return pd.concat([fold.test for fold in self.folds], ignore_index=True)
 
+    @property
+    def scale(self) -> float:
+        """What brings the total of the trees to BTYD's, by the last folds."""
+        return mean_scale([fold.log_scale for fold in self.folds])
 
-def forecast_panel(panel: Panel, options: ModelOptions) -> Forecasts:
-    """Choose the purchase model, fit it at every cutoff and forecast every row."""
-    choices: tuple[Choice, ...] = ()
-    model = options.purchase_model
-    if model == AUTO:
-        first = panel.at(panel.windows[0])
-        choices = compare_purchase_models(first, panel.horizon_days, seed=options.seed)
-        model = choices[0].model
-    fits, frames = {}, []
-    for window in panel.windows:
-        rows = panel.at(window)
-        if len(rows) < MIN_CUSTOMERS:
-            raise ModelError(
-                f"panel: {len(rows)} customers had bought by {window.cutoff}; expected at least "
-                f"{MIN_CUSTOMERS}. Train at later cutoffs, or bring more history."
-            )
-        bought = float(rows["purchases"].sum())
-        pooled = max(float(rows["revenue"].sum()) / bought, 0.0) if bought else 0.0
-        if not bought and not rows["frequency"].any():
-            raise ModelError(
-                f"panel: nobody bought a second time by {window.horizon_end}; value cannot be "
-                "learned from first purchases alone. Bring more history."
-            )
-        fit = Purchases.fit(rows, model, pooled_spend=pooled)
-        fits[window.cutoff.isoformat()] = fit
-        frames.append(fit.forecast(rows, panel.horizon_days, panel.discount_rate_annual))
-    frame = pd.concat(frames).loc[panel.frame.index]
-    reach = panel.horizon_days + options.reporting_delay_days
-    level = Level.learn(panel.frame, frame["value"].to_numpy(), reach)
-    return Forecasts(fits, frame, level, choices)
+
+def mean_scale(logs: Sequence[float]) -> float:
+    """Return the geometric mean of the last ``SCALE_FOLDS`` scales."""
+    return float(np.exp(np.mean(logs[-SCALE_FOLDS:]))) if logs else 1.0
 
 
 def out_of_fold(panel: Panel, options: ModelOptions, on_progress: OnProgress = silent) -> Folds:
-    """Predict every fold's test rows by models that knew only what was known by then."""
-    forecasts = forecast_panel(panel, options)
+    """Predict every fold's test rows by models that knew only what was known by then.
+
+    The last ``options.folds`` are reported; earlier ones calibrate them.
+    """
+    past = PastForecasts(panel, options)
+    delay = options.reporting_delay_days
     tests = [
         (window, earlier)
         for window in panel.windows
-        if (earlier := gapped(panel.windows, window, options.reporting_delay_days))
-    ][-options.folds :]
-    notes = []
-    folds = []
+        if (earlier := gapped(panel.windows, window, delay))
+    ]
+    notes: list[Note] = []
+    folds: list[Fold] = []
     if not tests:
         window = panel.windows[-1]
         notes.append(
@@ -170,15 +135,23 @@ def out_of_fold(panel: Panel, options: ModelOptions, on_progress: OnProgress = s
                 "held out instead of time; changes of level between years are not tested",
             )
         )
-        folds.append(_customer_fold(panel, forecasts, options))
+        folds.append(_customer_fold(panel, past.known(panel.windows), options))
     for done, (window, earlier) in enumerate(tests):
         on_progress("backtest", done, len(tests))
-        # earlier folds calibrate this one where their outcomes were complete by its cutoff
-        tested = [other for other, _ in tests[:done]]
-        alone = not gapped(tested, window, options.reporting_delay_days)
-        folds.append(_time_fold(panel, forecasts, window, earlier, options, hold_out=alone))
+        # earlier folds calibrate this one where their outcomes were complete by its cutoff;
+        # a single one would mostly pass on how its own season differed
+        known = gapped([other for other, _ in tests[:done]], window, delay)
+        alone = len(known) < CALIBRATING_FOLDS
+        reported = done >= len(tests) - options.folds
+        logs = [fold.log_scale for fold in folds]
+        fold = _time_fold(panel, past.known(earlier), window, earlier, options, logs=logs)
+        if reported:
+            fold = _reported(
+                panel, past.known(earlier), window, earlier, options, fold, alone=alone
+            )
+        folds.append(fold)
     on_progress("backtest", len(folds), len(folds))
-    return Folds(tuple(folds), forecasts, tuple(notes))
+    return Folds(tuple(folds), past.known(panel.windows), tuple(notes))
 
 
 def _time_fold(
@@ -188,38 +161,54 @@ def _time_fold(
     earlier: Sequence[Window],
     options: ModelOptions,
     *,
-    hold_out: bool,
+    logs: list[float],
 ) -> Fold:
     train, test = sampled(panel.of(earlier), options), panel.at(window)
-    held = customer_part(train) == 0
+    predicted, log_scale = _learn_and_predict(panel, forecasts, train, test, options, logs)
     return Fold(
         as_of=window.cutoff.isoformat(),
         kind="time",
         train_rows=len(train),
         train_cutoffs=len(earlier),
         test_customers=len(test),
-        test=_learn_and_predict(panel, forecasts, train, test, options).assign(
-            lightgbm=_trees_alone(panel, train, test, options)
-        ),
-        held_out=_learn_and_predict(panel, forecasts, train[~held], train[held], options)
-        if hold_out
-        else None,
+        test=predicted,
+        held_out=None,
+        log_scale=log_scale,
+        reported=False,
     )
+
+
+def _reported(
+    panel: Panel,
+    forecasts: Forecasts,
+    window: Window,
+    earlier: Sequence[Window],
+    options: ModelOptions,
+    fold: Fold,
+    *,
+    alone: bool,
+) -> Fold:
+    """Add the trees without BTYD, and customers held out where no earlier fold calibrates."""
+    train, test = sampled(panel.of(earlier), options), panel.at(window)
+    held_out = None
+    if alone:
+        held = customer_part(train) == 0
+        held_out, _ = _learn_and_predict(panel, forecasts, train[~held], train[held], options, [])
+    with_alone = fold.test.assign(lightgbm=_trees_alone(panel, train, test, options))
+    return replace(fold, test=with_alone, held_out=held_out, reported=True)
 
 
 def _customer_fold(panel: Panel, forecasts: Forecasts, options: ModelOptions) -> Fold:
     rows = sampled(panel.frame, options)
     last = panel.windows[-1].cutoff.isoformat()
     part = customer_part(rows)
-    tests = []
+    tests, logs = [], []
     for held in range(HELD_OUT_OF):
         test = rows[(part == held) & (rows["as_of"] == last)]
         train = rows[part != held]
-        tests.append(
-            _learn_and_predict(panel, forecasts, train, test, options).assign(
-                lightgbm=_trees_alone(panel, train, test, options)
-            )
-        )
+        predicted, log_scale = _learn_and_predict(panel, forecasts, train, test, options, [])
+        tests.append(predicted.assign(lightgbm=_trees_alone(panel, train, test, options)))
+        logs.append(log_scale)
     test = pd.concat(tests).sort_index()
     return Fold(
         as_of=last,
@@ -229,6 +218,7 @@ def _customer_fold(panel: Panel, forecasts: Forecasts, options: ModelOptions) ->
         test_customers=len(test),
         test=test,
         held_out=test,
+        log_scale=float(np.mean(logs)),
     )
 
 
@@ -238,12 +228,16 @@ def _learn_and_predict(
     train: pd.DataFrame,
     test: pd.DataFrame,
     options: ModelOptions,
-) -> pd.DataFrame:
+    logs: list[float],
+) -> tuple[pd.DataFrame, float]:
+    """Return predictions of ``test``, and the log scale of the trees there."""
     value, churn = learn(panel, forecasts, train, options)
     btyd = forecasts.frame.loc[test.index]
     matrix = value.encoding.matrix(test)
     own, p_none = btyd["value"].to_numpy(), btyd["p_none"].to_numpy()
-    return test[list(CARRIED)].assign(
+    log_scale = value.log_scale(matrix, own)
+    value = replace(value, scale=mean_scale([*logs, log_scale]))
+    predicted = test[list(CARRIED)].assign(
         btyd=own,
         trees=value.predict(matrix, own),
         p_none=p_none,
@@ -252,6 +246,7 @@ def _learn_and_predict(
         last_period=last_period(test, panel.horizon_days),
         mean=float(train["value"].mean()),
     )
+    return predicted, log_scale
 
 
 def _trees_alone(

@@ -3,7 +3,8 @@
 BTYD knows no seasons: every method measured on a year of gift sales forecast its Christmas
 quarter 20 to 40 % too low. At each past cutoff the realised total of its horizon over the
 forecast one is known; what is used at a cutoff are those ratios that were complete by then,
-the ones of the same season first, shrunk towards no correction while there are few.
+the ones of the same season first. Without a same season the mean of the last four counts
+half: on three companies BTYD's error at one cutoff lasted to the next about half the time.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 YEAR_DAYS = 365.25
 SEASON_DAYS = 25.0
 RECENT = 4
-PRIOR = 1.0
+PRIOR = 4.0
 SEASON_PRIOR = 0.5
 NOISE = 0.10
 LIMIT = float(np.log(3.0))

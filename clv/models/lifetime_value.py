@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from clv.errors import ModelError
 from clv.features.base import GROUPS, SERVICE_GROUPS
 from clv.models.btyd import cross_check
-from clv.models.calibration import MODELS, Calibration
+from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, MODELS, Calibration
 from clv.models.contributions import Centring, split_log
 from clv.models.folds import Folds, learn, out_of_fold, sampled
 from clv.models.guards import guard_leaks
@@ -126,6 +126,7 @@ class LifetimeValue:
         train = sampled(panel.frame, options)
         on_progress("final models", 0, 1)
         value, churn = learn(panel, folds.forecasts, train, options)
+        value = replace(value, scale=folds.scale)
         calibration = Calibration.learn(folds.frame, options.model, options.level, _source(folds))
         forecasts = folds.forecasts
         btyd = forecasts.frame.loc[last.index, "value"].to_numpy()
@@ -350,4 +351,4 @@ def _check(rows: pd.DataFrame, purchases: Purchases, options: ModelOptions) -> C
 
 
 def _source(folds: Folds) -> str:
-    return "earlier folds" if folds.folds[-1].kind == "time" else "held-out customers"
+    return EARLIER_FOLDS if folds.folds[-1].kind == "time" else HELD_OUT

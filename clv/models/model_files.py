@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from clv.models.lifetime_value import LifetimeValue
 
-FORMAT = 1
+FORMAT = 2
 DOCUMENT = "model.json"
 
 
@@ -38,6 +38,8 @@ def write_model(model: LifetimeValue, directory: Path) -> None:
         "purchases": model.purchases.as_dict(),
         "value": {
             "floor": model.value.floor,
+            "level": model.value.level,
+            "scale": model.value.scale,
             "clipped_share": model.value.clipped_share,
             "floored_share": model.value.floored_share,
         },

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from clv.models.btyd import CrossCheck
     from clv.models.calibration import Calibration
     from clv.models.churn import ChurnModel
-    from clv.models.folds import Folds, Forecasts
+    from clv.models.folds import Folds
+    from clv.models.forecasts import Forecasts
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
     from clv.models.value import ValueModel

@@ -1,13 +1,16 @@
 """Value over the horizon: BTYD times what the trees learn from service and behaviour.
 
-LightGBM's Tweedie objective (zero-inflated, heavy-tailed, log link) with the logarithm of
-BTYD's value as its offset: value = BTYD · exp(sum of leaves). Blending with BTYD is linear
-and calibration a factor, so that money stays additive.
+LightGBM's Tweedie objective (zero-inflated, heavy-tailed, log link) over an offset halfway,
+in logarithms, between BTYD's value and the typical one: value = offset · exp(sum of leaves).
+Trees that start from all of BTYD repeat its mistakes, so that blending them with it gains
+little; trees that start from none of it lose its hold on customers who grow older than any
+seen in training. Blending with BTYD is linear and calibration a factor, so that money stays
+additive.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +21,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FLOOR_SHARE = 1e-3
+OFFSET_SHARE = 0.5
 TWEEDIE_POWER = 1.5
 WEIGHTS = np.round(np.linspace(0.0, 1.0, 21), 2)
+LOSS_FLOOR = 0.02
+MOST_BTYD = 0.8
 
 
 def offset_floor(btyd: np.ndarray) -> float:
@@ -38,7 +44,11 @@ class ValueModel:
         None where the outcomes hold no value to learn from.
     encoding : Encoding
     floor : float
-        Offsets below it are raised to it, in currency.
+        BTYD values below it are raised to it, in currency.
+    level : float
+        BTYD's mean value in training, in currency.
+    scale : float
+        What brings the trees' total to BTYD's, as measured where neither had learned.
     clipped_share : float
         Share of the training outcomes' absolute mass below 0, which Tweedie takes as 0.
     floored_share : float
@@ -48,6 +58,8 @@ class ValueModel:
     trees: Booster | None
     encoding: Encoding
     floor: float
+    level: float
+    scale: float = 1.0
     clipped_share: float = 0.0
     floored_share: float = 0.0
 
@@ -66,7 +78,7 @@ class ValueModel:
         Parameters
         ----------
         rows : DataFrame
-            With ``value`` and the columns of the encoding.
+            With ``as_of``, ``value`` and the columns of the encoding.
         btyd : ndarray of shape (rows,)
             BTYD's forecast of value.
         encoding : Encoding
@@ -81,8 +93,13 @@ class ValueModel:
         mass = float(np.abs(outcome).sum())
         clipped = float(-outcome[outcome < 0].sum()) / mass if mass else 0.0
         floored = float((btyd < floor).mean())
+        model = cls(None, encoding, floor, float(btyd.mean()), 1.0, clipped, floored)
         if not label.any():
-            return cls(None, encoding, floor, clipped, floored)
+            return model
+        # each cutoff's own level, so that the trees need not tell cutoffs apart
+        _, place = np.unique(rows["as_of"].to_numpy(dtype=str), return_inverse=True)
+        levels = np.maximum(np.bincount(place, btyd) / np.bincount(place), floor)[place]
+        offset = _offset(np.maximum(btyd, floor), levels) * ratio
         # in units of the mean, so that regularisation means the same in any currency
         unit = float(label.mean())
         trees = grow(
@@ -91,15 +108,23 @@ class ValueModel:
             encoding,
             growth,
             objective="tweedie",
-            offset=np.log(np.maximum(btyd, floor) * ratio / unit),
+            offset=np.log(offset / unit),
             constrained=True,
             extra={"tweedie_variance_power": TWEEDIE_POWER},
         )
-        return cls(trees, encoding, floor, clipped, floored)
+        return replace(model, trees=trees)
 
     def offset(self, btyd: np.ndarray) -> np.ndarray:
-        """Return BTYD's value, raised to the floor."""
-        return np.maximum(btyd, self.floor)
+        """Return what the trees multiply: halfway between BTYD's value and its mean."""
+        own = np.maximum(btyd, self.floor)
+        if self.trees is None:
+            return own
+        return self.scale * _offset(own, np.array(max(self.level, self.floor)))
+
+    def log_scale(self, matrix: np.ndarray, btyd: np.ndarray) -> float:
+        """Return log(BTYD's total / the trees') over customers; needs no outcomes."""
+        totals = float(np.maximum(btyd, self.floor).sum()), float(self.predict(matrix, btyd).sum())
+        return float(np.log(totals[0] / totals[1])) if min(totals) > 0 else 0.0
 
     def predict(self, matrix: np.ndarray, btyd: np.ndarray) -> np.ndarray:
         """Return value of shape (rows,), in currency."""
@@ -108,35 +133,71 @@ class ValueModel:
         return self.offset(btyd) * np.exp(self.trees.raw(matrix))
 
 
+def _offset(btyd: np.ndarray, level: np.ndarray) -> np.ndarray:
+    return btyd**OFFSET_SHARE * level ** (1 - OFFSET_SHARE)
+
+
 def learn_weight(
-    actual: np.ndarray, btyd: np.ndarray, trees: np.ndarray, group: np.ndarray
+    actual: np.ndarray,
+    btyd: np.ndarray,
+    trees: np.ndarray,
+    group: np.ndarray,
+    customer: np.ndarray,
+    *,
+    folds: int,
 ) -> float:
     """Choose BTYD's weight in the blend by Tweedie deviance out of fold.
 
     Every candidate is first brought to the realised level of each group, so that the
-    weight is chosen for how customers differ; the level is calibrated apart.
+    weight is chosen for how customers differ; the level is calibrated apart. Trees that
+    improve no blend get no weight. Otherwise BTYD gets the largest weight, up to
+    ``MOST_BTYD``, that is within one standard error of the best, drawn to one half as if by
+    one more fold, since few folds say little.
 
     Parameters
     ----------
     actual, btyd, trees : ndarray of shape (rows,)
         Realised value and both forecasts, of rows that neither had learned from.
     group : ndarray of shape (rows,)
-        The fold of each row.
+        The cutoff of each row.
+    customer : ndarray of shape (rows,)
+        Whose rows they are: a customer's rows err together.
+    folds : int
+        How many tests in time the rows stand for.
     """
     names, place = np.unique(group, return_inverse=True)
     label = np.maximum(actual, 0.0)
     realised = np.bincount(place, label, len(names))
     if not label.any():
         return 1.0
-    losses = []
-    for w in WEIGHTS:
-        mean = np.maximum(w * btyd + (1 - w) * trees, 1e-12)
+
+    def losses(w: float) -> np.ndarray:
+        mean = w * btyd + (1 - w) * trees
+        mean = np.maximum(mean, LOSS_FLOOR * float(mean.mean()))
         level = np.maximum(realised, 1e-12) / np.bincount(place, mean, len(names))
-        losses.append(tweedie_deviance(label, mean * level[place]))
-    return float(WEIGHTS[int(np.argmin(losses))])
+        return tweedie_deviance(label, mean * level[place])
+
+    found = [losses(float(w)) for w in WEIGHTS]
+    best = int(np.argmin([loss.mean() for loss in found]))
+    if WEIGHTS[best] == 1.0:
+        return 1.0
+    _, who = np.unique(customer, return_inverse=True)
+    chosen = float(WEIGHTS[best])
+    for w, loss in zip(WEIGHTS[best + 1 :], found[best + 1 :], strict=True):
+        worse = loss - found[best]
+        error = np.sqrt((np.bincount(who, worse - worse.mean()) ** 2).sum()) / worse.size
+        if w > MOST_BTYD or worse.mean() > error:
+            break
+        chosen = float(w)
+    return round((chosen * folds + 0.5) / (folds + 1), 3)
 
 
-def tweedie_deviance(actual: np.ndarray, mean: np.ndarray, power: float = TWEEDIE_POWER) -> float:
-    """Return the mean Tweedie deviance up to what does not depend on the mean (1 < power < 2)."""
+def tweedie_deviance(
+    actual: np.ndarray, mean: np.ndarray, power: float = TWEEDIE_POWER
+) -> np.ndarray:
+    """Return each row's Tweedie deviance up to what does not depend on the mean.
+
+    The power lies between 1 and 2.
+    """
     p = power
-    return float(2 * (mean ** (2 - p) / (2 - p) - actual * mean ** (1 - p) / (1 - p)).mean())
+    return 2 * (mean ** (2 - p) / (2 - p) - actual * mean ** (1 - p) / (1 - p))
