@@ -184,6 +184,7 @@ INTERACTIONS = Table(
         Column("resolved_at", _TIME, "When it was resolved; null is not resolved."),
         Column("reopened_at", _TIME, "When it was opened again."),
         _seconds("sla_seconds", "The target for the first answer that applied."),
+        Column("goodwill", _MONEY, "Credits, refunds and gifts given in it.", minimum=0),
     ),
     key=("interaction_id",),
     time="started_at",

@@ -81,6 +81,8 @@ def options_of(ctx: Run) -> AttributionOptions:
         effects=EffectOptions(level=asked.level, max_customers=asked.customers, seed=seed),
         targets=TargetOptions(min_gain_share=asked.minimum_gain_share, seed=seed),
         exposure_days=asked.exposure_days,
+        outcomes=asked.outcomes,
+        premium_queue=asked.premium_queue,
     )
 
 

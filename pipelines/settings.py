@@ -154,6 +154,10 @@ class Attribution(Section):
     experiments: tuple[Path, ...] = Field(
         (), description="read-outs, or folders of them, that enter the effects as level 3"
     )
+    outcomes: tuple[str, ...] = Field(
+        (), description="asked about besides value: churn, refunds, next_contacts, csat, nps …"
+    )
+    premium_queue: str | None = Field(None, description="a queue to compare with the others")
     minimum_gain_share: float = Field(
         0.003, ge=0, description="of the mean outcome per customer; a smaller gain moves no target"
     )

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from clv.attribution.agents import LIMITS, AgentScore, score_agents, team_scores
+from clv.attribution.agents import AgentScore, score_agents
+from clv.attribution.document import Attribution, unavailable
 from clv.attribution.effects import estimate_effects
 from clv.attribution.encoding import encode
 from clv.attribution.experimental import experimental_levels, unmoved
-from clv.attribution.exposure import CHANNELS, WAIT, Behaviour
-from clv.attribution.journey import Journey, build_journey
+from clv.attribution.exposure import CHANNELS, GOODWILL, WAIT, Behaviour
+from clv.attribution.frontier import frontier_of
+from clv.attribution.journey import build_journey
+from clv.attribution.outcomes import OUTCOMES, outcome_effects
 from clv.attribution.phrases import phrases_of
+from clv.attribution.premium import premium_effect
+from clv.attribution.segments import part_targets, segment_effects
 from clv.attribution.study import EffectOptions
-from clv.attribution.targets import Target, TargetOptions, build_targets
+from clv.attribution.targets import TargetOptions, build_targets
 from clv.attribution.wording import PhraseOptions
-from clv.errors import DataError
+from clv.errors import DataError, UsageError
 from clv.features.contacts import EXPOSURE_DAYS, build_contact_table
 from clv.features.outcomes import build_outcomes
 from clv.features.prepared import prepare
+from clv.features.reactions import build_reactions
 from clv.notes import Note, silent
 
 if TYPE_CHECKING:
@@ -31,7 +35,6 @@ if TYPE_CHECKING:
     from clv.attribution.effects import Effects
     from clv.attribution.encoding import Studied
     from clv.attribution.phrases import Phrases
-    from clv.attribution.results import Effect
     from clv.data.tables import Tables
     from clv.experiments.results import ReadOut
     from clv.features.prepared import Prepared
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
 
 ASKED = (*CHANNELS, WAIT)
 MIN_CUSTOMERS = 100
-MIN_SEGMENT = 500
+VALUE = "value_undiscounted"
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,10 @@ class AttributionOptions:
         When a move is recommended.
     exposure_days : int
         Days of contacts before the cutoff.
-    outcome : str
-        A column of the outcomes: ``value_undiscounted``, ``revenue``, ``purchases`` or
-        ``churned``.
+    outcomes : tuple of str
+        Further outcomes that the channels' effects are estimated on; see ``OUTCOMES``.
+    premium_queue : str or None
+        A queue to compare with the others.
     min_agent_contacts : int
         Agents with fewer contacts get no score.
     """
@@ -66,78 +70,17 @@ class AttributionOptions:
     effects: EffectOptions = field(default_factory=EffectOptions)
     targets: TargetOptions = field(default_factory=TargetOptions)
     exposure_days: int = EXPOSURE_DAYS
-    outcome: str = "value_undiscounted"
+    outcomes: tuple[str, ...] = ()
+    premium_queue: str | None = None
     min_agent_contacts: int = 30
 
-
-@dataclass(frozen=True)
-class Attribution:
-    """What service behaviours are worth in one company.
-
-    Attributes
-    ----------
-    currency, as_of, horizon_days : str, str, int
-        What the numbers are in, and of when.
-    customers : int
-        Customers with a contact in the exposure.
-    model_version : int or None
-        Of the model that gave the contributions.
-    contributions : tuple of dict
-        Portfolio contributions by group, as the model summarised them.
-    effects : tuple of Effect
-        One per behaviour.
-    targets : tuple of Target
-        Where level 2 is claimed.
-    agents : tuple of AgentScore
-        Where level 2 is claimed.
-    segments : tuple of dict
-        Effects by segment, each through its own gates.
-    journey : Journey or None
-        What bad experiences cost, and where friction lies.
-    unavailable : tuple of dict
-        ``{"what", "why"}`` of whatever could not be computed.
-    notes : tuple of Note
-        What was left out on the way.
-    phrases : Phrases or None
-        Phrases of agents that go with value; None without markers of the messages.
-    """
-
-    currency: str
-    as_of: str
-    horizon_days: int
-    customers: int
-    model_version: int | None
-    contributions: tuple[Mapping[str, Any], ...]
-    effects: tuple[Effect, ...]
-    targets: tuple[Target, ...]
-    agents: tuple[AgentScore, ...]
-    segments: tuple[Mapping[str, Any], ...]
-    journey: Journey | None
-    unavailable: tuple[Mapping[str, str], ...]
-    notes: tuple[Note, ...] = ()
-    phrases: Phrases | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return attribution.json."""
-        return {
-            "currency": self.currency,
-            "as_of": self.as_of,
-            "horizon_days": self.horizon_days,
-            "customers": self.customers,
-            "model_version": self.model_version,
-            "contributions": [dict(row) for row in self.contributions],
-            "effects": [effect.as_dict() for effect in self.effects],
-            "targets": [target.as_dict() for target in self.targets],
-            "agents": [agent.as_dict() for agent in self.agents],
-            "agents_limits": LIMITS,
-            "teams": team_scores(self.agents),
-            "segments": [dict(segment) for segment in self.segments],
-            "phrases": [] if self.phrases is None else [r.as_dict() for r in self.phrases.rows],
-            "phrases_about": None if self.phrases is None else self.phrases.about(),
-            "journey": None if self.journey is None else self.journey.as_dict(),
-            "unavailable": [dict(row) for row in self.unavailable],
-            "notes": [note.as_dict() for note in self.notes],
-        }
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.outcomes if name not in OUTCOMES]
+        if unknown:
+            raise UsageError(
+                f"attribution.outcomes: {unknown[0]!r} is unknown; expected one of "
+                f"{', '.join(OUTCOMES)}."
+            )
 
 
 def attribute(
@@ -190,66 +133,41 @@ def attribute(
     ready = prepared or prepare(tables, behaviours=behaviours)
     try:
         on_progress("contacts", 0, 1)
-        contacts = build_contact_table(
-            tables, window, exposure_days=options.exposure_days, prepared=ready
-        )
-        outcomes = build_outcomes(tables, window, prepared=ready)
+        contacts, outcomes = read(tables, window, ready, options)
         on_progress("contacts", 1, 1)
     finally:
         if prepared is None:
             ready.close()
     chosen = tuple(asked) if asked is not None else asked_of(contacts, ready)
-    studied = encode(
-        contacts,
-        outcomes,
-        outcome=options.outcome,
-        max_customers=options.effects.max_customers,
-        seed=options.effects.seed,
-        behaviours=[one.name for one in (*CHANNELS, *chosen)],
-    )
-    if len(studied.customers) < MIN_CUSTOMERS:
-        raise DataError(
-            f"interactions: {len(studied.customers)} customers were in contact with an agent in "
-            f"the {options.exposure_days} days to {window.cutoff}; at least {MIN_CUSTOMERS} are "
-            "needed to compare them. Choose a later --as-of or a longer exposure."
-        )
-    effects = estimate_effects(
-        studied.exposure,
+    if contacts[GOODWILL.name].notna().any():
+        chosen = (*chosen, GOODWILL)
+    studied = study_of(contacts, outcomes, chosen, window, options)
+    levels = experimental_levels(
+        experiments,
         chosen,
-        options.effects,
-        experiments=experimental_levels(
-            experiments,
-            chosen,
-            studied.exposure,
-            horizon_days=window.horizon_days,
-            outcome=options.outcome,
-            level=options.effects.level,
-        ),
-        on_progress=on_progress,
+        studied.exposure,
+        horizon_days=window.horizon_days,
+        outcome=VALUE,
+        level=options.effects.level,
     )
-    cost = cost_per_minute(tables, contacts)
-    targets, no_targets = build_targets(effects, cost, options.targets)
-    agents = scores_of(effects, studied, options)
-    journey, missing = build_journey(tables, studied, outcomes, effects)
+    effects = estimate_effects(
+        studied.exposure, chosen, options.effects, experiments=levels, on_progress=on_progress
+    )
+    found = effects.effects
+    if options.premium_queue is not None:
+        found = (*found, premium_effect(studied, options.premium_queue, options.effects))
+    money = worth(tables, studied, effects, outcomes, chosen, options)
     on_progress("phrases", 0, 1)
     phrases = spoken_phrases(tables, ready, window, studied, options)
-    return Attribution(
-        currency=tables.terms.currency,
+    missing = unavailable(found, money.agents, has_contributions=contributions is not None)
+    return replace(
+        money,
         as_of=window.cutoff.isoformat(),
         horizon_days=window.horizon_days,
-        customers=len(studied.customers),
         model_version=model_version,
         contributions=tuple(contributions or ()),
-        effects=effects.effects,
-        targets=targets,
-        agents=agents,
-        segments=segment_effects(tables, studied, chosen, options),
-        journey=journey,
-        unavailable=(
-            *unavailable(effects, agents, has_contributions=contributions is not None),
-            *no_targets,
-            *missing,
-        ),
+        effects=found,
+        unavailable=(*missing, *money.unavailable),
         notes=(
             *studied.notes,
             *counted_in_words(effects, ready),
@@ -257,6 +175,85 @@ def attribute(
             *(phrases.notes if phrases is not None else ()),
         ),
         phrases=phrases,
+    )
+
+
+def read(
+    tables: Tables, window: Window, ready: Prepared, options: AttributionOptions
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the contacts, and every customer's outcomes and reactions."""
+    days = options.exposure_days
+    contacts = build_contact_table(tables, window, exposure_days=days, prepared=ready)
+    outcomes = build_outcomes(tables, window, prepared=ready)
+    if options.outcomes:
+        outcomes["repeat_purchase"] = 1.0 - outcomes["churned"]
+        reactions = build_reactions(tables, window, exposure_days=days, prepared=ready)
+        outcomes = outcomes.merge(reactions, on="customer_id", how="left")
+    return contacts, outcomes
+
+
+def study_of(
+    contacts: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    asked: Sequence[Behaviour],
+    window: Window,
+    options: AttributionOptions,
+) -> Studied:
+    """Hold contacts and value as arrays, where there are customers enough."""
+    studied = encode(
+        contacts,
+        outcomes,
+        max_customers=options.effects.max_customers,
+        seed=options.effects.seed,
+        behaviours=[one.name for one in (*CHANNELS, *asked)],
+    )
+    if len(studied.customers) < MIN_CUSTOMERS:
+        raise DataError(
+            f"interactions: {len(studied.customers)} customers were in contact with an agent in "
+            f"the {options.exposure_days} days to {window.cutoff}; at least {MIN_CUSTOMERS} are "
+            "needed to compare them. Choose a later --as-of or a longer exposure."
+        )
+    return studied
+
+
+def worth(
+    tables: Tables,
+    studied: Studied,
+    effects: Effects,
+    outcomes: pd.DataFrame,
+    asked: Sequence[Behaviour],
+    options: AttributionOptions,
+) -> Attribution:
+    """Return everything that rests on the effects: targets, agents, segments, journey."""
+    cost = cost_per_minute(tables, studied.contacts)
+    targets, no_targets = build_targets(effects, cost, options.targets)
+    by_part, no_parts = part_targets(studied, cost, options.effects, options.targets)
+    others, no_outcomes = outcome_effects(
+        effects, studied, outcomes, options.outcomes, options.effects
+    )
+    both = {target.behaviour for target in targets} >= {"handle_seconds", "empathy"}
+    frontier = None
+    if both and cost is not None:
+        assert effects.study is not None
+        assert effects.second is not None
+        frontier = frontier_of(effects.study, effects.second, cost, options.targets)
+    journey, no_journey = build_journey(tables, studied, outcomes, effects)
+    return Attribution(
+        currency=tables.terms.currency,
+        as_of="",
+        horizon_days=0,
+        customers=len(studied.customers),
+        model_version=None,
+        contributions=(),
+        effects=effects.effects,
+        outcomes=others,
+        targets=targets,
+        part_targets=by_part,
+        frontier=frontier,
+        agents=scores_of(effects, studied, options),
+        segments=segment_effects(tables, studied, asked, options.effects),
+        journey=journey,
+        unavailable=(*no_targets, *no_parts, *no_outcomes, *no_journey),
     )
 
 
@@ -357,48 +354,3 @@ def all_claimed(effects: Effects) -> bool:
     names = {one.behaviour.name for one in effects.study.bases}
     levels = [e.level("quasi-experimental") for e in effects.effects if e.behaviour in names]
     return all(level is not None and level.refused is None for level in levels)
-
-
-def segment_effects(
-    tables: Tables, studied: Studied, asked: Sequence[Behaviour], options: AttributionOptions
-) -> tuple[Mapping[str, Any], ...]:
-    """Estimate the channels' effects by segment, each through its own gates."""
-    if not tables.has("customers", "segment") or "segment" in tables.terms.protected:
-        return ()
-    customers = tables["customers"]
-    rows = tables.engine.to_pandas(customers.select("customer_id", "segment"))
-    segment = rows.set_index("customer_id")["segment"].reindex(studied.customers)
-    channels = [one for one in asked if one in CHANNELS]
-    found = []
-    for name in sorted(segment.dropna().unique()):
-        mine = (segment == name).to_numpy()
-        if mine.sum() < MIN_SEGMENT:
-            continue
-        part = studied.exposure.only(np.flatnonzero(mine))
-        effects = estimate_effects(part, channels, options.effects)
-        found.append(
-            {
-                "name": str(name),
-                "customers": int(mine.sum()),
-                "clv": float(part.outcome.mean()),
-                "effects": [effect.as_dict() for effect in effects.effects],
-            }
-        )
-    return tuple(found)
-
-
-def unavailable(
-    effects: Effects, agents: Sequence[AgentScore], *, has_contributions: bool
-) -> list[Mapping[str, str]]:
-    """Name what could not be computed, and why."""
-    found: list[Mapping[str, str]] = []
-    if not has_contributions:
-        found.append({"what": "contributions", "why": "no registered model was given"})
-    for effect in effects.effects:
-        for level in effect.levels:
-            if level.refused is not None:
-                what = f"{effect.behaviour}, {level.evidence}"
-                found.append({"what": what, "why": level.refused.why})
-    if not agents:
-        found.append({"what": "agent scores", "why": "no quasi-experimental prices to score with"})
-    return found

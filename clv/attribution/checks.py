@@ -17,6 +17,7 @@ from clv.attribution.exposure import LOAD_CONTROLS
 from clv.attribution.leniency import conditional_f, instrumented
 from clv.attribution.residuals import demeaned, group_sums
 from clv.attribution.results import CheckResult
+from clv.attribution.study import outcome_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -200,10 +201,10 @@ class PlaceboOutcome:
             return CheckResult(
                 "placebo_outcome", None, None, None, "No value before the first contact is known."
             )
-        blind = [number for number, name in enumerate(study.control_names) if "before" not in name]
-        rest = before - study.learner(study.controls[:, blind], before[:, None], study.folds)[:, 0]
+        exposure = study.exposure
+        rest = outcome_ahead(exposure, before, study.folds, study.learner, blind="before")
         found = instrumented(
-            study.instrument, study.treatment, rest, study.exposure.agent, study.exposure.customer
+            study.instrument, study.treatment, rest, exposure.agent, exposure.customer
         )
         weights = study.weights(behaviour)
         error = float(np.sqrt(weights @ found.covariance @ weights))

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from clv.attribution import checks
-from clv.attribution.exposure import CHANNELS, Behaviour
+from clv.attribution.exposure import CHANNELS, GOODWILL, Behaviour
 from clv.attribution.hidden import Hidden
 from clv.attribution.nuisance import learner_of
 from clv.attribution.results import Effect, Level
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from clv.attribution.adjusted import Adjusted
-    from clv.attribution.exposure import Exposure
+    from clv.attribution.exposure import Exposure, Floats
     from clv.attribution.leniency import Instrumented
     from clv.attribution.residuals import Learner
     from clv.attribution.results import CheckResult, Evidence, Refusal
@@ -113,9 +113,10 @@ def estimate_effects(
     """
     options = options or EffectOptions()
     learner = learner_of(options)
-    usable = screen(exposure, [*CHANNELS, *behaviours])
+    moved = (*CHANNELS, GOODWILL) if GOODWILL.name in exposure.behaviours else CHANNELS
+    usable = screen(exposure, [*moved, *behaviours])
     gates = run_gates(exposure, usable, options)
-    core = tuple(one for one in CHANNELS if one.name in usable.kept)
+    core = tuple(one for one in moved if one.name in usable.kept)
     study = build_study(exposure, core, options, learner) if core else None
     first = study.adjusted() if study else None
     second = study.instrumented() if study and gates.refused is None else None
@@ -128,12 +129,38 @@ def estimate_effects(
         levels = behaviour_levels(exposure, behaviour, pending, usable, options, learner, harder)
         if experiments and behaviour.name in experiments:
             levels = (*levels, experiments[behaviour.name])
-        found.append(_effect(exposure, behaviour, levels))
+        found.append(effect_of(exposure, behaviour, levels))
     on_progress("effects", len(behaviours), len(behaviours))
     return replace(pending, effects=tuple(found))
 
 
-def _effect(exposure: Exposure, behaviour: Behaviour, levels: tuple[Level, ...]) -> Effect:
+def with_outcome(effects: Effects, outcome: Floats, options: EffectOptions) -> Effects:
+    """Return the channels' effects on another outcome of the same customers, shape (n,).
+
+    Contacts are the same, so that gates and residual behaviours are not computed again.
+    """
+    assert effects.study is not None
+    study = effects.study.with_outcome(outcome)
+    core = replace(
+        effects,
+        study=study,
+        first=study.adjusted(),
+        second=None if effects.second is None else study.instrumented(),
+    )
+    usable = screen(study.exposure, CHANNELS)
+    found = tuple(
+        effect_of(
+            study.exposure,
+            channel,
+            behaviour_levels(study.exposure, channel, core, usable, options, study.learner, None),
+        )
+        for channel in CHANNELS
+    )
+    return replace(core, effects=found)
+
+
+def effect_of(exposure: Exposure, behaviour: Behaviour, levels: tuple[Level, ...]) -> Effect:
+    """Return a behaviour's effect from its levels."""
     return Effect(
         behaviour.name,
         behaviour.change,
@@ -252,9 +279,7 @@ def quasi_level(
     if not stage.passed:
         why = usable.weak(behaviour, stage)
         return Level.refusal(evidence, why.why, why.mend, (*gates.results, stage))
-    weights = study.weights(behaviour.name)
-    estimate = float(weights @ fit.coefficients)
-    error = float(np.sqrt(weights @ fit.covariance @ weights))
+    estimate, error = study.effect(behaviour.name, fit)
     half = float(stats.t.ppf(0.5 + options.level / 2, max(study.degrees, 1))) * error
     results = (
         *gates.results,

@@ -69,6 +69,11 @@ class Behaviour:
             return (self.name,)
         return (f"log_{self.name}", f"log2_{self.name}")
 
+    @property
+    def is_money(self) -> bool:
+        """Whether it is money given, so that it costs what it is."""
+        return self.unit == "currency"
+
 
 EMPATHY = Behaviour("empathy", 0.1, "share of agent turns with an opportunity")
 HANDLE = Behaviour("handle_seconds", 60.0, "seconds", transform="log")
@@ -76,6 +81,12 @@ FCR = Behaviour("fcr", 0.1, "share of contacts resolved at first")
 WAIT = Behaviour(
     "wait_seconds", 60.0, "seconds", transform="log", by_agent=False, own_control="wait_log"
 )
+
+GOODWILL = Behaviour("goodwill", 1.0, "currency")
+"""Credits, refunds and gifts given in the contact. Where they are recorded, agents move them
+together with the channels, so that they stand beside them."""
+
+PREMIUM = Behaviour("premium_queue", 1.0, "share of contacts", by_agent=False)
 
 CHANNELS = (EMPATHY, HANDLE, FCR)
 """The channels through which an agent acts on value: instruments move all of them at once,
@@ -148,15 +159,25 @@ class Exposure:
         return 0.0 if column is None else float(np.isfinite(column).sum()) / self.customers
 
     def only(self, customers: Codes) -> Exposure:
-        """Return the contacts of some customers, with codes of their own."""
-        place = np.full(self.customers, -1, dtype=np.int64)
-        place[customers] = np.arange(len(customers))
-        rows = np.flatnonzero(place[self.customer] >= 0)
+        """Return all contacts of some customers, with codes of their own."""
+        asked = np.zeros(self.customers, dtype=bool)
+        asked[customers] = True
+        return self.of_contacts(np.flatnonzero(asked[self.customer]))
+
+    def without_control(self, name: str) -> Exposure:
+        """Return the same contacts with one control left out."""
+        kept = [n for n, label in enumerate(self.control_names) if label.split("=")[0] != name]
+        names = tuple(self.control_names[n] for n in kept)
+        return replace(self, controls=self.controls[:, kept], control_names=names)
+
+    def of_contacts(self, rows: Codes) -> Exposure:
+        """Return some contacts, with the customers who had them."""
+        customers, own = np.unique(self.customer[rows], return_inverse=True)
         known = np.unique(self.agent[rows][self.agent[rows] >= 0])
         agent = np.where(self.agent[rows] < 0, -1, np.searchsorted(known, self.agent[rows]))
         return replace(
             self,
-            customer=place[self.customer[rows]],
+            customer=own.astype(np.int64),
             agent=agent.astype(np.int64),
             pool=self.pool[rows],
             stratum=self.stratum[rows],
@@ -167,12 +188,6 @@ class Exposure:
             before=None if self.before is None else self.before[customers],
             agents=tuple(self.agents[code] for code in known) if self.agents else (),
         )
-
-    def without_control(self, name: str) -> Exposure:
-        """Return the same contacts with one control left out."""
-        kept = [n for n, label in enumerate(self.control_names) if label.split("=")[0] != name]
-        names = tuple(self.control_names[n] for n in kept)
-        return replace(self, controls=self.controls[:, kept], control_names=names)
 
     def with_outcome(self, outcome: Floats) -> Exposure:
         """Return the same contacts with another outcome."""

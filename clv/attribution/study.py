@@ -9,7 +9,7 @@ import numpy as np
 
 from clv.attribution.adjusted import Adjusted, partialled_out
 from clv.attribution.exposure import CLIP_SHARES, Basis, basis
-from clv.attribution.leniency import Instrumented, instrumented, instruments
+from clv.attribution.leniency import Instrumented, carried, instrumented, instruments
 from clv.attribution.residuals import (
     customer_folds,
     group_sums,
@@ -105,11 +105,16 @@ class Study:
     control_names : tuple of str
         Names of the r columns.
     outcome : float64 array, shape (n,)
-        Less its out-of-fold prediction.
+        Less its out-of-fold prediction from all controls: for level 1.
+    ahead : float64 array, shape (C,)
+        The outcome of each contact's customer, less its prediction from what was known
+        before that contact: for level 2.
     folds : int64 array, shape (n,)
         Of customers.
     learner : Learner
         What predicts.
+    proportional : bool
+        Whether behaviours move the outcome in proportion to it, as they do money.
     """
 
     exposure: Exposure
@@ -122,8 +127,10 @@ class Study:
     controls: Floats
     control_names: tuple[str, ...]
     outcome: Floats
+    ahead: Floats
     folds: Codes
     learner: Learner
+    proportional: bool = True
 
     def basis(self, name: str) -> Basis:
         """Return the treatment columns of a behaviour."""
@@ -154,6 +161,15 @@ class Study:
         """Degrees of freedom of level 2: agents − pools − behaviours."""
         return self.exposure.n_agents - self.pools - len(self.bases)
 
+    def with_outcome(self, outcome: Floats, *, proportional: bool = False) -> Study:
+        """Return the same study of another outcome, shape (n,)."""
+        rest = outcome - self.learner(self.controls, outcome[:, None], self.folds)[:, 0]
+        exposure = self.exposure.with_outcome(outcome)
+        ahead = outcome_ahead(exposure, outcome, self.folds, self.learner)
+        return replace(
+            self, exposure=exposure, outcome=rest, ahead=ahead, proportional=proportional
+        )
+
     def adjusted(self) -> Adjusted:
         """Estimate level 1."""
         rest = self.raw_treatment - self.learner(self.controls, self.raw_treatment, self.folds)
@@ -161,13 +177,39 @@ class Study:
 
     def instrumented(self) -> Instrumented:
         """Estimate level 2."""
-        return instrumented(
-            self.instrument,
-            self.treatment,
-            self.outcome,
-            self.exposure.agent,
-            self.exposure.customer,
+        exposure, customer = self.exposure, self.exposure.customer
+        fit = instrumented(self.instrument, self.treatment, self.ahead, exposure.agent, customer)
+        if not self.proportional or exposure.outcome.mean() <= 0:
+            return fit
+        first = np.repeat(
+            [self.columns(one.behaviour.name).start for one in self.bases],
+            [one.values.shape[1] for one in self.bases],
         )
+        products = self.instrument[:, first] * self.residuals[:, first]
+        outcome = exposure.outcome[customer]
+        usual = self.present.T @ outcome / self.present.sum(axis=0)
+        return carried(fit, products, outcome, usual, exposure.agent)
+
+    def effect(self, name: str, fit: Instrumented) -> tuple[float, float]:
+        """Return level 2's effect of a behaviour's change, and its standard error.
+
+        Where money moves in proportion, what a customer's contacts gain compounds; the
+        squared coefficient is taken less its own variance, which would only add up noise.
+        Durations gain on short contacts what they lose on long ones: nothing compounds.
+        """
+        weights = self.weights(name)
+        one, columns = self.basis(name), self.columns(name)
+        estimate = float(weights @ fit.coefficients)
+        error = float(np.sqrt(weights @ fit.covariance @ weights))
+        outcome, customer = self.exposure.outcome, self.exposure.customer
+        if not self.proportional or outcome.mean() <= 0 or one.behaviour.transform == "log":
+            return estimate, error
+        treated = np.bincount(customer, weights=one.present, minlength=len(outcome))
+        usual = float(outcome[customer[one.present]].mean())
+        bend = float((outcome * (one.behaviour.change * treated) ** 2).mean()) / usual**2
+        slope = float(fit.coefficients[columns][0])
+        compound = 0.5 * bend * (slope**2 - float(fit.covariance[columns, columns][0, 0]))
+        return estimate + compound, error * abs(1 + bend * slope / weights[columns][0])
 
 
 def customer_design(exposure: Exposure, bases: Sequence[Basis]) -> tuple[Floats, tuple[str, ...]]:
@@ -229,9 +271,32 @@ def build_study(
         controls=controls,
         control_names=names,
         outcome=exposure.outcome - predicted,
+        ahead=outcome_ahead(exposure, exposure.outcome, folds, learner),
         folds=folds,
         learner=learner,
     )
+
+
+def outcome_ahead(
+    exposure: Exposure, outcome: Floats, folds: Codes, learner: Learner, *, blind: str = ""
+) -> Floats:
+    """Return each contact's outcome less what stratum and earlier facts predict, shape (C,).
+
+    Controls whose name holds ``blind`` are left out.
+    """
+    sees = [
+        [number for number, name in enumerate(names) if not blind or blind not in name]
+        for names in (exposure.control_names, exposure.customer_control_names)
+    ]
+    known = np.hstack(
+        [
+            exposure.controls[:, sees[0]],
+            exposure.customer_controls[:, sees[1]][exposure.customer],
+        ]
+    )
+    values = outcome[exposure.customer][:, None]
+    rest = within_residuals(values, known, exposure.stratum, folds[exposure.customer], learner)
+    return rest[:, 0]
 
 
 def term_residuals(

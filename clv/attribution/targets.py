@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from clv.attribution.checks import agent_means
-from clv.attribution.exposure import log_terms
+from clv.attribution.exposure import EMPATHY, GOODWILL, HANDLE, log_terms
 from clv.attribution.residuals import demeaned
 from clv.attribution.results import rounded
 
@@ -52,6 +52,10 @@ class TargetOptions:
     draws: int = 2000
     min_gain_share: float = 0.003
     seed: int = 0
+
+    def least_gain(self, study: Study) -> float:
+        """Return the least gain worth a change, in currency per customer."""
+        return self.min_gain_share * abs(float(study.exposure.outcome.mean()))
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,8 @@ def scale_curve(
         shift = ((scales - 1) * raw.mean() * len(raw))[:, None]
         minutes = np.zeros_like(scales)
     price = 0.0 if cost_per_minute is None else cost_per_minute
-    return Curve(scales, shift / n, price * minutes / n)
+    given = shift[:, 0] if one.behaviour.is_money else 0.0  # a credit costs what it is
+    return Curve(scales, shift / n, (price * minutes + given) / n)
 
 
 def sup_t_band(
@@ -243,10 +248,16 @@ def sup_t_band(
     return Band(net, net - critical * spread, net + critical * spread, best)
 
 
+def recommend_at(band: Band, least_gain: float) -> int | None:
+    """Return the point whose lower bound is highest, where that is a material gain."""
+    at = int(np.argmax(band.low))
+    return at if band.low[at] > least_gain else None
+
+
 def recommend(band: Band, scales: Floats, least_gain: float) -> tuple[Recommendation, int | None]:
     """Say which way to move, and to which point: the one whose lower bound is highest."""
-    at = int(np.argmax(band.low))
-    if band.low[at] > least_gain and scales[at] != 1:
+    at = recommend_at(band, least_gain)
+    if at is not None and scales[at] != 1:
         return ("raise" if scales[at] > 1 else "lower"), at
     if band.high.max() <= least_gain:
         return "keep", None
@@ -272,8 +283,7 @@ def target_of(
     coefficients = fit.coefficients[columns]
     covariance = fit.covariance[columns, columns]
     band = sup_t_band(curve, coefficients, covariance, options)
-    least = options.min_gain_share * abs(float(study.exposure.outcome.mean()))
-    word, at = recommend(band, scales, least)
+    word, at = recommend(band, scales, options.least_gain(study))
     raw = study.exposure.behaviours[behaviour][one.present]
     current = float(np.median(raw) if one.behaviour.transform == "log" else raw.mean())
     best = int(np.argmax(band.net))
@@ -293,7 +303,8 @@ def target_of(
             Point(*map(float, row))
             for row in zip(scales, band.net, band.low, band.high, strict=True)
         ),
-        net_of_cost=cost_per_minute is not None and one.behaviour.transform == "log",
+        net_of_cost=one.behaviour.is_money
+        or (cost_per_minute is not None and one.behaviour.transform == "log"),
         coefficients=tuple(map(float, coefficients)),
         covariance=tuple(tuple(map(float, row)) for row in covariance),
         h0=one.reference,
@@ -301,6 +312,23 @@ def target_of(
         cost_per_minute=cost_per_minute,
         terms=tuple(tuple(map(float, row)) for row in curve.terms),
     )
+
+
+def why_not(effects: Effects, behaviour: str, cost_per_minute: float | None) -> str | None:
+    """Say why a behaviour has no target; None where it may have one."""
+    effect = next((e for e in effects.effects if e.behaviour == behaviour), None)
+    if effect is None:
+        return f"{behaviour} is not in the data"
+    level = effect.level("quasi-experimental")
+    if level is None or level.estimate is None or effects.second is None:
+        refused = None if level is None else level.refused
+        return "no quasi-experimental effect" if refused is None else refused.why
+    if behaviour == HANDLE.name and cost_per_minute is None:
+        return (
+            "no agent cost was given: set agents.cost_per_hour, or "
+            "terms.agent_cost_per_hour in the settings"
+        )
+    return None
 
 
 def build_targets(
@@ -311,35 +339,18 @@ def build_targets(
     Returns
     -------
     tuple
-        Targets of handle time and empathy, and ``{"what", "why"}`` of those left out.
+        Targets of handle time, empathy and goodwill, and ``{"what", "why"}`` of those left out.
     """
     options = options or TargetOptions()
     found: list[Target] = []
     missing: list[Mapping[str, str]] = []
-    for behaviour in ("handle_seconds", "empathy"):
-        what = f"target of {behaviour}"
-        effect = next((e for e in effects.effects if e.behaviour == behaviour), None)
-        if effect is None:
-            missing.append({"what": what, "why": f"{behaviour} is not in the data"})
-            continue
-        level = effect.level("quasi-experimental")
-        if level is None or level.estimate is None or effects.second is None:
-            why = (
-                "no quasi-experimental effect"
-                if level is None or level.refused is None
-                else level.refused.why
-            )
-            missing.append({"what": what, "why": why})
-            continue
-        if behaviour == "handle_seconds" and cost_per_minute is None:
-            missing.append(
-                {
-                    "what": what,
-                    "why": "no agent cost was given: set agents.cost_per_hour, or "
-                    "terms.agent_cost_per_hour in the settings",
-                }
-            )
+    asked = {effect.behaviour for effect in effects.effects}
+    for behaviour in (HANDLE.name, EMPATHY.name, *({GOODWILL.name} & asked)):
+        why = why_not(effects, behaviour, cost_per_minute)
+        if why is not None:
+            missing.append({"what": f"target of {behaviour}", "why": why})
             continue
         assert effects.study is not None
+        assert effects.second is not None
         found.append(target_of(effects.study, effects.second, behaviour, cost_per_minute, options))
     return tuple(found), tuple(missing)

@@ -72,8 +72,10 @@ def build_contact_table(
     -------
     DataFrame, sorted by ``interaction_id``
         Contacts that customers began and agents answered: ``KEYS`` (``stratum`` is a code
-        of pool × time block), controls (``CATEGORIES``, ``NUMBERS``; unknown is null), and
+        of pool × time block), ``queue``, controls (``CATEGORIES``, ``NUMBERS``; unknown is
+        null), and
         what the contact led to (``transfers``, ``repeated``, ``bad``: never controls),
+        ``goodwill`` (given in it, null where unknown),
         ``trained`` (1 after its agent's training, 0 before, null without one), and
         the behaviours ``handle_seconds``, ``wait_seconds``, ``fcr`` (1, 0, or NaN before it
         is settled), ``empathy`` and one column per marker (share of occasions, NaN
@@ -119,6 +121,7 @@ def contact_rows(prepared: Prepared, window: Window, exposure_days: int) -> ir.T
         team=rows.team,
         at_s=rows.at_s,
         pool=rows.pool,
+        queue=rows.queue_name,
         **{name: _column(rows, name, Kind.CATEGORY) for name in CATEGORIES},
         wait_log=(1.0 + _seconds(rows.wait_ms)).ln(),
         sequence=rows.sequence.cast("float64"),
@@ -131,6 +134,7 @@ def contact_rows(prepared: Prepared, window: Window, exposure_days: int) -> ir.T
         handle_seconds=_seconds(rows.handle_ms),
         wait_seconds=_seconds(rows.wait_ms),
         fcr=rows.first_contact_resolved.cast("float64"),
+        goodwill=in_currency(_column(rows, "goodwill", Kind.MONEY)),
         transfers=rows.hand_offs.cast("float64"),
         repeated=rows.repeated.cast("float64"),
         bad=window.seen(rows.bad_s).cast("float64"),

@@ -67,7 +67,13 @@ def borne(study, case):
     price = case.effect / (0.1 * np.isfinite(true).sum() / exposure.customers)
     steps = np.nan_to_num(true - usual) * price
     value = np.bincount(exposure.customer, weights=steps, minlength=exposure.customers)
-    fit = instrumented(study.instrument, study.treatment, value, exposure.agent, exposure.customer)
+    fit = instrumented(
+        study.instrument,
+        study.treatment,
+        value[exposure.customer],
+        exposure.agent,
+        exposure.customer,
+    )
     return float(study.weights("empathy") @ fit.coefficients)
 
 

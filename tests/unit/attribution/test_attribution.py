@@ -15,15 +15,19 @@ from clv.attribution.journey import bad_experiences, friction, referral_value
 from clv.attribution.study import EffectOptions
 from clv.data.engine import connect
 from clv.data.tables import Tables, Terms
-from clv.errors import DataError, SchemaError
+from clv.errors import DataError, SchemaError, UsageError
 from clv.features.contacts import NUMBERS, build_contact_table, strata
 from clv.features.outcomes import build_outcomes
 from clv.features.prepared import prepare
+from clv.features.reactions import build_reactions
 from clv.simulation import SimulationOptions, simulate
 from clv.simulation.latent import latent_contacts
 from clv.windows import Window
 
-OPTIONS = AttributionOptions(effects=EffectOptions(permutations=59))
+ASKED = ("churn", "repeat_purchase", "refunds", "next_contacts", "csat", "nps", "ces", "review")
+OPTIONS = AttributionOptions(
+    effects=EffectOptions(permutations=59), outcomes=ASKED, premium_queue="technical"
+)
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +116,7 @@ def test_the_document_has_the_keys_that_others_read(found):
     for level in effect["levels"]:
         assert {"evidence", "estimate", "low", "high", "checks", "refused"} <= set(level)
     assert [e["behaviour"] for e in document["effects"]] == [
-        "empathy", "handle_seconds", "fcr", "wait_seconds",
+        "empathy", "handle_seconds", "fcr", "wait_seconds", "premium_queue",
     ]  # fmt: skip
     json.dumps(document, allow_nan=False)
 
@@ -133,6 +137,72 @@ def test_what_could_not_be_computed_is_named(found):
         if level.refused is not None
     }
     assert refused <= named
+
+
+def test_every_outcome_can_be_asked_about(found, tables, ready, window):
+    rows = {row["outcome"]: row for row in found.as_dict()["outcomes"]}
+    missing = {row["what"]: row["why"] for row in found.unavailable}
+    for name in ASKED:
+        assert name in rows or "bring" in missing[f"effects on {name}"], name
+    churn, repeat = rows["churn"], rows["repeat_purchase"]
+    assert churn["mean"] == pytest.approx(1 - repeat["mean"])
+    for one, other in zip(churn["effects"], repeat["effects"], strict=True):
+        for mine, theirs in zip(one["levels"], other["levels"], strict=True):
+            if mine["estimate"] is not None:
+                assert mine["estimate"] == pytest.approx(-theirs["estimate"], rel=1e-6)
+    assert rows["refunds"]["unit"] == "USD"
+    reactions = build_reactions(tables, window, prepared=ready).set_index("customer_id")
+    answered = reactions["csat"].reindex(found_customers(found, tables, ready, window)).notna()
+    assert rows["csat"]["customers"] == answered.sum()
+
+
+def found_customers(found, tables, ready, window):
+    contacts = build_contact_table(tables, window, prepared=ready)
+    outcomes = build_outcomes(tables, window, prepared=ready)
+    return encode(contacts, outcomes).customers
+
+
+def test_reactions_are_what_the_rows_say(company, tables, ready, window):
+    found = build_reactions(tables, window, prepared=ready).set_index("customer_id")
+    frames = company.frames()
+    start, end = window.ahead_s, window.beyond_s
+
+    def seconds(column):
+        return pd.to_datetime(column).astype("datetime64[s]").astype("int64")
+
+    orders, calls, answers = frames["orders"], frames["interactions"], frames["surveys"]
+    at_s = seconds(orders["ordered_at"])
+    back = orders[(at_s >= start) & (at_s < end) & (orders["amount"] < 0)]
+    total = -back["amount"].astype(float).sum()
+    assert found["refunds"].sum() == pytest.approx(total, rel=1e-6)
+    at_s = seconds(calls["started_at"])
+    begun = (at_s >= start) & (at_s < end) & (calls["initiated_by"] == "customer")
+    assert found["next_contacts"].sum() == (begun & calls["customer_id"].notna()).sum()
+    at_s = seconds(answers["responded_at"])
+    inside = {
+        "csat": (at_s < start) & (at_s >= start - 365 * 86_400),
+        "nps": (at_s >= start) & (at_s < end),
+    }
+    for kind, when in inside.items():
+        mean = answers[(answers["kind"] == kind) & when].groupby("customer_id")["score"].mean()
+        both = found[kind].dropna()
+        assert sorted(both.index) == sorted(mean.index)
+        np.testing.assert_allclose(both.sort_index(), mean.sort_index(), rtol=1e-8)
+
+
+def test_a_premium_queue_is_compared_at_level_one_only(found, tables, ready, window):
+    effect = next(one for one in found.effects if one.behaviour == "premium_queue")
+    assert effect.headline in ("adjusted", None)
+    assert "before any agent answers" in effect.level("quasi-experimental").refused.why
+    strange = AttributionOptions(effects=OPTIONS.effects, premium_queue="no such queue")
+    none = attribute(tables, window=window, prepared=ready, options=strange)
+    why = none.effects[-1].level("adjusted").refused.why
+    assert "premium_queue is 0 in every contact" in why
+
+
+def test_an_unknown_outcome_is_named():
+    with pytest.raises(UsageError, match="'happiness' is unknown"):
+        AttributionOptions(outcomes=("happiness",))
 
 
 def test_what_is_counted_in_words_is_said_to_be(found):
