@@ -13,6 +13,7 @@ import typer.exceptions
 
 from clv.errors import ClvError
 from pipelines.experiment_cli import experiment_app
+from pipelines.models_cli import models_app
 from pipelines.options import AsOf, Config, Data, EngineKind, Horizon, Model, Out, Workspace
 from pipelines.options import run_of as _run
 from pipelines.options import show as _show
@@ -29,6 +30,7 @@ app = typer.Typer(
 scores_app = typer.Typer(no_args_is_help=True, help="Published score tables: compare, roll back.")
 app.add_typer(scores_app, name="scores")
 app.add_typer(experiment_app, name="experiment")
+app.add_typer(models_app, name="models")
 
 
 @app.command()

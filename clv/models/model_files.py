@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ def write_model(model: LifetimeValue, directory: Path) -> None:
             "clipped_share": model.value.clipped_share,
             "floored_share": model.value.floored_share,
         },
-        "trees": [name for name, booster in trees.items() if booster is not None],
+        "trees": {n: _digest(booster.text) for n, booster in trees.items() if booster is not None},
         "encoding": model.value.encoding.as_dict(),
         "calibration": model.calibration.as_dict(),
         "level": model.level.as_dict(),
@@ -60,13 +61,29 @@ def read_parts(directory: Path, num_threads: int) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        When the directory holds no model, or one of another format.
+        When the directory holds no model, one of another format, or one that was changed.
     """
     document = _document(directory)
+    try:
+        return _parts(directory, document, num_threads)
+    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+        raise ModelError(
+            f"model: {directory} is damaged ({type(error).__name__}); expected what "
+            "LifetimeValue.save() wrote. Restore it, or train again."
+        ) from error
+
+
+def _parts(directory: Path, document: dict[str, Any], num_threads: int) -> dict[str, Any]:
     encoding = Encoding.from_dict(document["encoding"])
     trees: dict[str, Booster | None] = {"value": None, "churn": None}
-    for name in document["trees"]:
+    for name, digest in document["trees"].items():
         text = (directory / f"{name}.txt").read_text(encoding="utf-8")
+        if _digest(text) != digest:
+            # LightGBM ends the process on a text that is cut off.
+            raise ModelError(
+                f"model: {directory}/{name}.txt is cut off or was changed; expected the trees "
+                "that LifetimeValue.save() wrote. Restore it, or train again."
+            )
         trees[name] = Booster(text, num_threads=num_threads)
     return {
         "info": ModelInfo.from_dict(document["info"]),
@@ -78,6 +95,10 @@ def read_parts(directory: Path, num_threads: int) -> dict[str, Any]:
         "centring": Centring(tuple(document["centring"]["ratios"])),
         "first_value": dict(document["first_value"]),
     }
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _document(directory: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clv.errors import RegistryError, storing
 from clv.models.lifetime_value import LifetimeValue
-from clv.registry import golden, tracking
+from clv.registry import bundle, golden, tracking
 from clv.registry.address import locked
 from clv.registry.digests import digests_of, verify
 from clv.registry.example import golden_rows
@@ -98,17 +98,60 @@ class Registry:
             When the store refuses, or the model does not load in a fresh process; the
             version then stays without a name.
         """
-        experiment = tracking.experiment_id(self._client, self.uri, self.name, self._artifact_root)
+        with tempfile.TemporaryDirectory(prefix="clv-register-") as folder:
+            directory = Path(folder) / "model"
+            with storing(directory):
+                tracking.save_pyfunc(model, directory)
+            version = self._log(directory, parameters, metrics, artifacts, tags)
+        return self.verify(version, model)
+
+    def export_bundle(self, version: Version, path: Path) -> None:
+        """Write a version, its hashes compared, as one file that another store can import.
+
+        Raises
+        ------
+        RegistryError
+            When a file differs from what was registered.
+        StorageError
+            When it cannot be written.
+        """
         with (
             tracking.refusals(self.uri),
-            tempfile.TemporaryDirectory(prefix="clv-register-") as folder,
+            tempfile.TemporaryDirectory(prefix="clv-export-") as folder,
         ):
-            directory = Path(folder) / "model"
-            tracking.save_pyfunc(model, directory)
-            run = tracking.log_run(
-                self._client, experiment, parameters, metrics, artifacts, tags, directory
+            directory = self._fetch(version, Path(folder))
+            run = self._client.get_run(version.run_id).data
+            names = [found.path for found in self._client.list_artifacts(version.run_id)]
+            documents = {n: self.document(version, n) for n in names if n.endswith(".json")}
+            given = {k: v for k, v in version.tags.items() if k not in (_DIGESTS, VERIFIED)}
+            bundle.write(
+                path,
+                directory,
+                bundle.Bundle(
+                    version.uri,
+                    json.loads(version.tags[_DIGESTS]),
+                    dict(run.params),
+                    dict(run.metrics),
+                    given,
+                    documents,
+                ),
             )
-            version = self._create(run, {**tags, _DIGESTS: json.dumps(digests_of(directory))})
+
+    def import_bundle(self, path: Path) -> Version:
+        """Register a bundle's model here, verify it in a fresh process, make it challenger.
+
+        Raises
+        ------
+        RegistryError
+            When the bundle is not what it says, or its model does not load.
+        """
+        with tempfile.TemporaryDirectory(prefix="clv-import-") as folder:
+            directory = Path(folder) / "model"
+            directory.mkdir()
+            given = bundle.read(path, directory)
+            model = LifetimeValue.load(directory / tracking.PARTS)
+            tags = {**given.tags, "imported_from": given.source}
+            version = self._log(directory, given.parameters, given.metrics, given.documents, tags)
         return self.verify(version, model)
 
     def verify(self, version: Version, model: LifetimeValue) -> Version:
@@ -309,6 +352,22 @@ class Registry:
             key = next_key(standing(recorded, now))
             self._client.set_registered_model_tag(self.name, key, event.as_tag())
             self._client.set_registered_model_alias(self.name, CHAMPION, str(event.version))
+
+    def _log(
+        self,
+        directory: Path,
+        parameters: Mapping[str, object],
+        metrics: Mapping[str, float],
+        documents: Mapping[str, Mapping[str, Any]],
+        tags: Mapping[str, str],
+    ) -> Version:
+        """Log a run with a saved model, and register it."""
+        experiment = tracking.experiment_id(self._client, self.uri, self.name, self._artifact_root)
+        with tracking.refusals(self.uri):
+            run = tracking.log_run(
+                self._client, experiment, parameters, metrics, documents, tags, directory
+            )
+            return self._create(run, {**tags, _DIGESTS: json.dumps(digests_of(directory))})
 
     def _create(self, run: tracking.Run, tags: Mapping[str, str]) -> Version:
         tracking.ensure_model(self._client, self.name)
