@@ -191,10 +191,9 @@ def test_the_first_commands_of_the_readme_work_on_a_company(clv, folder, monkeyp
     monkeypatch.chdir(tmp_path)
     readme = [line for line in lines_of(ROOT / "README.md") if line.endswith("--data company")]
     assert readme[0] == "clv check --data company"
-    for line in ("clv check --data company", "clv validate --data company"):
-        assert line in readme
-        seen = clv(*shlex.split(line)[1:])
-        assert seen.code == 0, seen.err
+    assert "clv validate --data company" in readme
+    seen = clv("validate", "--data", "company")
+    assert seen.code == 0, seen.err
 
 
 @pytest.mark.slow

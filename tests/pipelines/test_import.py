@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 SAMPLES = Path(__file__).parents[1] / "unit" / "data" / "adapters" / "samples"
 
 
@@ -17,6 +19,7 @@ def test_a_shop_and_its_help_desk_make_one_company(clv, tmp_path):
         assert f"{line} rows accepted" in seen.out
 
 
+@pytest.mark.slow
 def test_contacts_of_several_vendors_add_up(clv, tmp_path):
     company = tmp_path / "company"
     for kind in ("shopify", "talkdesk", "genesys", "salesforce"):
