@@ -19,10 +19,13 @@ def run(ctx: Run) -> Result:
         + (f", {table.quarantined:,} quarantined" if table.quarantined else "")
         for name, table in checked.validation.tables.items()
     )
+    documents = {"validation": ctx.workspace / "validation.json"}
+    if any(table.quarantined for table in checked.validation.tables.values()):
+        documents["quarantine"] = checked.validation.quarantine
     return Result(
         "validate",
         lines,
-        {"validation": ctx.workspace / "validation.json"},
+        documents,
         tuple(ctx.notes),
         checked.validation.as_dict(),
     )

@@ -10,8 +10,10 @@ expression over one table.
     literals     12, 1.5, "text", true, false, null
     operators    + - * / %   == != < <= > >=   and or not
     text         lower upper strip concat substr startswith matches(x, regex in RE2)
+                 replace(x, "text", "by")
     choice       if_(condition, a, b)  coalesce(a, b, …)  is_null(x)  is_in(x, a, b, …)
-    numbers      cast_number(x)  abs(x)  round(x)  finite(x): null where NaN or infinite
+    numbers      cast_number(x)  cast_number(x, ","): 1.234,56  abs(x)  round(x)
+                 finite(x): null where NaN or infinite
     times        parse_time(x, "%d/%m/%Y %H:%M")  cast_time(seconds since 1970)  year month day
     rows         row_id(): 1, 2, 3 … in the order of the rows' whole content
     of a group   sum min max count first, where the mapping has group_by
@@ -94,9 +96,11 @@ def compile_expression(
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError) as error:
         at = getattr(error, "offset", None) or 1
+        own = next((c for c in table.columns if not c.isidentifier() and c in text), None)
+        hint = "" if own is None else f' Write col("{own}") for that column.'
         raise SettingsError(
             f"{where}: {text!r}, position {at}: is not an expression. "
-            "Expected a column's name, or something like cast_number(Quantity) * Price."
+            f"Expected a column's name, or something like cast_number(Quantity) * Price.{hint}"
         ) from None
     return _Compiler(text, table, where, aggregate=aggregate).value(tree.body)
 
@@ -105,6 +109,25 @@ def number(value: ir.Value) -> ir.Value:
     """Read a value as a float: null stays null, text that is no number becomes NaN."""
     parsed = parse_number(value)
     return ibis.ifelse(value.notnull() & parsed.isnull(), float("nan"), parsed)
+
+
+def marked_number(text: ir.Value, mark: str) -> ir.Value:
+    """Read text as a float by its decimal mark; thousands may be set apart, three by three.
+
+    Null stays null; text that is no number by this mark is NaN.
+
+    Raises
+    ------
+    UsageError
+        For a mark that is neither a point nor a comma.
+    """
+    if mark not in (".", ","):
+        raise UsageError(f"a decimal mark is {mark!r}; expected '.' or ','.")
+    apart = f"[ '\u00a0\u202f{'.' if mark == ',' else ','}]"
+    whole = rf"(\d+|\d{{1,3}}({apart}\d{{3}})+)"
+    fits = text.strip().re_search(rf"^[+-]?{whole}([{mark}]\d*)?$")
+    point = text.strip().re_replace(apart, "").replace(mark, ".")
+    return number(ibis.ifelse(text.isnull() | fits, point, "no number"))
 
 
 def _strict(value: ir.Value, result: ir.Value) -> ir.Value:
@@ -259,6 +282,14 @@ class _Compiler:
             value = parse_seconds(value).as_timestamp("s")
         return getattr(value, part)()
 
+    def number(self, value: ast.AST, mark: ast.AST | None = None) -> Any:
+        if mark is None:
+            return number(self.value(value))
+        return marked_number(self.string(value), self.literal(mark))
+
+    def replace(self, value: ast.AST, old: ast.AST, new: ast.AST) -> Any:
+        return self.string(value).replace(self.literal(old), self.literal(new))
+
     def column(self, node: ast.AST) -> Any:
         return self.name(node, self.literal(node))
 
@@ -295,7 +326,8 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "coalesce": (2, _MANY, lambda c, *xs: ibis.coalesce(*(c.value(x) for x in xs))),
     "is_null": (1, 1, lambda c, x: c.value(x).isnull()),
     "is_in": (2, _MANY, lambda c, x, *xs: c.value(x).isin([c.value(y) for y in xs])),
-    "cast_number": (1, 1, lambda c, x: number(c.value(x))),
+    "cast_number": (1, 2, _Compiler.number),
+    "replace": (3, 3, _Compiler.replace),
     "abs": (1, 1, lambda c, x: c.numeric(x).abs()),
     "round": (1, 1, lambda c, x: c.numeric(x).round()),
     "finite": (1, 1, _Compiler.finite),

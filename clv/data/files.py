@@ -269,6 +269,11 @@ def _guarded(table: str, path: Path, batches: Iterable[pa.RecordBatch]) -> Itera
 def _broken(table: str, path: Path, error: Exception) -> SourceError:
     # Arrow quotes the offending row after the second colon; rows are not for messages.
     problem = ": ".join(_line(error).split(": ")[:2]).rstrip(".:")
+    if "UTF8" in str(error) or isinstance(error, UnicodeDecodeError):
+        return SourceError(
+            f"{table}: {path} is not UTF-8 text. Set sources.{table}.encoding to what it is, such "
+            "as cp1252 for a file from Windows or Excel; or save it as UTF-8."
+        )
     return SourceError(
         f"{table}: {path} cannot be read as CSV: {problem}. Expected UTF-8 text with as many cells "
         f"in each row as in the header, rows of at most {BLOCK_BYTES // 2**20} MB; mend the file, "

@@ -145,3 +145,38 @@ def test_errors_name_the_expression_and_the_position(lines, text, parts):
     assert message.startswith(f"sources.orders.columns.amount: {text!r}, position ")
     assert all(part in message for part in parts), message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "mark", "number"),
+    [
+        ("1.234,56", ",", 1234.56),
+        ("-26,75", ",", -26.75),
+        ("1234,5", ",", 1234.5),
+        ("1\u00a0234,5", ",", 1234.5),
+        (" 12 ", ",", 12.0),
+        ("1.5", ",", None),  # a point that parts no thousands is a mistake, not fifteen
+        ("12.34,5", ",", None),
+        ("1,234.56", ".", 1234.56),
+        ("1'234.50", ".", 1234.5),
+        ("1,5", ".", None),
+        ("ten", ",", None),
+    ],
+)
+def test_numbers_as_other_countries_write_them(engine, text, mark, number):
+    rows = engine.frame(pd.DataFrame({"x": [text, None]}))
+    value = compile_expression(f'cast_number(x, "{mark}")', rows, where="here")
+    found = engine.to_pandas(rows.select(result=value, known=rows.x.length() > 0))
+    known = found.dropna(subset=["known"]).result.iloc[0]
+    assert math.isnan(known) if number is None else known == number, known
+
+
+def test_a_currency_sign_can_be_taken_away(engine):
+    rows = engine.frame(pd.DataFrame({"Betrag netto": ["1.234,56 €"]}))
+    text = 'cast_number(replace(col("Betrag netto"), "€", ""), ",")'
+    found = engine.to_pandas(rows.select(result=compile_expression(text, rows, where="here")))
+    assert found.result.tolist() == [1234.56]
+    with pytest.raises(SettingsError, match=r'Write col\("Betrag netto"\) for that column'):
+        compile_expression("cast_number(Betrag netto)", rows, where="here")
+    with pytest.raises(SettingsError, match=r"a decimal mark is ';'"):
+        compile_expression('cast_number("1", ";")', rows, where="here")
