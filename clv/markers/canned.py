@@ -19,7 +19,7 @@ import pyarrow as pa
 from rapidfuzz import fuzz, process
 
 from clv.markers.base import joined
-from clv.markers.normalise import normalise
+from clv.markers.normalise import VOICE, normalise
 from clv.windows import DAY_SECONDS
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ MEMORY_DAYS = 28
 MEMORY_TURNS = 200
 """An agent's repetition is counted over so many of the agent's own turns, not over days: stock
 lines are as stale to the few customers of a quiet desk as to the many of a busy one."""
+
+SPOKEN_WORDS = 5
+"""Words after a find in speech that are looked at for repetition."""
 
 _SLOTS = (
     (r"(?:https?:|www[.])[^ ]*", "u"),
@@ -251,7 +254,7 @@ def unique_credit(engine: Engine, sentences: ir.Table, allowed: Sequence[str] = 
 def empathic_sentences(turns: ir.Table, pack: Pack) -> ir.Table:
     """Return the sentences of empathic agent turns that carry the empathy, as skeletons.
 
-    Takes turns with ``text``, ``first_name`` and ``is_empathic``.
+    Takes turns with ``text``, ``first_name``, ``channel`` and ``is_empathic``.
     """
     order = [turns.sent_s, turns.interaction_id, turns.position]
     own = ibis.window(group_by=turns.agent_id, order_by=order)
@@ -264,18 +267,23 @@ def empathic_sentences(turns: ir.Table, pack: Pack) -> ir.Table:
         "sent_s",
         "turn_number",
         "first_name",
+        "channel",
         sentence=mine.text.re_split("[.!?;:]+").unnest(),
     )
     patterns = [p for m in pack.of(empathic=True) for p in (*m.include, *m.voice_include)]
-    plain = [pattern for pattern in patterns if not pattern.endswith("]")]
-    found = split.filter(split.sentence.re_search(joined(plain)))
+    plain = joined(pattern for pattern in patterns if not pattern.endswith("]"))
+    found = split.filter(split.sentence.re_search(plain))
+    # Speech has no sentences: what carries the empathy is the words found and a few more, or a
+    # stock line would be another sentence with every sentence that follows it.
+    heard = found.sentence.re_extract(rf"{plain}(?: [^ ]+){{0,{SPOKEN_WORDS}}}", 0)
+    sentence = (found.channel == VOICE).ifelse(heard, found.sentence.strip())
     return found.select(
         "interaction_id",
         "position",
         "agent_id",
         "sent_s",
         "turn_number",
-        skeleton=skeleton(found.sentence.strip(), found.first_name),
+        skeleton=skeleton(sentence, found.first_name),
     )
 
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clv.errors import UsageError
-from clv.markers.language import VOICE
-from clv.markers.normalise import normalise
+from clv.markers.normalise import VOICE, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

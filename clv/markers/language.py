@@ -13,7 +13,7 @@ import ibis
 
 from clv.markers.base import joined
 from clv.markers.dialogue import first_name
-from clv.markers.normalise import BLANK, normalised, was_cut
+from clv.markers.normalise import BLANK, VOICE, normalised, was_cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from clv.data.tables import Tables
     from clv.markers.base import Marker, Pack
 
-VOICE = "voice"
 PREFILTER_CHARS = 3_500
 """Markers share one first search up to patterns of this length: larger automata outgrow RE2's
 cache, and a search that outgrows it is ten times slower."""

@@ -17,6 +17,9 @@ import ibis
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
+VOICE = "voice"
+"""The channel whose text has neither punctuation nor case."""
+
 MAX_CHARS = 20_000
 """Longer turns are cut here, and counted: engines that backtrack stay bounded."""
 

@@ -28,8 +28,8 @@ conversations = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(conversations)
 
 FULL = load_pack()
-NEEDED = ("sympathy", "apology", "emotion_ack", "clarify_question", "gratitude", "greeting")
-NEEDED += ("followup_promise", "customer_anger")
+NEEDED = ("sympathy", "apology", "full_apology", "emotion_ack", "clarify_question", "gratitude")
+NEEDED += ("greeting", "followup_promise", "customer_anger")
 PACK = Pack("en", 1, {name: FULL[name] for name in NEEDED})
 UPSET = "This is unacceptable, I am furious."
 
