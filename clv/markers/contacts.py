@@ -53,7 +53,7 @@ class PreparedMarkers:
     whole : ibis Table
         One row per contact with messages, all of them counted; see ``contacts``.
     promises : ibis Table or None
-        By when a promise would have been kept or broken; None where nobody says which side
+        When either side was next in contact; None where nobody says which side
         began a contact.
     notes : tuple of Note
         What could not be read: other languages, turns that were cut.
@@ -102,16 +102,18 @@ class PreparedMarkers:
 
     def _with_promises(self, rows: ir.Table, window: Window | None) -> ir.Table:
         if self.promises is None:
-            return rows
+            return rows.drop("promised_s")
         joined = rows.left_join(self.promises, "interaction_id").drop("interaction_id_right")
+        due_s = ibis.coalesce(joined.promised_s, joined.usual_s)
+        kept = (joined.company_s <= due_s) & (joined.company_s <= joined.customer_s)
         given = joined.followup_promise_hits > 0
         if window is not None:
-            given &= window.seen(joined.promise_settled_s)
+            given &= window.seen(ibis.least(joined.company_s, joined.customer_s, due_s))
         given = given.fill_null(ibis.literal(value=False))
         return joined.mutate(
-            promise_kept_hits=(given & joined.promise_kept).cast("int64"),
+            promise_kept_hits=(given & kept).cast("int64"),
             promise_kept_occasions=given.cast("int64"),
-        ).drop("promise_kept", "promise_settled_s")
+        ).drop("promised_s", "company_s", "customer_s", "usual_s")
 
     def close(self) -> None:
         """Let the engine forget the rows."""
@@ -172,6 +174,7 @@ def _turns(tables: Tables, pack: Pack, said: ir.Table, allowed: Sequence[str]) -
         names=dialogue.uses_name(rows),
         content=dialogue.content(rows.text),
         skeleton=canned.skeleton(rows.text, rows.first_name),
+        promised_s=_promised(rows),
     )
     rows = rows.left_join(felt, (rows.text == felt.said) & (rows.speaker == "customer")).drop(
         "said"
@@ -194,6 +197,14 @@ def _turns(tables: Tables, pack: Pack, said: ir.Table, allowed: Sequence[str]) -
     for table in (felt, read, templates, credit):
         engine.release(table)
     return turns
+
+
+def _promised(rows: ir.Table) -> ir.Value:
+    """Return by when a turn that promises to come back says that it will; null without."""
+    if "followup_promise" not in rows.columns:
+        return ibis.null("int64")
+    due_s = timing.promised_by(rows.text, rows.sent_s)
+    return rows.followup_promise.ifelse(due_s, ibis.null("int64"))
 
 
 def _notes(tables: Tables, said: ir.Table, pack: Pack) -> tuple[Note, ...]:
@@ -226,6 +237,7 @@ def counted(turns: ir.Table, pack: Pack) -> ir.Table:
         **timing.durations(rows),
         **_behaviours(rows, pack),
         **_computed(rows),
+        promised_s=rows.promised_s.max(),
         **_customer_side(rows, pack),
         **{
             f"agent_turns_{place}": rows[f"at_{place}"]

@@ -12,7 +12,20 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
 PROMISE_DAYS = 3
-"""A promise to come back is due so many days after the contact, unless the customer comes first."""
+"""A promise to come back that names no time is due so many days after the contact."""
+
+_NUMBERS = ("(?:an?|one)", "two", "three", "four", "five", "six", "seven", "eight")
+_GROUPS = ("count", "business", "unit")
+_WITHIN = (
+    r"\b(?:within|in|under|next|after|takes?|up to|than|about|between) (?:[a-z]+ ){0,3}"
+    r"(?:[0-9]{1,3} (?:to |or |and )?)?([0-9]{1,3}) ?(business |working )?(?:calendar )?"
+    r"(minutes?|mins?|hours?|hrs?|days?|weeks?)\b"
+)
+_TODAY = (
+    r"\b(?:today|tonight|this (?:morning|afternoon|evening)|end of (?:the )?(?:business )?day)\b"
+)
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_BY = r"\b(?:by|on|before|until|this|next) {}\b"
 
 _NEVER = 2**62
 
@@ -42,17 +55,52 @@ def durations(turns: ir.Table) -> dict[str, ir.Value]:
     }
 
 
-def promises(interactions: ir.Table) -> ir.Table:
-    """Say of each contact by when a promise to come back would have been kept or broken.
+def promised_by(text: ir.StringValue, sent_s: ir.IntegerValue) -> ir.IntegerValue:
+    """Return the second by which a promise in normalised text is due; null where it is not said.
 
-    A promise is kept by the company's next contact with the customer, if it comes within
-    ``PROMISE_DAYS`` and before the customer's own next one.
+    "Within 24 hours", "in two business days", "3 to 5 days" (the longer), "today", "tomorrow",
+    "by Friday", "by the end of the week". Days end at midnight UTC; five business days are
+    seven.
+    """
+    plain = text
+    for number, word in enumerate(_NUMBERS, start=1):
+        plain = plain.re_replace(rf"\b{word}\b", str(number))
+    found = {name: plain.re_extract(_WITHIN, place + 1) for place, name in enumerate(_GROUPS)}
+    count = found["count"].nullif("").cast("int64")
+    days = (found["business"] == "").ifelse(count, (count * 7 + 4) // 5) * DAY_SECONDS
+    lasts_s = ibis.cases(
+        (found["unit"].startswith("m"), count * 60),
+        (found["unit"].startswith("h"), count * 3600),
+        (found["unit"].startswith("w"), count * 7 * DAY_SECONDS),
+        else_=days,
+    )
+    day = sent_s // DAY_SECONDS
+    weekday = (day + 3) % 7  # 1970-01-01 was a Thursday; weeks begin on Monday
+    named = [
+        (text.re_search(_BY.format(name)), day + (number - weekday + 6) % 7 + 2)
+        for number, name in enumerate(_WEEKDAYS)
+    ]
+    over = ibis.cases(
+        (text.re_search(_TODAY), day + 1),
+        (text.re_search(r"\btomorrow\b"), day + 2),
+        *named,
+        (text.re_search(r"\bend of (?:the )?(?:business |working )?week\b"), day - weekday + 7),
+        else_=ibis.null("int64"),
+    )
+    return ibis.coalesce(sent_s + lasts_s, over * DAY_SECONDS)
+
+
+def promises(interactions: ir.Table) -> ir.Table:
+    """Say of each contact when company and customer were next in contact, and what is usual.
+
+    A promise is kept by the company's next contact with the customer, if it comes by the time
+    that was promised, else within ``PROMISE_DAYS``, and before the customer's own next one.
 
     Returns
     -------
     ibis Table
-        ``interaction_id``, ``promise_kept`` (were one given) and ``promise_settled_s``, the
-        second from which that is known.
+        ``interaction_id``, ``company_s`` and ``customer_s`` (the next contact that either
+        side began), and ``usual_s`` (until when a promise without a time is due).
     """
     rows = interactions
     began_s = rows.started_at
@@ -64,11 +112,9 @@ def promises(interactions: ir.Table) -> ir.Table:
         between=(1, None),
     )
     never = ibis.literal(_NEVER, "int64")
-    company_s = by_company.ifelse(began_s, never).min().over(later).fill_null(_NEVER)
-    customer_s = by_company.ifelse(never, began_s).min().over(later).fill_null(_NEVER)
-    due_s = ended_s + PROMISE_DAYS * DAY_SECONDS
     return rows.select(
         "interaction_id",
-        promise_kept=(company_s <= due_s) & (company_s <= customer_s),
-        promise_settled_s=ibis.least(company_s, customer_s, due_s),
+        company_s=by_company.ifelse(began_s, never).min().over(later).fill_null(_NEVER),
+        customer_s=by_company.ifelse(never, began_s).min().over(later).fill_null(_NEVER),
+        usual_s=ended_s + PROMISE_DAYS * DAY_SECONDS,
     )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from clv.data.engine import connect
 from clv.data.tables import Tables
 from clv.errors import SchemaError
+from clv.markers import timing
 from clv.markers.base import Pack
 from clv.markers.contacts import prepare_markers
 from clv.markers.language import turns_of, with_flags, with_prefilters
@@ -177,6 +178,45 @@ def test_promises_are_kept_by_the_company(engine):
     day = conversations.START.date()
     assert kept(Window(day)) == {"kept": (0, 0)}
     assert kept(Window(day + dt.timedelta(days=2)))["broken"] == (0, 0)
+
+
+def test_a_promise_is_due_when_its_words_say(engine):
+    said = {
+        "within 24 hours": 86_400,
+        "in the next two hours": 7_200,
+        "in 3 to 5 business days": 7 * 86_400,
+        "within a week": 7 * 86_400,
+        "today": 14 * 3600,
+        "by tomorrow": 38 * 3600,
+        "by wednesday": 62 * 3600,
+        "on monday": 7 * 86_400 + 14 * 3600,
+        "by the end of the week": 6 * 86_400 + 14 * 3600,
+        "soon": None,
+    }
+    start_s = int(conversations.START.timestamp())  # a Monday, ten in the morning
+    rows = engine.frame(pd.DataFrame({"text": list(said)}))
+    due = timing.promised_by(rows.text, ibis.literal(start_s, "int64")) - start_s
+    found = engine.to_pandas(rows.select("text", due=due)).set_index("text")["due"]
+    assert {k: None if pd.isna(v) else int(v) for k, v in found.items()} == said
+
+
+def test_the_time_that_was_promised_decides_whether_it_was_kept(engine):
+    said = {
+        "slow": [("agent", "I'll call you back within 2 hours.")],
+        "call": [("agent", "Hello.")],
+        "long": [("agent", "We will get back to you within 10 days.")],
+        "silence": [("customer", "Hello?")],
+    }
+    sides = ["customer", "company", "customer", "company"]
+    made = conversations.tables(engine, said, initiated_by=sides)
+    contacts = made["interactions"]
+    late = contacts.started_at + (contacts.interaction_id == "silence").cast("int64") * 8 * 86_400
+    held = engine.cache(contacts.mutate(customer_id=ibis.literal("c"), started_at=late))
+    frame = engine.to_pandas(
+        prepare_markers(made.replaced(interactions=held), PACK).contacts(None)
+    ).set_index("interaction_id")
+    kept = frame[["promise_kept_hits", "promise_kept_occasions"]].agg(tuple, axis=1).to_dict()
+    assert (kept["slow"], kept["long"]) == ((0, 1), (1, 1))
 
 
 def test_order_and_threads_change_nothing(engine):
