@@ -9,7 +9,7 @@ WORKERS ?= 2
 TEST_ENV := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-spark torture check fix bench bench-accuracy lock clean
+.PHONY: help setup demo test test-slow test-spark test-spark-slow torture check fix bench bench-accuracy lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -36,7 +36,7 @@ test: $(READY) ## Run all tests but the slow ones, with coverage
 	@$(TEST_ENV) $(RUN) -m pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 test-slow: $(READY) ## Run the recovery studies
-	@$(TEST_ENV) $(RUN) -m pytest -q -n $(WORKERS) --dist worksteal -m slow
+	@$(TEST_ENV) $(RUN) -m pytest -q -n $(WORKERS) --dist worksteal -m "slow and not spark"
 
 torture: $(READY) ## Kill runs at 50 moments each, feed 10,000 broken inputs
 	@CLV_TORTURE_KILLS=50 CLV_TORTURE_INPUTS=10000 $(TEST_ENV) $(RUN) -m pytest -q -m slow tests/robustness
@@ -50,7 +50,10 @@ SPARK := .venv-spark/bin/python
 	@touch .venv-spark/.ready
 
 test-spark: .venv-spark/.ready ## Hold Spark to DuckDB's results (needs Java 17 or 21)
-	@$(TEST_ENV) $(SPARK) -m pytest -q -m spark tests/spark
+	@$(TEST_ENV) $(SPARK) -m pytest -q -m "spark and not slow" tests/spark
+
+test-spark-slow: .venv-spark/.ready ## Hold Spark to DuckDB's result on three million events
+	@$(TEST_ENV) $(SPARK) -m pytest -q -m "spark and slow" tests/spark
 
 check: $(READY) ## Lint, types, direction of imports, inventory
 	@$(VENV)/bin/ruff check .

@@ -28,19 +28,33 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 100_000
 JSON_BYTES = 256 * 2**20  # the largest object, or page of objects, in a JSON file
+PART_ROWS = 4_000_000
+"""Orders and contacts worked on at a time: under 1 GB with all their features."""
 _HELD = {"int64": "bigint", "float64": "double"}
 
 
 class Engine(Protocol):
-    """What clv needs of an engine; one instance per run."""
+    """What clv needs of an engine; one instance per run.
+
+    Attributes
+    ----------
+    name : str
+        As in the settings.
+    part_rows : int
+        Events that it had better work on at a time.
+    """
 
     name: str
+    part_rows: int
 
     def read_parquet(self, paths: Sequence[str], *, hive: bool = False) -> ir.Table:
         """Return Parquet files as one table."""
 
     def read_database(self, path: Path, name: str) -> ir.Table:
         """Return a table of a DuckDB file."""
+
+    def read_shared(self, place: str) -> ir.Table:
+        """Return the Parquet files under a URI, or a table of the engine's own catalog."""
 
     def scratch(self) -> Path:
         """Return a fresh path for a file that ``close`` removes."""
@@ -117,6 +131,7 @@ class DuckDBEngine:
     """
 
     name = "duckdb"
+    part_rows = PART_ROWS
 
     def __init__(
         self,
@@ -237,6 +252,19 @@ class DuckDBEngine:
                 "Expected one object per line, or an array of objects."
             ) from error
         return self.backend.table(name)
+
+    def read_shared(self, place: str) -> ir.Table:
+        """Refuse what Spark alone reads.
+
+        Raises
+        ------
+        SourceError
+            Always.
+        """
+        raise SourceError(
+            f"{place}: URIs and catalog tables are read by Spark. Use --engine spark, or copy the "
+            "table to a folder of this machine."
+        )
 
     def scratch(self) -> Path:
         """Return a fresh path for a file that ``close`` removes."""

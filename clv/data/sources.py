@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 Format = Literal["auto", "parquet", "csv", "whitespace"]
 DUCKDB_SUFFIXES = (".duckdb", ".ddb")
+CATALOG = "spark"
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class TableSpec:
     ----------
     path : str or None
         A file, a folder of parts, a pattern, or ``package:NAME/FILE``; relative to the
-        source's folder.
+        source's folder. With Spark also a URI, such as ``s3a://bucket/orders``, of Parquet.
     table : str or None
         The table's name in the database; by default the contract's.
     format : {"auto", "parquet", "csv", "whitespace"}
@@ -99,7 +100,7 @@ class SourceSpec:
     folder : str or None
         Holds files or folders with the contract's names; ``path`` of tables starts here.
     database : str or None
-        A DuckDB file, or a SQL database's URL.
+        A DuckDB file, a SQL database's URL, or ``spark``: the catalog of the Spark engine.
     tables : mapping of str to TableSpec
         Tables that need a mapping, by the contract's names.
 
@@ -207,7 +208,7 @@ def read_sources(engine: Engine, spec: SourceSpec, *, root: Path = Path()) -> Ra
 
 def _resolved(spec: SourceSpec, base: Path) -> dict[str, TableSpec]:
     """Return the spec of every table that the source has, in the contract's order."""
-    if spec.database and not spec.database.endswith(DUCKDB_SUFFIXES):
+    if spec.database and spec.database != CATALOG and not spec.database.endswith(DUCKDB_SUFFIXES):
         held = files.sql_tables(spec.database)
     else:
         held = set()
@@ -253,9 +254,13 @@ def _read(engine: Engine, name: str, table: TableSpec, spec: SourceSpec, base: P
         database, own = spec.database, table.table or name
         if database is None:
             raise SourceError(f"{name}: sources.{name}.table needs sources.database.")
+        if database == CATALOG:
+            return engine.read_shared(own)
         if database.endswith(DUCKDB_SUFFIXES):
             return engine.read_database(base / database, own)
         return files.read_sql(engine, name, database, own)
+    if "://" in table.path:
+        return engine.read_shared(table.path)
     paths = files.locate(table.path, base, name)
     kinds = {table.format if table.format != "auto" else files.format_of(p) for p in paths}
     if len(kinds) > 1 or None in kinds:

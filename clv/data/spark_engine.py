@@ -8,8 +8,6 @@ shared storage.
 from __future__ import annotations
 
 import itertools
-import os
-import re
 import sys
 import tempfile
 import uuid
@@ -19,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
-import sqlglot.expressions as sge
-from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 
 from clv.data.engine import BATCH_ROWS
+from clv.data.spark_forms import LOCAL, base_folder, java_size, located, plain, without_nanoseconds
+from clv.data.spark_sql import SparkCompiler
 from clv.errors import SourceError, StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +31,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame, SparkSession
 
-LOCAL = "file://"
+    from clv.errors import ClvError
+
 LOCAL_PARTITIONS = 4
 """Of a shuffle where Spark runs inside this machine; a cluster keeps its own setting."""
 
@@ -64,27 +63,6 @@ _CONV = ibis.udf.scalar.builtin(
 """Spark's own function: a number in another base."""
 
 
-class _Compiler(PySparkCompiler):
-    """Floats as in DuckDB: NaN is not null, and infinity is found.
-
-    Ibis 12 reads NaN as null, and compares infinity with the expression instead of in it.
-    """
-
-    __slots__ = ()
-
-    def visit_IsNull(self, _op: Any, *, arg: sge.Expression) -> sge.Expression:
-        """Say whether a value is null."""
-        return sge.Is(this=arg, expression=sge.Null())
-
-    def visit_NotNull(self, _op: Any, *, arg: sge.Expression) -> sge.Expression:
-        """Say whether a value is not null."""
-        return sge.Not(this=sge.Is(this=arg, expression=sge.Null()))
-
-    def visit_IsInf(self, _op: Any, *, arg: sge.Expression) -> sge.Expression:
-        """Say whether a float is infinite."""
-        return sge.EQ(this=self.f.abs(arg), expression=self.POS_INF)
-
-
 class SparkEngine:
     """PySpark, on the master that ``spark-submit`` names or inside this machine.
 
@@ -107,6 +85,7 @@ class SparkEngine:
     """
 
     name = "spark"
+    part_rows = sys.maxsize  # Spark cuts its work itself
 
     def __init__(
         self,
@@ -121,7 +100,7 @@ class SparkEngine:
             self.session.conf.set(key, value)
         self._directory = _directory(self.session, temp_directory)
         self.backend = ibis.pyspark.connect(self.session)
-        self.backend.compiler = _Compiler()
+        self.backend.compiler = SparkCompiler()
         self._prefix = f"clv_{uuid.uuid4().hex[:8]}_"
         self._names = (f"{self._prefix}{number}" for number in itertools.count())
         self._texts: dict[Any, str] = {}
@@ -130,9 +109,9 @@ class SparkEngine:
         """Return Parquet files as one table."""
         reader = self.session.read.option("mergeSchema", "true")
         if hive:
-            reader = reader.option("basePath", _located(_base(paths)))
-        rows = self._guard(lambda: reader.parquet(*map(_located, paths)))
-        return self._named(_without_nanoseconds(rows, paths))
+            reader = reader.option("basePath", located(base_folder(paths)))
+        rows = self._guard(lambda: reader.parquet(*map(located, paths)))
+        return self._named(without_nanoseconds(rows, paths))
 
     def read_database(self, path: Path, name: str) -> ir.Table:
         """Refuse DuckDB files, which executors cannot share.
@@ -146,6 +125,17 @@ class SparkEngine:
             f"{path}: Spark does not read DuckDB files (table {name!r}). Export the tables as "
             "Parquet and set sources.folder, or use --engine duckdb."
         )
+
+    def read_shared(self, place: str) -> ir.Table:
+        """Return the Parquet files under a URI, or a table of Spark's own catalog.
+
+        Raises
+        ------
+        SourceError
+            When it is not there.
+        """
+        read = self.session.read.parquet if "://" in place else self.session.table
+        return self._named(self._guard(lambda: read(place), SourceError))
 
     def scratch(self) -> Path:
         """Return a fresh path for a file that ``close`` removes.
@@ -168,7 +158,7 @@ class SparkEngine:
         rows = (
             data if isinstance(data, pa.Table) else pa.Table.from_pandas(data, preserve_index=False)
         )
-        return self._held(self.session.createDataFrame(_plain(rows)))
+        return self._held(self.session.createDataFrame(plain(rows)))
 
     def cache(self, expression: ir.Table, inputs: Mapping[str, ir.Table] | None = None) -> ir.Table:
         """Compute a table once and hold the result as Parquet.
@@ -329,14 +319,14 @@ class SparkEngine:
     def _schema(self, expression: ir.Table) -> pa.Schema:
         return expression.schema().to_pyarrow()
 
-    def _guard(self, action: Callable[[], Any]) -> Any:
+    def _guard(self, action: Callable[[], Any], kind: type[ClvError] = StorageError) -> Any:
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
 
         try:
             return action()
         except (PySparkException, Py4JError) as error:
-            raise StorageError(f"engine: Spark: {_first_line(error)}") from error
+            raise kind(f"engine: Spark: {_first_line(error)}") from error
 
 
 def _session(
@@ -358,7 +348,7 @@ def _session(
     builder = builder.config("spark.ui.showConsoleProgress", "false")
     builder = builder.config("spark.driver.maxResultSize", "0")
     if memory_limit is not None:
-        builder = builder.config("spark.driver.memory", _java_size(memory_limit))
+        builder = builder.config("spark.driver.memory", java_size(memory_limit))
     here = f"local[{threads}]" if master is None and threads is not None else master
     if here is not None:
         builder = builder.master(here)
@@ -402,62 +392,6 @@ def _directory(session: SparkSession, place: Path | str | None) -> str:
             f"engine: no directory to work in under {place}: {error.strerror}. "
             "Free some space, or set engine.temp_directory."
         ) from error
-
-
-def _java_size(limit: str) -> str:
-    """Write a size such as ``1.5 GB`` the way Java reads it: ``1536m``.
-
-    Examples
-    --------
-    >>> _java_size("4GB"), _java_size("1.5 GiB")
-    ('4096m', '1536m')
-    """
-    found = re.fullmatch(r"\s*([0-9.]+)\s*([KMGT])i?B?\s*", limit, re.IGNORECASE)
-    if found is None:
-        raise UsageError(f"engine.memory_limit is {limit!r}; expected a size such as 4GB.")
-    kibibytes = float(found[1]) * 1024 ** "KMGT".index(found[2].upper())
-    return f"{max(1, round(kibibytes / 1024))}m"
-
-
-def _located(path: str) -> str:
-    return path if "://" in path else f"{LOCAL}{path}"
-
-
-def _base(paths: Sequence[str]) -> str:
-    """Return the folder under which folders are named ``column=value``."""
-    parts = Path(os.path.commonpath([str(Path(path).parent) for path in paths])).parts
-    kept = itertools.takewhile(lambda part: "=" not in part, parts)
-    return str(Path(*kept))
-
-
-def _without_nanoseconds(rows: DataFrame, paths: Sequence[str]) -> DataFrame:
-    """Turn columns of nanoseconds, read as integers, into times of microseconds."""
-    from pyspark.sql import functions as f
-
-    fine: dict[str, bool] = {}
-    for path in (path for path in paths if "://" not in path):
-        for field in pq.read_schema(path):
-            if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-                fine[field.name] = field.type.tz is not None
-    for name, zoned in fine.items():
-        at = f.timestamp_micros(f.expr(f"`{name}` div 1000"))
-        rows = rows.withColumn(name, at if zoned else at.cast("timestamp_ntz"))
-    return rows
-
-
-def _plain(rows: pa.Table) -> pa.Table:
-    """Hold a frame to the types that Spark takes."""
-    columns = {}
-    for field, column in zip(rows.schema, rows.columns, strict=True):
-        kind = field.type
-        if pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        if pa.types.is_null(kind) or pa.types.is_large_string(kind):
-            kind = pa.string()
-        elif pa.types.is_timestamp(kind):
-            kind = pa.timestamp("us", kind.tz)
-        columns[field.name] = column.cast(kind, safe=False)
-    return pa.table(columns)
 
 
 def _first_line(error: Exception) -> str:

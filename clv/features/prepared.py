@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from clv.data.tables import Tables
     from clv.markers.contacts import PreparedMarkers
 
-PART_ROWS = 4_000_000
-"""Orders and contacts worked on at a time: under 1 GB with all their features."""
-
 
 @dataclass(frozen=True)
 class CustomerRange:
@@ -108,7 +105,7 @@ class Prepared:
 
 
 def prepare(
-    tables: Tables, *, behaviours: PreparedMarkers | None = None, part_rows: int = PART_ROWS
+    tables: Tables, *, behaviours: PreparedMarkers | None = None, part_rows: int | None = None
 ) -> Prepared:
     """Make a company's rows ready for any number of cutoffs.
 
@@ -119,16 +116,16 @@ def prepare(
     behaviours : PreparedMarkers, optional
         Markers of contacts: counted in whole they become columns of the contacts, and as
         known at a cutoff they become features.
-    part_rows : int
-        Orders and contacts that are worked on at a time, in whole customers. It changes
-        time and memory, never a result.
+    part_rows : int, optional
+        Orders and contacts that are worked on at a time, in whole customers; by default as many
+        as suit the engine. It changes time and memory, never a result.
     """
     columns = {name: frozenset(frame.columns) for name, frame in tables.frames.items()}
     if tables.value_is_margin:
         columns["orders"] |= {"margin"}
     if behaviours is not None and "interactions" in tables:
         columns["behaviours"] = behaviours.columns
-    ranges = customer_ranges(tables, part_rows)
+    ranges = customer_ranges(tables, part_rows or tables.engine.part_rows)
     made = [_part(tables, customers, behaviours) for customers in ranges]
     parts = tuple(part for part, _ in made)
     return Prepared(

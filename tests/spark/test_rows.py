@@ -8,6 +8,7 @@ from clv.data.contracts import examine
 from clv.data.parsing import parse_seconds
 from clv.data.sources import RawTables, SourceSpec, read_sources
 from clv.data.tables import Terms
+from clv.errors import SourceError
 from tests.laws.test_contract_laws import POOLS, drawn
 from tests.spark.conftest import LOADED, differences
 
@@ -73,3 +74,21 @@ def test_times_of_nanoseconds_and_folders_of_parts_are_read(spark, duckdb, tmp_p
         frames.append(engine.to_pandas(rows.cast({"year": "int64"})))
     assert differences(*frames, keys=["part", "at_s"]) == {}
     assert frames[1].at_s.min() == -1
+
+
+def test_a_uri_and_a_catalog_table_are_read_by_spark_alone(spark, duckdb, tmp_path):
+    frame = pd.DataFrame({"order_id": ["a", "b"], "amount": [1.5, 2.5]})
+    (tmp_path / "lake").mkdir()
+    frame.to_parquet(tmp_path / "lake" / "x.parquet")
+    place = f"file://{tmp_path}/lake"
+    spark.session.read.parquet(place).createOrReplaceTempView("shop_orders")
+    by_uri = SourceSpec.from_mapping({"orders": {"path": place}})
+    by_name = SourceSpec.from_mapping({"database": "spark", "orders": {"table": "shop_orders"}})
+    for spec in (by_uri, by_name):
+        rows = spark.to_pandas(read_sources(spark, spec).frames["orders"])
+        assert differences(frame, rows, ["order_id"]) == {}
+        with pytest.raises(SourceError, match="Use --engine spark"):
+            read_sources(duckdb, spec)
+    absent = SourceSpec.from_mapping({"database": "spark", "orders": {"table": "nowhere"}})
+    with pytest.raises(SourceError, match="nowhere"):
+        read_sources(spark, absent)
