@@ -204,3 +204,26 @@ def test_a_degenerate_base_is_named_and_still_scored_or_refused(case, clv, tmp_p
     assert "unexpected" not in seen.err
     told = seen.err if seen.code else seen.out
     assert any(word in told for word in ("repeat", "nobody", "alone", "every", "bound", "churn"))
+
+
+def test_a_cell_of_ten_megabytes_is_a_cell_like_others(company, folder, clv):
+    messages = company["messages"].head(20)
+    long = first(messages, "text", "I am so sorry. " * 700_000)
+    contacts = company["interactions"]
+    contacts = contacts[contacts.interaction_id.isin(messages.interaction_id)]
+    absent = ("customers", "surveys", "agents", "agent_days", "assignments")
+    data = folder(messages=long, interactions=contacts, csv=("messages",), absent=absent)
+    seen = clv("validate", "--data", data)
+    assert seen.code == 0, seen.err
+    assert "messages: 20 of 20 rows accepted" in seen.out
+    assert "sorry" not in seen.out + seen.err
+    seen = clv("explain", long.interaction_id.iloc[0], "--data", data)
+    assert seen.code == 0, seen.err
+
+
+def test_a_negative_amount_without_an_order_is_a_refund_and_no_purchase(clv, tmp_path):
+    orders = purchases([("c1", 1), ("c1", 30), ("c2", 5)])
+    orders.loc[1, "amount"] = -5.0
+    seen = clv("validate", "--data", only_orders(tmp_path, orders))
+    assert seen.code == 0, seen.err
+    assert "orders: 3 of 3 rows accepted" in seen.out
