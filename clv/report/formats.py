@@ -124,7 +124,8 @@ class Formats:
         if unit == "seconds":
             return self.seconds(value, signed=signed)
         if unit == "score":
-            return self.number(value, 3)
+            sign = "+" if signed and value >= 0.0005 else ""
+            return f"{sign}{self.number(value, 3)}"
         return self.number(value)
 
     def figure(self, figure: Figure, *, signed: bool = False) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from clv.report.figures import EVIDENCE, Figure, Missing, count, lookup, number, records, words
 from clv.report.sections.answer import recommendations
+from clv.report.sections.wider import Joint, Outcome, PartTarget, joint, outcomes, part_targets
 
 if TYPE_CHECKING:
     from clv.report.figures import Document
@@ -62,6 +63,9 @@ class Levers:
     """The section."""
 
     levers: tuple[Lever, ...]
+    joint: Joint | None
+    parts: tuple[PartTarget, ...]
+    outcomes: tuple[Outcome, ...]
     missing: tuple[Missing, ...]
 
 
@@ -81,9 +85,15 @@ def levers(inputs: ReportInputs) -> Levers:
     for row in records(inputs.attribution, "unavailable"):
         what, why = words(row, "what"), words(row, "why", limit=240)
         # Refused levels stand with their effect on page 1.
-        if what.rpartition(", ")[2] not in EVIDENCE:
+        if what.rpartition(", ")[2] not in EVIDENCE and not what.startswith("targets of "):
             missing.append(Missing("stated", f"{what}: {why}"))
-    return Levers(tuple(found), tuple(missing))
+    return Levers(
+        tuple(found),
+        joint(inputs.attribution),
+        part_targets(inputs.attribution),
+        outcomes(inputs.attribution),
+        tuple(missing),
+    )
 
 
 def _lever(target: Document, customers: int | None) -> Lever | None:

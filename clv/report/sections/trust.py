@@ -58,7 +58,7 @@ class EvidenceCheck:
     behaviour: str
     evidence: str
     check: str
-    passed: bool
+    passed: bool | None
     message: str
 
 
@@ -105,6 +105,16 @@ class Drift:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """What monitoring asked of the model in use; ``status`` is ok, watch, act or unknown."""
+
+    name: str
+    status: str
+    sentence: str
+    next: str
+
+
+@dataclass(frozen=True)
 class Remark:
     """A note of a run: something dropped, replaced, refused or skipped."""
 
@@ -140,6 +150,8 @@ class Trust:
     disagreements: tuple[Disagreement, ...]
     tables: tuple[Table, ...]
     drift: tuple[Drift, ...]
+    watched: tuple[Watched, ...]
+    watched_as_of: str
     remarks: tuple[Remark, ...]
     remarks_more: int
     glossary: tuple[Term, ...]
@@ -157,6 +169,7 @@ def trust(inputs: ReportInputs) -> Trust:
     missing = [Missing("backtest")] if not lookup(backtest, "models") else []
     missing += [Missing("validation")] if not found else []
     missing += [] if moved else [Missing("drift")]
+    missing += [] if records(inputs.monitoring, "checks") else [Missing("monitoring")]
     missing += [Missing(f"table_{table}") for table in SUPPORT_TABLES if table in inputs.absent]
     return Trust(
         chosen=chosen,
@@ -172,6 +185,8 @@ def trust(inputs: ReportInputs) -> Trust:
         disagreements=disagreements(inputs.attribution),
         tables=found,
         drift=moved,
+        watched=watched(inputs.monitoring),
+        watched_as_of=words(inputs.monitoring, "data_until"),
         remarks=noted[:NOTES_SHOWN],
         remarks_more=max(0, len(noted) - NOTES_SHOWN),
         glossary=tuple(
@@ -220,7 +235,7 @@ def checks(attribution: Document | None) -> tuple[EvidenceCheck, ...]:
             behaviour=words(effect, "behaviour"),
             evidence=words(level, "evidence"),
             check=words(check, "name"),
-            passed=lookup(check, "passed") is True,
+            passed=answer if isinstance(answer := lookup(check, "passed"), bool) else None,
             message=words(check, "message", limit=160),
         )
         for effect in records(attribution, "effects")
@@ -282,6 +297,19 @@ def drift(inputs: ReportInputs) -> tuple[Drift, ...]:
         if (psi := number(row, "psi")) is not None
     ]
     return tuple(sorted(found, key=lambda d: (-d.psi, d.name))[:DRIFT_SHOWN])
+
+
+def watched(monitoring: Document | None) -> tuple[Watched, ...]:
+    """Return the questions of monitoring and their answers."""
+    return tuple(
+        Watched(
+            words(row, "name"),
+            words(row, "status"),
+            words(row, "sentence", limit=240),
+            words(row, "next", limit=240),
+        )
+        for row in records(monitoring, "checks")
+    )
 
 
 def remarks(inputs: ReportInputs) -> tuple[Remark, ...]:

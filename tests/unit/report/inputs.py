@@ -91,6 +91,10 @@ _STRUCTURE = (
     "currency",
     "chosen",
     "outcome",
+    "unit",
+    "better",
+    "status",
+    "data_until",
     "which",
     "team",
 )
@@ -361,6 +365,19 @@ def _attribution() -> dict[str, Any]:
             {"name": "Families", "customers": 3_410, "clv": 151.2, "effects": []},
         ],
         "journey": _journey(),
+        "frontier": _frontier(),
+        "part_targets": [
+            {"by": by, "name": name, "contacts": contacts, "targets": [
+                _target("handle_seconds", 400, [310, 520], (440, 410, 470), (30.0, 100.0, 12.0),
+                        6.1)]}
+            for by, name, contacts in (("queue", "tech", 9_120), ("issue_type", "billing", 4_020))
+        ],
+        "outcomes": [
+            _outcome("churn", "probability", "less", 0.41, -0.012),
+            _outcome("next_contacts", "contacts", "less", 1.9, 0.02),
+            _outcome("csat", "points of 1 to 5", "more", 3.8, 0.09),
+            _outcome("refunds", "EUR", "less", 6.2, 0.4),
+        ],
         "phrases": [
             {"phrase": "I have checked the order myself", "value": 3.1, "low": 1.2, "high": 5.0,
              "contacts": 1_204},
@@ -373,6 +390,37 @@ def _attribution() -> dict[str, Any]:
             {"what": "waits at level 2", "why": "load moves waits, so agents do not identify them"},
         ],
     }  # fmt: skip
+
+
+def _outcome(name: str, unit: str, better: str, mean: float, moved: float) -> dict[str, Any]:
+    spread = abs(moved) * 0.6
+    effects = [
+        _effect("empathy", 0.1, "share of agent turns with an opportunity", {
+            "adjusted": (moved / 2, moved / 4, moved),
+            "quasi-experimental": (moved, moved - spread, moved + spread)},
+            "quasi-experimental", moved / 2),
+        _effect("handle_seconds", 60, "seconds", {
+            "adjusted": (-moved / 3, -moved, moved / 3)}, "adjusted", -moved / 6),
+    ]  # fmt: skip
+    return {
+        "outcome": name, "unit": unit, "better": better, "mean": mean, "customers": 9_120,
+        "effects": effects,
+    }  # fmt: skip
+
+
+def _frontier() -> dict[str, Any]:
+    cells = []
+    for scale in (0.8, 0.9, 1.0, 1.1, 1.2):
+        for empathy in (0.36, 0.42, 0.48, 0.54):
+            if abs(scale - 1) > 0.15 and empathy in (0.36, 0.54):
+                continue
+            net = 90 * (empathy - 0.42) + 12 * (scale - 1) - 40 * (scale - 1) ** 2
+            half = 60 * abs(empathy - 0.42) + 10 * abs(scale - 1)
+            cells.append({"scale": scale, "empathy": empathy, "net": net, "low": net - half,
+                          "high": net + half})  # fmt: skip
+    best = max(cells, key=lambda cell: cell["net"])
+    return {"cells": cells, "best": best, "suggested": best, "today": [1.0, 0.42],
+            "handle_seconds": 372.0}  # fmt: skip
 
 
 def _journey() -> dict[str, Any]:
@@ -429,7 +477,18 @@ def _monitoring() -> dict[str, Any]:
             ("spend_90d", 0.03, "stable"), ("wait_seconds_mean_90d", 0.27, "other population")
         )
     ]  # fmt: skip
-    return {"drift": {"rows": 20_000, "columns": columns, "drifted": ["wait_seconds_mean_90d"]}}
+    checks = [
+        {"name": "data", "status": "ok", "sentence": "Orders reach to yesterday.", "next": ""},
+        {"name": "inputs", "status": "watch", "sentence": "1 input has moved since training.",
+         "next": "Look at wait_seconds_mean_90d, and train again if it stays."},
+        {"name": "outcomes", "status": "unknown", "sentence": "No horizon has passed yet.",
+         "next": ""},
+    ]  # fmt: skip
+    return {
+        "data_until": "2024-12-31",
+        "checks": checks,
+        "drift": {"rows": 20_000, "columns": columns, "drifted": ["wait_seconds_mean_90d"]},
+    }
 
 
 def _glossary() -> list[dict[str, str]]:
