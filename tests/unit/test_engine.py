@@ -69,3 +69,23 @@ def test_too_little_memory_says_what_to_raise():
             crossed = crossed.cross_join(table.select(**{name: "x"}))
         with pytest.raises(StorageError, match=r"engine\.memory_limit"):
             engine.cache(crossed.order_by("x"))
+
+
+def test_aggregates_over_some_rows_are_those_of_the_rows_alone(engine):
+    rows = engine.frame(pd.DataFrame({"x": [1.0, None, 3.0, 4.0], "word": ["a", "b", "a", "c"]}))
+
+    def asked(rows, where):
+        return engine.to_pandas(
+            rows.aggregate(
+                rows=rows.count(where=where),
+                known=rows.x.count(where=where),
+                total=rows.x.sum(where=where),
+                least=rows.x.min(where=where),
+                words=rows.word.nunique(where=where),
+                last=rows.word.argmax(rows.x, where=where),
+            )
+        )
+
+    for wanted in (["a"], ["a", "b"], ["c", "d"], ["d"]):
+        some = rows.word.isin(wanted)
+        pd.testing.assert_frame_equal(asked(rows, some), asked(rows.filter(some), None))
