@@ -21,38 +21,89 @@ UNATTENDED = ("bot", "self_service")
 LOW_CSAT = 2
 MANY_TRANSFERS = 2
 
+_TIMES = ("wait", "first_response", "handle", "hold", "wrap", "sla")
+_AS_GIVEN = (
+    "agent_id",
+    "queue",
+    "priority",
+    "transfers",
+    "goodwill",
+    "ended_at",
+    "resolved_at",
+    "reopened_at",
+    *(f"{name}_seconds" for name in _TIMES),
+)
+
+
+_CONTACT_COLUMNS = (
+    "interaction_id",
+    "customer_id",
+    "agent_id",
+    "channel",
+    "queue",
+    "issue",
+    "priority",
+    "by_customer",
+    "attended",
+    "sequence",
+    "at_s",
+    "end_s",
+    "settle_s",
+    "resolved_s",
+    "reopened_s",
+    "wait_known_s",
+    "first_response_known_s",
+    "sla_known_s",
+    "sla_miss_s",
+    "unresolved_s",
+    "bad_s",
+    "repeated",
+    "first_contact_resolved",
+    "hand_offs",
+    "goodwill",
+    "wait_ms",
+    "first_response_ms",
+    "handle_ms",
+    "hold_ms",
+    "wrap_ms",
+)
+
 
 def contact_rows(tables: Tables) -> ir.Table:
     """Prepare interactions; see ``Prepared.contacts``."""
     raw = tables["interactions"]
-    rows = raw.mutate(
+    rows = raw.select(
+        "interaction_id",
+        "customer_id",
+        "channel",
         at_s=raw.started_at,
         by_customer=given(raw, "interactions", "initiated_by").fill_null("customer") == "customer",
-        attended=~raw.channel.isin(UNATTENDED),
         issue=given(raw, "interactions", "issue_type").fill_null(""),
-        **{
-            f"{name}_ms": thousandths(given(raw, "interactions", f"{name}_seconds"))
-            for name in ("wait", "first_response", "handle", "hold", "wrap", "sla")
-        },
-        hand_offs=given(raw, "interactions", "transfers"),
+        **{name: given(raw, "interactions", name) for name in _AS_GIVEN},
     )
-    ended_s = given(raw, "interactions", "ended_at")
+    # The sorts come first, over the fewest columns.
+    rows = _followed(rows, tables)
     rows = rows.mutate(
-        end_s=ibis.coalesce(ended_s, _after(rows.at_s, rows.handle_ms), rows.at_s),
-        settle_s=_settled(rows.at_s, ended_s, tables.terms.fcr_days * DAY_SECONDS),
-        resolved_s=given(raw, "interactions", "resolved_at").fill_null(NEVER),
-        reopened_s=given(raw, "interactions", "reopened_at").fill_null(NEVER),
+        attended=~rows.channel.isin(UNATTENDED),
+        hand_offs=rows.transfers,
+        **{f"{name}_ms": thousandths(rows[f"{name}_seconds"]) for name in _TIMES},
+    )
+    rows = rows.mutate(
+        end_s=ibis.coalesce(rows.ended_at, _after(rows.at_s, rows.handle_ms), rows.at_s),
+        settle_s=_settled(rows.at_s, rows.ended_at, tables.terms.fcr_days * DAY_SECONDS),
+        resolved_s=rows.resolved_at.fill_null(NEVER),
+        reopened_s=rows.reopened_at.fill_null(NEVER),
         wait_known_s=_after(rows.at_s, rows.wait_ms).fill_null(NEVER),
         first_response_known_s=_after(rows.at_s, rows.first_response_ms).fill_null(NEVER),
     )
-    rows = _followed(rows, tables)
     rows = _outcomes(rows, resolution=tables.has("interactions", "resolved_at"))
     rows = _complaints(rows, tables)
-    return rows.mutate(
+    rows = rows.mutate(
         bad_s=ibis.least(
             rows.unresolved_s, rows.reopened_s, rows.sla_miss_s, rows.handed_on_s, rows.low_csat_s
         )
     )
+    return rows.select(*_CONTACT_COLUMNS)
 
 
 def _settled(at_s: ir.Value, ended_s: ir.Value, after_s: int) -> ir.Value:

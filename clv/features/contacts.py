@@ -106,6 +106,9 @@ def contact_rows(prepared: Prepared, window: Window, exposure_days: int) -> ir.T
     """Return the expression of the contact table; ``stratum`` is added later."""
     contacts = prepared.contacts
     assert contacts is not None
+    if prepared.behaviours is not None:
+        said = prepared.behaviours.contacts(None)
+        contacts = contacts.left_join(said, "interaction_id").drop("interaction_id_right")
     mine = ibis.window(
         group_by=contacts.customer_id, order_by=[contacts.at_s, contacts.interaction_id]
     )
@@ -121,8 +124,10 @@ def contact_rows(prepared: Prepared, window: Window, exposure_days: int) -> ir.T
         team=rows.team,
         at_s=rows.at_s,
         pool=rows.pool,
-        queue=rows.queue_name,
-        **{name: _column(rows, name, Kind.CATEGORY) for name in CATEGORIES},
+        queue=rows.queue.fill_null("-"),
+        issue_type=rows.issue.nullif(""),
+        priority=rows.priority,
+        channel=rows.channel,
         wait_log=(1.0 + _seconds(rows.wait_ms)).ln(),
         sequence=rows.sequence.cast("float64"),
         days_since_contact=rows.since_s / float(DAY_SECONDS),
@@ -134,7 +139,7 @@ def contact_rows(prepared: Prepared, window: Window, exposure_days: int) -> ir.T
         handle_seconds=_seconds(rows.handle_ms),
         wait_seconds=_seconds(rows.wait_ms),
         fcr=rows.first_contact_resolved.cast("float64"),
-        goodwill=in_currency(_column(rows, "goodwill", Kind.MONEY)),
+        goodwill=in_currency(rows.goodwill),
         transfers=rows.hand_offs.cast("float64"),
         repeated=rows.repeated.cast("float64"),
         bad=window.seen(rows.bad_s).cast("float64"),
@@ -153,10 +158,6 @@ def _seconds(thousandths: ir.Value) -> ir.Value:
 
 def _with_agents(rows: ir.Table, tables: Tables) -> ir.Table:
     """Add team, training and pool: queue × channel, × certification where it is known."""
-    rows = rows.mutate(
-        agent_id=_column(rows, "agent_id", Kind.ID),
-        queue_name=_column(rows, "queue", Kind.CATEGORY).fill_null("-"),
-    )
     team, certification = missing(Kind.CATEGORY), missing(Kind.CATEGORY)
     since = missing(Kind.TIME)
     if "agents" in tables:
@@ -169,7 +170,7 @@ def _with_agents(rows: ir.Table, tables: Tables) -> ir.Table:
         )
         rows = rows.left_join(known, rows.agent_id == known.answered_by).drop("answered_by")
         team, certification, since = rows.team, rows.certified, rows.training_s
-    parts = [rows.queue_name, rows.channel, certification.fill_null("-")]
+    parts = [rows.queue.fill_null("-"), rows.channel, certification.fill_null("-")]
     return rows.mutate(team=team, training_s=since, pool=ibis.literal(" · ").join(parts))
 
 

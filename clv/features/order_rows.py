@@ -68,11 +68,8 @@ def order_rows(tables: Tables) -> tuple[ir.Table, tuple[ir.Table, ...]]:
     linked = engine.cache(_links(refunds, bought))
     voids = engine.cache(_voids(linked))
     touched = engine.cache(_touched(bought, voids))
-    times = voids.select("parent_id", "void_s")
-    bought = bought.left_join(times, bought.order_id == times.parent_id).drop("parent_id")
-    bought = bought.mutate(void_s=bought.void_s.fill_null(NEVER))
-    simple = _standing(bought.anti_join(touched, "customer_id"))
-    revised = _restanding(bought.semi_join(touched, "customer_id"))
+    simple = _standing(_with_voids(bought.anti_join(touched, "customer_id"), voids))
+    revised = _restanding(_with_voids(bought.semi_join(touched, "customer_id"), voids))
     standing = ibis.union(simple, revised.select(*simple.columns))
     held = engine.cache(_purchases(standing))
     parents = held.select("void_s", "first_from_s", parent_order=held.order_id)
@@ -116,6 +113,12 @@ def _voids(linked: ir.Table) -> ir.Table:
             void_s=lambda t: t.known_s.min(), void_day=lambda t: day_number(t.parent_s.min())
         )
     )
+
+
+def _with_voids(bought: ir.Table, voids: ir.Table) -> ir.Table:
+    times = voids.select("parent_id", "void_s")
+    rows = bought.left_join(times, bought.order_id == times.parent_id).drop("parent_id")
+    return rows.mutate(void_s=rows.void_s.fill_null(NEVER))
 
 
 def _touched(bought: ir.Table, voids: ir.Table) -> ir.Table:

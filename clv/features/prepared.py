@@ -69,10 +69,10 @@ class Prepared:
         (from when on it is the first standing purchase of its day), ``first_from_s`` (from
         when on its day is the customer's first), ``sequence``, ``gap_days`` and more.
     contacts : ibis Table or None
-        One row per interaction with all its own columns, ``at_s``, ``sequence``,
-        ``by_customer``, ``attended``, ``end_s``, ``settle_s``, ``next_s``, ``repeated``,
-        ``first_contact_resolved``, ``unresolved_s``, ``sla_miss_s``, ``bad_s``, the times
-        in thousandths (``handle_ms`` …) and the columns of ``behaviours``.
+        One row per interaction: its keys and words, ``at_s``, ``sequence``, ``by_customer``,
+        ``attended``, ``end_s``, ``settle_s``, ``repeated``, ``first_contact_resolved``,
+        ``unresolved_s``, ``sla_miss_s``, ``bad_s`` and more, and the times in thousandths
+        (``handle_ms`` …).
     surveys : ibis Table or None
         One row per answer: ``at_s``, ``kind``, ``score_m`` (thousandths), ``sequence``.
     customers : ibis Table or None
@@ -114,8 +114,7 @@ def prepare(
     tables : Tables
         Accepted tables.
     behaviours : PreparedMarkers, optional
-        Markers of contacts: counted in whole they become columns of the contacts, and as
-        known at a cutoff they become features.
+        Markers of contacts; as known at a cutoff they become features.
     part_rows : int, optional
         Orders and contacts that are worked on at a time, in whole customers; by default as many
         as suit the engine. It changes time and memory, never a result.
@@ -126,7 +125,7 @@ def prepare(
     if behaviours is not None and "interactions" in tables:
         columns["behaviours"] = behaviours.columns
     ranges = customer_ranges(tables, part_rows or tables.engine.part_rows)
-    made = [_part(tables, customers, behaviours) for customers in ranges]
+    made = [_part(tables, customers) for customers in ranges]
     parts = tuple(part for part, _ in made)
     return Prepared(
         tables,
@@ -141,9 +140,7 @@ def prepare(
     )
 
 
-def _part(
-    tables: Tables, customers: CustomerRange, behaviours: PreparedMarkers | None
-) -> tuple[Part, tuple[ir.Table, ...]]:
+def _part(tables: Tables, customers: CustomerRange) -> tuple[Part, tuple[ir.Table, ...]]:
     """Prepare the rows of some customers; also return what the engine holds."""
     engine = tables.engine
     mine = tables.replaced(
@@ -156,12 +153,7 @@ def _part(
     surveys = engine.cache(survey_rows(mine)) if "surveys" in mine else None
     contacts = None
     if "interactions" in mine:
-        rows = contact_rows(mine)
-        if behaviours is not None:
-            rows = rows.left_join(behaviours.contacts(None), "interaction_id").drop(
-                "interaction_id_right"
-            )
-        contacts = engine.cache(rows)
+        contacts = engine.cache(contact_rows(mine))
     orders, held = order_rows(mine)
     held += tuple(rows for rows in (contacts, surveys) if rows is not None)
     return Part(customers, orders, contacts, surveys), held

@@ -11,7 +11,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import ibis
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -78,7 +77,7 @@ class FeatureTable:
 
     def to_pandas(self) -> pd.DataFrame:
         """Return all rows, sorted by ``customer_id``."""
-        return feature_frame(pa.Table.from_batches(self._batches(CHUNK_ROWS), self._schema()))
+        return pa.Table.from_batches(self._batches(CHUNK_ROWS), self._schema()).to_pandas()
 
     def chunks(self, rows: int = CHUNK_ROWS) -> Iterator[pd.DataFrame]:
         """Return the rows in frames of exactly ``rows`` (the last one less), same order.
@@ -94,10 +93,10 @@ class FeatureTable:
         for batch in self._batches(rows):
             held = pa.concat_tables([held, pa.Table.from_batches([batch])])
             while held.num_rows >= rows:
-                yield feature_frame(held.slice(0, rows))
+                yield held.slice(0, rows).to_pandas()
                 held = held.slice(rows)
         if held.num_rows:
-            yield feature_frame(held)
+            yield held.to_pandas()
 
     def close(self) -> None:
         """Let the engine forget the rows."""
@@ -110,18 +109,6 @@ class FeatureTable:
 
     def _schema(self) -> pa.Schema:
         return self.parts[0].schema().to_pyarrow()
-
-
-def feature_frame(table: pa.Table) -> pd.DataFrame:
-    """Return a frame of strings and float64, whatever is null in it."""
-    columns = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        if pa.types.is_floating(column.type):
-            values = column.to_numpy(zero_copy_only=False)
-            columns[name] = np.asarray(values, dtype=np.float64)
-        else:
-            columns[name] = column.to_pandas()
-    return pd.DataFrame(columns)
 
 
 def build_feature_table(
@@ -208,23 +195,22 @@ def _built(
 ) -> tuple[ir.Table, ...]:
     """Build the parts of the table, in the order of their customers' ids."""
     engine = prepared.tables.engine
-    company = engine.cache(_company(prepared, window))
-    held, wanted, peers = [company], None, None
-    if customers is not None:
-        wanted = engine.frame(pd.DataFrame({"customer_id": list(customers)}, dtype="str"))
-        held.append(wanted)
+    shared = {"company": engine.cache(_company(prepared, window))}
     if prepared.contacts is not None:
-        peers = engine.cache(peer_means(prepared.contacts, window))
-        held.append(peers)
+        shared["peers"] = engine.cache(peer_means(prepared.contacts, window))
+    if prepared.behaviours is not None:
+        shared["said"] = engine.cache(behaviours_known(prepared, window))
+    if customers is not None:
+        ids = pd.DataFrame({"customer_id": list(customers)}, dtype="str")
+        shared["wanted"] = engine.frame(ids)
     built = []
     for part in prepared.parts:
-        known = _known_rows(prepared, part, window, peers)
-        spine = _spine(part, window, known.get("customers"))
-        if wanted is not None:
-            spine = spine.semi_join(wanted, "customer_id")
+        known = _known_rows(prepared, part, window, shared)
+        if customers is not None:
+            wanted = shared["wanted"]
             known = {name: rows.semi_join(wanted, "customer_id") for name, rows in known.items()}
-        built.append(_part_built(engine, known, {"spine": spine, "company": company}, features))
-    for table in held:
+        built.append(_part_built(engine, known, shared["company"], features))
+    for table in shared.values():
         engine.release(table)
     return tuple(built)
 
@@ -232,7 +218,7 @@ def _built(
 def _part_built(
     engine: Engine,
     known: dict[str, ir.Table],
-    inputs: dict[str, ir.Table],
+    company: ir.Table,
     features: dict[str, Feature],
 ) -> ir.Table:
     """Aggregate each table, join the results and hold what leaves.
@@ -240,27 +226,26 @@ def _part_built(
     Everything after the rows as known is an expression over unbound tables, the same at
     every cutoff, so that it is compiled once.
     """
-    held = []
+    totals = {}
     for name, rows in known.items():
-        if mine := tuple(f for f in features.values() if f.table == name):
-            totals = engine.cache(_aggregated(rows.schema(), mine), {"rows": rows})
-            held.append(totals)
-            inputs[name] = totals
+        mine = tuple(f for f in features.values() if f.table == name)
+        totals[name] = engine.cache(_aggregated(rows.schema(), mine), {"rows": rows})
+    inputs = {"spine": _spine(totals), "company": company, **totals}
     schemas = tuple((name, rows.schema()) for name, rows in inputs.items())
     built = engine.cache(_together(schemas, tuple(features.values())), inputs)
-    for table in held:
+    for table in totals.values():
         engine.release(table)
     return built
 
 
 def _known_rows(
-    prepared: Prepared, part: Part, window: Window, peers: ir.Table | None
+    prepared: Prepared, part: Part, window: Window, shared: dict[str, ir.Table]
 ) -> dict[str, ir.Table]:
     known = {"orders": orders_known(part.orders, window)}
     if part.contacts is not None:
-        known["interactions"] = contacts_known(part.contacts, window, peers)
+        known["interactions"] = contacts_known(part.contacts, window, shared["peers"])
         if prepared.behaviours is not None:
-            known["behaviours"] = part.range.of(behaviours_known(prepared, window))
+            known["behaviours"] = part.range.of(shared["said"])
     if part.surveys is not None:
         known["surveys"] = surveys_known(part.surveys, window)
     if prepared.customers is not None:
@@ -298,14 +283,10 @@ def _together(
     return joined.select("customer_id", "as_of", **columns)
 
 
-def _spine(part: Part, window: Window, customers: ir.Table | None) -> ir.Table:
+def _spine(totals: dict[str, ir.Table]) -> ir.Table:
     """Return the ids of everyone known: buyers, and prospects of customers and interactions."""
-    ids = [part.orders.filter(window.seen(part.orders.known_s)).select("customer_id")]
-    if part.contacts is not None:
-        begun = window.seen(part.contacts.at_s)
-        ids.append(part.contacts.filter(begun).select("customer_id"))
-    if customers is not None:
-        ids.append(customers.select("customer_id"))
+    names = [name for name in ("orders", "interactions", "customers") if name in totals]
+    ids = [totals[name].select("customer_id") for name in names]
     return ids[0].distinct() if len(ids) == 1 else ibis.union(*ids, distinct=True)
 
 

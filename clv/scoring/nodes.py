@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from clv.features.table import FeatureTable, feature_frame
 from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeValue
 from clv.sinks import SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from clv.features.table import FeatureTable
 
 PREFIX = "predicted__"
 _FROM_FEATURES = ("customer_id", "as_of")
@@ -55,7 +56,7 @@ class NodeScorer:
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Return the predictions of some feature rows, rows as given."""
-        predicted = _loaded(self).predict(feature_frame(rows))
+        predicted = _loaded(self).predict(rows.to_pandas())
         renamed = predicted.rename(columns=lambda name: f"{PREFIX}{name}")
         return pa.Table.from_pandas(renamed[PREDICTED.names], PREDICTED, preserve_index=False)
 
