@@ -84,6 +84,15 @@ class Training(Section):
     discount_rate_annual: float = Field(0.10, ge=0, description="of later money, per year")
     cutoffs: int = Field(8, ge=1, description="training cutoffs at most, 30 days apart or more")
     rows: int = Field(30_000, ge=1, description="rows at most; above, whole customers are sampled")
+    panel_rows: int = Field(
+        400_000, ge=1, description="rows in memory at most; above, whole customers are sampled"
+    )
+    model: Literal["blend", "btyd", "lightgbm"] = Field(
+        "blend", description="blend lets the folds weigh purchases alone against trees"
+    )
+    purchase_model: Literal["auto", "bg_nbd", "mbg_nbd", "pareto_nbd"] = Field(
+        "auto", description="auto: what forecast best at the last cutoff that is over"
+    )
     reporting_delay_days: int = Field(0, ge=0, description="days until an order is in the data")
     folds: int = Field(3, ge=1, description="backtest folds at most")
     interval_level: float = Field(0.90, gt=0, lt=1, description="of clv_low and clv_high")

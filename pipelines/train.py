@@ -86,6 +86,8 @@ def model_options(ctx: Run) -> ModelOptions:
 
     training = ctx.settings.training
     return ModelOptions(
+        model=training.model,
+        purchase_model=training.purchase_model,
         level=training.interval_level,
         folds=training.folds,
         reporting_delay_days=training.reporting_delay_days,
@@ -121,6 +123,8 @@ def build(ctx: Run, tables: Tables) -> Panel:
             windows,
             prepared=prepared,
             discount_rate_annual=training.discount_rate_annual,
+            rows=training.panel_rows,
+            seed=ctx.settings.seed,
             on_progress=on_progress,
         )
 

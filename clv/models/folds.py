@@ -283,10 +283,16 @@ def sampled(rows: pd.DataFrame, options: ModelOptions) -> pd.DataFrame:
     """Return at most about ``options.rows`` rows, of whole customers, always the same ones."""
     if len(rows) <= options.rows:
         return rows
-    ids = rows["customer_id"].astype(str).to_numpy(dtype=object)
-    key = f"{options.seed % 10**16:016d}"
-    place = pd.util.hash_array(ids, hash_key=key).astype(float) / 2.0**64
+    # another key than the panel's, or a sample of a sample would be all of it
+    place = customer_place(rows["customer_id"], options.seed + 1)
     return rows[place < options.rows / len(rows)]
+
+
+def customer_place(ids: pd.Series, seed: int) -> np.ndarray:
+    """Return a number in [0, 1) per row, the same for every row of a customer."""
+    words = ids.astype(str).to_numpy(dtype=object)
+    hashed = pd.util.hash_array(words, hash_key=f"{seed % 10**16:016d}")
+    return np.asarray(hashed.astype(float) / 2.0**64)
 
 
 def last_period(rows: pd.DataFrame, horizon_days: int) -> np.ndarray:

@@ -106,7 +106,7 @@ def _forecast(
                 f"panel: nobody bought a second time by {window.horizon_end}; value cannot be "
                 "learned from first purchases alone. Bring more history."
             )
-        fit = Purchases.fit(rows, model, pooled_spend=pooled)
+        fit = Purchases.fit(panel.everyone(window), model, pooled_spend=pooled)
         fits[window.cutoff.isoformat()] = fit
         frames.append(fit.forecast(rows, panel.horizon_days, panel.discount_rate_annual))
     frame = pd.concat(frames).loc[panel.frame.index]

@@ -13,6 +13,7 @@ from clv.features.base import fingerprint
 from clv.features.outcomes import build_outcomes
 from clv.features.prepared import prepare
 from clv.features.table import build_feature_table
+from clv.models.folds import customer_place
 from clv.notes import Note, silent
 from clv.windows import Window, rolling_cutoffs
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from clv.data.tables import Tables
     from clv.features.base import Feature
     from clv.features.prepared import Prepared
+    from clv.features.table import FeatureTable
     from clv.notes import OnProgress
 
 HORIZONS = (365, 180, 90, 30)
@@ -30,6 +32,7 @@ EVERY_DAYS = 30
 BACKTEST_FOLDS = 3
 OUTCOMES = ("value", "value_undiscounted", "revenue", "purchases", "churned")
 BTYD_COLUMNS = ("frequency", "recency_days", "age_days", "monetary_value")
+PANEL_ROWS = 400_000
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,9 @@ class Panel:
         Otherwise ``value`` is revenue.
     notes : tuple of Note
         What was left out on the way.
+    histories : dict of str to DataFrame
+        ``BTYD_COLUMNS`` of every customer by ISO cutoff, where ``frame`` holds a sample of
+        them; else empty.
     """
 
     frame: pd.DataFrame
@@ -62,6 +68,7 @@ class Panel:
     currency: str = "units"
     value_is_margin: bool = False
     notes: tuple[Note, ...] = field(default=())
+    histories: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.windows or len({window.horizon_days for window in self.windows}) != 1:
@@ -84,6 +91,10 @@ class Panel:
     def at(self, window: Window) -> pd.DataFrame:
         """Return the rows of one cutoff."""
         return self.frame[self.frame["as_of"] == window.cutoff.isoformat()]
+
+    def everyone(self, window: Window) -> pd.DataFrame:
+        """Return the purchase histories of all customers at one cutoff, sampled or not."""
+        return self.histories.get(window.cutoff.isoformat(), self.at(window))
 
     def of(self, windows: Sequence[Window]) -> pd.DataFrame:
         """Return the rows of several cutoffs."""
@@ -157,6 +168,8 @@ def build_panel(
     *,
     prepared: Prepared | None = None,
     discount_rate_annual: float = 0.10,
+    rows: int = PANEL_ROWS,
+    seed: int = 0,
     on_progress: OnProgress = silent,
 ) -> Panel:
     """Build features and outcomes at every window, from rows prepared once.
@@ -171,34 +184,69 @@ def build_panel(
         The same tables made ready, such as with markers.
     discount_rate_annual : float
         Applied to outcomes as to predictions.
+    rows : int
+        About so many rows are kept in memory; above, whole customers are sampled, while the
+        purchase models still see everyone's history.
+    seed : int
+        Of the sample.
     on_progress : OnProgress
         Called once per cutoff.
     """
     ordered = sorted(windows)
     ready = prepared or prepare(tables)
-    frames, features, notes = [], {}, dict.fromkeys(tables.notes)
+    frames: list[pd.DataFrame] = []
+    histories: dict[str, pd.DataFrame] = {}
+    features: dict[str, Feature] = {}
+    notes, share, left_out = dict.fromkeys(tables.notes), 1.0, 0
     try:
-        for done, window in enumerate(ordered):
+        # the last cutoff knows most customers, so it settles the share of the sample
+        for done, window in enumerate(reversed(ordered)):
             on_progress("features and outcomes", done, len(ordered))
             table = build_feature_table(tables, window.cutoff, prepared=ready)
-            rows = table.to_pandas()
-            features = dict(table.features)
+            features = features or dict(table.features)
             notes |= dict.fromkeys(table.notes)
-            table.close()
             outcomes = build_outcomes(
                 tables, window, prepared=ready, discount_rate_annual=discount_rate_annual
             )
-            frames.append(rows.merge(outcomes, on="customer_id", validate="one_to_one"))
+            if not frames:
+                share = min(1.0, rows / max(len(outcomes) * len(ordered), 1))
+            found, everyone = _rows(table, outcomes, share, seed)
+            table.close()
+            frames.append(found)
+            left_out += len(outcomes) - len(found)
+            if share < 1.0:
+                histories[window.cutoff.isoformat()] = everyone
         on_progress("features and outcomes", len(ordered), len(ordered))
     finally:
         if prepared is None:
             ready.close()
+    if left_out:
+        text = f"customers' rows were sampled to {share:.1%}; purchase models saw everyone's"
+        notes[Note("panel_sampled", "training", left_out, text)] = None
     return Panel(
-        frame=pd.concat(frames, ignore_index=True),
+        frame=pd.concat(frames[::-1], ignore_index=True),
         features=features,
         windows=tuple(ordered),
         discount_rate_annual=discount_rate_annual,
         currency=tables.terms.currency,
         value_is_margin=tables.value_is_margin,
         notes=tuple(notes),
+        histories=histories,
     )
+
+
+def _rows(
+    table: FeatureTable, outcomes: pd.DataFrame, share: float, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the sampled rows with their outcomes, and everyone's purchase history."""
+    if share == 1.0:
+        found = table.to_pandas().merge(outcomes, on="customer_id", validate="one_to_one")
+        return found, found[list(BTYD_COLUMNS)]
+    parts, histories = [], []
+    for chunk in table.chunks():
+        bought = chunk[chunk["frequency"].notna()]
+        histories.append(bought[list(BTYD_COLUMNS)])
+        parts.append(bought[customer_place(bought["customer_id"], seed) < share])
+    sample = pd.concat(parts, ignore_index=True)
+    found = sample.merge(outcomes, on="customer_id", validate="one_to_one")
+    return found, pd.concat(histories, ignore_index=True)

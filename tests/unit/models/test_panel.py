@@ -8,7 +8,9 @@ from clv.data.engine import connect
 from clv.data.tables import Tables, Terms
 from clv.errors import WindowError
 from clv.models.folds import last_period
-from clv.models.panel import OUTCOMES, build_panel, choose_horizon, training_windows
+from clv.models.forecasts import PastForecasts
+from clv.models.options import ModelOptions
+from clv.models.panel import BTYD_COLUMNS, OUTCOMES, build_panel, choose_horizon, training_windows
 from clv.windows import gapped
 
 
@@ -76,6 +78,38 @@ def test_the_panel_holds_features_and_outcomes_of_every_cutoff():
     assert last["customer_id"].is_monotonic_increasing
     ahead = orders[orders["ordered_at"] > pd.Timestamp(windows[-1].cutoff) + pd.Timedelta("23h")]
     assert last["value"].sum() == pytest.approx(0.5 * ahead["amount"].sum())
+
+
+def test_a_panel_too_large_keeps_whole_customers_and_everyones_history():
+    rng = np.random.default_rng(1)
+    orders = pd.DataFrame(
+        {
+            "order_id": [f"o{k}" for k in range(3000)],
+            "customer_id": [f"c{k}" for k in rng.integers(0, 400, 3000)],
+            "ordered_at": pd.Timestamp("2024-01-01")
+            + pd.to_timedelta(np.sort(rng.integers(0, 360, 3000)), unit="D"),
+            "amount": rng.gamma(2, 10, 3000).round(2),
+        }
+    )
+    with connect(threads=1) as engine:
+        tables = Tables.from_frames(engine, {"orders": orders})
+        windows = training_windows(*tables.span(), 30, limit=2)
+        whole = build_panel(tables, windows)
+        part = build_panel(tables, windows, rows=len(whole.frame) // 2, seed=3)
+    assert not whole.histories
+    assert 0.35 < len(part.frame) / len(whole.frame) < 0.65
+    chosen = set(part.frame["customer_id"])
+    kept = whole.frame[whole.frame["customer_id"].isin(chosen)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(part.frame, kept)
+    for window in windows:
+        pd.testing.assert_frame_equal(
+            part.everyone(window), whole.everyone(window)[list(BTYD_COLUMNS)].reset_index(drop=True)
+        )
+    (note,) = [note for note in part.notes if note.code == "panel_sampled"]
+    assert note.count == len(whole.frame) - len(part.frame)
+    options = ModelOptions(purchase_model="bg_nbd")
+    ours, all_of_them = (PastForecasts(p, options).known(windows).latest for p in (part, whole))
+    assert ours.purchase == all_of_them.purchase
 
 
 def test_the_naive_forecast_is_the_last_period_again():
