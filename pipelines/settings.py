@@ -99,6 +99,9 @@ class Training(Section):
     leaves: int = Field(7, ge=2, description="leaves per tree; depth is what contributions cost")
     trees: int = Field(150, ge=1, description="trees per model")
     learning_rate: float = Field(0.05, gt=0, le=1, description="of the trees")
+    tune_trials: int = Field(
+        0, ge=0, description="sizes of trees to try on past cutoffs first (extra clv[tune])"
+    )
     threads: int = Field(1, ge=1, description="LightGBM's threads")
     time_unit: Literal["days", "weeks"] = Field(
         "days", description="unit in which purchase models' parameters are logged"

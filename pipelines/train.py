@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     checked = checked_tables(ctx)
     options = model_options(ctx)
     panel = build(ctx, checked.tables)
+    options = tuned(ctx, panel, options)
     with ctx.step("Testing on the past") as on_progress:
         folds = out_of_fold(panel, options, on_progress)
         backtest = run_backtest(panel, options, on_progress, folds=folds)
@@ -103,6 +105,19 @@ def model_options(ctx: Run) -> ModelOptions:
         allow=training.allow_leaks,
         seed=ctx.settings.seed,
     )
+
+
+def tuned(ctx: Run, panel: Panel, options: ModelOptions) -> ModelOptions:
+    """Return the options with the trees that past cutoffs speak for, where asked to try."""
+    trials = ctx.settings.training.tune_trials
+    if not trials:
+        return options
+    from clv.models.tuning import tune
+
+    with ctx.step("Trying other trees on the past") as on_progress:
+        found = tune(panel, options, trials, on_progress)
+    ctx.note([found.note])
+    return replace(options, growth=found.growth)
 
 
 def build(ctx: Run, tables: Tables) -> Panel:

@@ -1,0 +1,76 @@
+"""How often the interval of a portfolio's total holds, over many small companies.
+
+Each company is drawn from a buy-till-you-die process with a year of growth in it; a model is
+trained on its first cutoffs, and its total and the total's interval are held against what its
+customers then did, one horizon after the last cutoff that it had learned from. Customers'
+intervals are counted beside. ``--companies`` sets how many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from clv.models.boosting import Growth  # noqa: E402
+from clv.models.lifetime_value import LifetimeValue  # noqa: E402
+from clv.models.options import ModelOptions  # noqa: E402
+from clv.models.panel import OUTCOMES  # noqa: E402
+
+DAYS = (270, 330, 390, 450, 510)
+SCORED = 600
+CUSTOMERS = 400
+
+
+def main() -> None:
+    """Print both coverages, with their standard errors."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--companies", type=int, default=200)
+    options = parser.parse_args()
+    held, inside = [], []
+    for seed in range(options.companies):
+        total, customers = company(seed)
+        held.append(total)
+        inside.append(customers)
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{seed + 1} of {options.companies}")
+    share = float(np.mean(held))
+    error = float(np.sqrt(share * (1 - share) / len(held)))
+    print(f"{len(held)} companies of {CUSTOMERS} customers, nominal 90 %")
+    print(f"totals inside their interval: {share:.1%} (standard error {error:.1%})")
+    print(f"customers inside theirs: {float(np.mean(inside)):.1%}")
+
+
+def company(seed: int) -> tuple[bool, float]:
+    """Return whether the total's interval held, and how many customers' did."""
+    make_panel = _maker()
+    known = make_panel(CUSTOMERS, seed, DAYS)
+    growth = Growth(trees=30, num_threads=1, leaf_rows=20)
+    model = LifetimeValue.fit(known, ModelOptions(purchase_model="bg_nbd", growth=growth))
+    later = make_panel(CUSTOMERS, seed, (SCORED,)).frame
+    scores = model.predict(later.drop(columns=list(OUTCOMES)))
+    low, high = model.total_interval(float(scores["clv"].sum()), len(later))
+    value = later["value"].to_numpy()
+    covered = (value >= scores["clv_low"].to_numpy()) & (value <= scores["clv_high"].to_numpy())
+    return bool(low <= value.sum() <= high), float(covered.mean())
+
+
+def _maker():  # type: ignore[no-untyped-def]
+    path = ROOT / "tests" / "unit" / "models" / "company.py"
+    spec = importlib.util.spec_from_file_location("panel_company", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["panel_company"] = module
+    spec.loader.exec_module(module)
+    return module.make_panel
+
+
+if __name__ == "__main__":
+    main()
