@@ -17,6 +17,7 @@ from clv.evaluation.metrics import (
     bootstrap,
     coverage,
     normalised_gini,
+    total_bias,
 )
 from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, Calibration
 from clv.models.folds import Fold, Folds, out_of_fold
@@ -264,13 +265,20 @@ def _segments(rows: pd.DataFrame) -> list[dict[str, Any]]:
 def _segment(column: str, value: str, part: pd.DataFrame) -> dict[str, Any]:
     actual, predicted = part["value"].to_numpy(), part["blend"].to_numpy()
     low, high = part["clv_low"].to_numpy(), part["clv_high"].to_numpy()
+    customer = pd.factorize(part["customer_id"])[0]
+    gini, bias = (
+        bootstrap(metric, actual, predicted, customer) for metric in (normalised_gini, total_bias)
+    )
     return {
         "column": column,
         "value": value,
         "customers": len(part),
         "predicted": float(predicted.mean()),
         "actual": float(actual.mean()),
-        "gini": normalised_gini(actual, predicted),
+        "gini": gini.as_dict()["mean"],
+        "gini_interval": [gini.as_dict()["low"], gini.as_dict()["high"]],
+        "total_bias": bias.as_dict()["mean"],
+        "total_bias_interval": [bias.as_dict()["low"], bias.as_dict()["high"]],
         "coverage": coverage(actual, low, high),
         "p_churn": float(part["p_churn"].mean()),
         "churned": float(part["churned"].mean()),

@@ -117,6 +117,22 @@ def calibration_error(
     return gap / float(weight.sum())
 
 
+def calibration_noise(predicted: np.ndarray, *, level: float = 0.95, seed: int = 0) -> float:
+    """Return how large the calibration error of perfect probabilities would be by chance.
+
+    The quantile ``level`` over outcomes drawn from the predictions themselves: below it, an
+    observed error says nothing against them.
+    """
+    rng = np.random.default_rng(seed)
+    bins = bins_of(predicted)
+    drawn = np.zeros(REPLICATES)
+    for k in range(REPLICATES):
+        outcome = rng.random(predicted.size) < predicted
+        gaps = [abs(float((outcome[rows] - predicted[rows]).sum())) for rows in bins]
+        drawn[k] = sum(gaps) / predicted.size
+    return float(np.quantile(drawn, level))
+
+
 def auc(actual: np.ndarray, predicted: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Return the chance that a positive is scored above a negative; ties count half."""
     weight = _weights(actual, weight)

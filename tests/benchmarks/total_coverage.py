@@ -12,6 +12,7 @@ import argparse
 import importlib.util
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +23,11 @@ from clv.models.boosting import Growth  # noqa: E402
 from clv.models.lifetime_value import LifetimeValue  # noqa: E402
 from clv.models.options import ModelOptions  # noqa: E402
 from clv.models.panel import OUTCOMES  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clv.models.panel import Panel
 
 DAYS = (270, 330, 390, 450, 510)
 SCORED = 600
@@ -61,7 +67,7 @@ def company(seed: int) -> tuple[bool, float]:
     return bool(low <= value.sum() <= high), float(covered.mean())
 
 
-def _maker():  # type: ignore[no-untyped-def]
+def _maker() -> Callable[..., Panel]:
     path = ROOT / "tests" / "unit" / "models" / "company.py"
     spec = importlib.util.spec_from_file_location("panel_company", path)
     assert spec is not None

@@ -117,6 +117,10 @@ def test_a_short_history_holds_out_customers_and_says_so(options):
 def test_segments_cover_everyone(backtest):
     counts = [s["customers"] for s in backtest.segments if s["column"] == "purchases"]
     assert sum(counts) == len(backtest.rows)
+    for segment in backtest.segments:
+        for metric in ("gini", "total_bias"):
+            low, high = segment[f"{metric}_interval"]
+            assert low < segment[metric] < high
 
 
 def test_a_level_that_moves_between_folds_is_noted(panel, options):

@@ -13,6 +13,7 @@ from clv.evaluation.metrics import (
     bootstrap,
     brier,
     calibration_error,
+    calibration_noise,
     coverage,
     decile_mape,
     mae,
@@ -93,6 +94,18 @@ def test_calibration_error_of_honest_and_shifted_chances():
     label = (rng.random(50_000) < chance).astype(float)
     assert calibration_error(label, chance) < 0.01
     assert calibration_error(label, np.clip(chance + 0.1, 0, 1)) == pytest.approx(0.1, abs=0.02)
+
+
+def test_chance_alone_gives_a_calibration_error_below_its_noise():
+    rng = np.random.default_rng(5)
+    chance = rng.random(4_000)
+    bound = calibration_noise(chance)
+    errors = [
+        calibration_error((rng.random(4_000) < chance).astype(float), chance) for _ in range(60)
+    ]
+    assert np.mean(np.array(errors) > bound) < 0.15
+    assert bound < np.quantile(errors, 0.99) * 1.2
+    assert calibration_noise(chance[:400]) > 2 * bound
 
 
 @pytest.mark.parametrize("name", [*VALUE_METRICS, *CHURN_METRICS])
