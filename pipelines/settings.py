@@ -83,7 +83,7 @@ class Training(Section):
     )
     discount_rate_annual: float = Field(0.10, ge=0, description="of later money, per year")
     cutoffs: int = Field(8, ge=1, description="training cutoffs at most, 30 days apart or more")
-    rows: int = Field(30_000, ge=1, description="rows at most; above, whole customers are sampled")
+    rows: int = Field(60_000, ge=1, description="rows at most; above, whole customers are sampled")
     panel_rows: int = Field(
         400_000, ge=1, description="rows in memory at most; above, whole customers are sampled"
     )

@@ -45,7 +45,7 @@ class ModelOptions:
     level: float = 0.9
     folds: int = 3
     reporting_delay_days: int = 0
-    rows: int = 30_000
+    rows: int = 60_000
     time_unit_days: int = 1
     growth: Growth = field(default_factory=Growth)
     allow: tuple[str, ...] = ()

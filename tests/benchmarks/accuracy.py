@@ -123,12 +123,12 @@ def _peer_row(panel: Panel, rows: pd.DataFrame, python: str) -> str:
     for as_of in sorted(rows["as_of"].unique()):
         history = panel.frame.loc[panel.frame["as_of"] == as_of, ["customer_id", *BTYD_COLUMNS]]
         with tempfile.TemporaryDirectory() as folder:
-            given, told = Path(folder) / "histories.parquet", Path(folder) / "values.parquet"
-            history.to_parquet(given)
+            given, told = Path(folder) / "histories.csv", Path(folder) / "values.csv"
+            history.to_csv(given, index=False)
             command = [python, str(Path(__file__).with_name("pymc_peer.py")), str(given), str(told)]
             command += [str(HORIZON_DAYS), str(panel.discount_rate_annual)]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            predicted.append(pd.read_parquet(told).assign(as_of=as_of))
+            predicted.append(pd.read_csv(told, dtype={"customer_id": str}).assign(as_of=as_of))
     both = rows.merge(pd.concat(predicted), on=["customer_id", "as_of"], validate="one_to_one")
     actual, value = both["value"].to_numpy(), both["peer"].to_numpy()
     cells = [_cell(name, metric(actual, value)) for name, metric in VALUE_METRICS.items()]

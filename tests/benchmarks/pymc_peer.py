@@ -2,7 +2,7 @@
 
 Run by accuracy.py with a Python of its own, since pymc-marketing needs Python 3.12 and other
 pins than ours: ``uv venv --python 3.12 peer; uv pip install --python peer/bin/python
-pymc-marketing==1.3.0 pyarrow``, then ``CLV_PYMC=peer/bin/python make bench-accuracy``. Default
+pymc-marketing==1.3.0``, then ``CLV_PYMC=peer/bin/python make bench-accuracy``. Default
 priors, as a user gets them. Only this file imports it.
 """
 
@@ -21,7 +21,7 @@ def main() -> None:
     except ImportError:
         sys.exit("this Python has no pymc-marketing; see the first lines of pymc_peer.py")
     given, told, horizon, rate = sys.argv[1:]
-    rows = pd.read_parquet(given)
+    rows = pd.read_csv(given, dtype={"customer_id": str})
     data = pd.DataFrame(
         {
             "customer_id": range(len(rows)),
@@ -41,7 +41,8 @@ def main() -> None:
     # half-way through the horizon: pymc-marketing discounts whole months only
     discount = (1 + float(rate)) ** (-float(horizon) / 2 / 365)
     value = _flat(count) * _flat(mean) * discount
-    pd.DataFrame({"customer_id": rows["customer_id"].to_numpy(), "peer": value}).to_parquet(told)
+    found = pd.DataFrame({"customer_id": rows["customer_id"].to_numpy(), "peer": value})
+    found.to_csv(told, index=False)
 
 
 def _flat(found: Any) -> Any:
