@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cache, cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -181,6 +181,7 @@ def joined(patterns: Iterable[str]) -> str:
     return "(?:" + "|".join(_bounded(pattern) for pattern in patterns) + ")"
 
 
+@cache
 def _bounded(pattern: str) -> str:
     start = "" if pattern[0] in "^[" or pattern.startswith("(?:^") else r"\b"
     end = "" if pattern[-1] == "]" else r"\b"

@@ -55,7 +55,8 @@ def year(warm, spray=False, place="end"):
         if rng.random() < warm:
             answer = f"I'm so sorry your new {thing} {fact} in the {FACTS[number % 12]} week."
         if spray:
-            lines = [answer, *SPRAY] if place == "end" else [*SPRAY, answer]
+            before = {"start": 5, "middle": 2, "end": 0}[place]
+            lines = [*SPRAY[:before], answer, *SPRAY[before:]]
             answer = " ".join(lines)
         said[f"i{number}"] = [("customer", "This is unacceptable!"), ("agent", answer)]
     return said
@@ -69,7 +70,7 @@ def rates(engine, said):
     return raw, frame["empathy_unique_m"].sum() / 1000 / occasions
 
 
-@pytest.mark.parametrize("place", ["start", "end"])
+@pytest.mark.parametrize("place", ["start", "middle", "end"])
 def test_spraying_stock_lines_leaves_the_unique_rate(place):
     with connect(threads=1) as engine:
         raw, unique = rates(engine, year(0.6))
@@ -104,6 +105,29 @@ def test_a_voice_copy_keeps_every_rate_or_the_marker_is_not_for_voice():
             words.insert(int(rng.integers(1, len(words))), "um")
             spoken += marker.found(" ".join(words), voice=True)
         assert abs(spoken - typed) <= 0.15 * typed + 0.5, marker.id
+
+
+def test_a_voice_copy_of_real_text_keeps_every_rate(realdata):
+    folder = realdata / "support_text"
+    typed = pd.read_parquet(folder / "ibm_twitter_care.parquet")["text"].tolist()
+    typed += pd.read_parquet(folder / "abcd_flat_dev_train10p.parquet")["input"].tolist()
+    typed = [text for text in typed if "http" not in text][::2]
+    rng = np.random.default_rng(0)
+    spoken = []
+    for text in typed:
+        plain = "".join(" " if c in '.,!?;:()"*-\n…' else c for c in text.lower()).split()
+        for _ in range(1 + len(plain) // 8):
+            filler = ("um", "uh", "you know")[int(rng.integers(3))]
+            plain.insert(int(rng.integers(len(plain) + 1)), filler)
+        spoken.append(normalise(" ".join(plain), voice=True))
+    typed = [normalise(text) for text in typed]
+    kept = 0
+    for marker in PACK.of(voice=True):
+        once = sum(bool(marker.spans(text)) for text in typed)
+        again = sum(bool(marker.spans(text, voice=True)) for text in spoken)
+        assert abs(again - once) <= max(0.15 * once, 4), (marker.id, once, again)
+        kept += once >= 27
+    assert kept > 20
 
 
 def test_sentiment_is_that_of_vader():
