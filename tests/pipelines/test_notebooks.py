@@ -9,7 +9,17 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+LONG = ("03_your_own_data",)
+"""Longer than 15 s of one core: make test-slow."""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in LONG))
+        for path in NOTEBOOKS
+    ],
+)
 def test_a_notebook_runs(path, tmp_path):
     book = nbformat.read(path, as_version=4)
     client = NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
@@ -25,3 +35,12 @@ def test_a_notebook_shows_its_outputs_and_no_machine(path):
     assert any(cell.get("outputs") for cell in book.cells)
     assert "/home/" not in text
     assert "/tmp/" not in text
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_defines_nothing(path):
+    book = nbformat.read(path, as_version=4)
+    lines = [
+        line for cell in book.cells if cell.cell_type == "code" for line in cell.source.split("\n")
+    ]
+    assert not [line for line in lines if line.lstrip().startswith(("def ", "class "))]
