@@ -106,7 +106,7 @@ def teams(inputs: ReportInputs) -> Teams:
     return Teams(
         teams=tuple(sorted(shown, key=lambda team: team.team)),
         trainings=trainings,
-        phrases=tuple(sorted(phrases, key=lambda p: (-p.value.value, p.phrase))[:PHRASES_SHOWN]),
+        phrases=strongest(phrases),
         individuals=tuple(sorted(agents, key=lambda a: a.agent_id)) if inputs.individuals else (),
         too_small=len(found) - len(shown),
         missing=tuple(missing),
@@ -128,6 +128,12 @@ def gaps(team: str, attribution: Document | None) -> tuple[Gap, ...]:
             contacts[behaviour] = contacts.get(behaviour, 0) + n
     found = [Gap(b, Figure(amount, "currency", n=contacts[b])) for b, amount in money.items()]
     return tuple(sorted(found, key=lambda gap: (-gap.money.value, gap.behaviour)))
+
+
+def strongest(phrases: list[Phrase]) -> tuple[Phrase, ...]:
+    """Return the phrases that most value goes with, either way; best first."""
+    kept = sorted(phrases, key=lambda p: (-abs(p.value.value), p.phrase))[:PHRASES_SHOWN]
+    return tuple(sorted(kept, key=lambda p: (-p.value.value, p.phrase)))
 
 
 def trend(team: str, attribution: Document | None) -> tuple[Week, ...]:

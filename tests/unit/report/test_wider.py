@@ -58,3 +58,14 @@ def test_a_check_that_decides_nothing_has_not_failed(builder):
     level["checks"] = [{"name": "hausman", "passed": None, "message": "informs"}]
     checks = collect(inputs).trust.checks
     assert checks[0].passed is None
+
+
+def test_phrases_are_kept_by_strength_either_way():
+    rows = [
+        {"phrase": f"p{n}", "value": value, "low": value - 1, "high": value + 1, "contacts": 50}
+        for n, value in enumerate([*range(1, 20), -30.0])
+    ]
+    shown = collect(ReportInputs(attribution={"phrases": rows})).teams.phrases
+    assert len(shown) == 12
+    assert shown[-1].value.value == -30.0
+    assert shown[0].value.value == 19.0
