@@ -133,7 +133,7 @@ def _line(effect: dict[str, Any], currency: str) -> str:
     )
     if best is None or best["estimate"] is None:
         refused = [level["refused"]["why"] for level in effect["levels"] if level["refused"]]
-        return f"{effect['behaviour']} ({change}): no estimate; {'; '.join(refused)}"
+        return f"{effect['behaviour']} ({change}): no estimate; {'; '.join(dict.fromkeys(refused))}"
     return (
         f"{effect['behaviour']} ({change}): {best['estimate']:+.2f} {currency} a customer, "
         f"{best['low']:+.2f} to {best['high']:+.2f} ({effect['headline']})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from clv.errors import GateError
 from clv.notes import Note
-from pipelines import attribute, report, score, simulate, train, validate
+from pipelines import attribute, monitor, report, score, simulate, train, validate
 from pipelines.run import Result
 
 if TYPE_CHECKING:
@@ -18,11 +18,12 @@ COMPANY = "company"
 
 
 def run(ctx: Run, *, customers: int) -> Result:
-    """Simulate, validate, train, register, promote, score, attribute and report."""
+    """Simulate, validate, train, register, promote, score, monitor, attribute and report."""
     simulate.run(ctx, out=ctx.workspace / COMPANY, customers=customers)
     validate.run(ctx)
     model = _trained(ctx)
     scored = score.run(ctx, model=model)
+    monitor.run(ctx)
     attribute.run(ctx, model=model)
     reported = report.run(ctx)
     ui = f"mlflow ui --backend-store-uri {ctx.registry().uri}"

@@ -67,10 +67,19 @@ def run(ctx: Run, *, scores: Path | None = None) -> Result:
     lines = (
         f"model {registry.name} {in_use.model_version}, scores as of {in_use.as_of}: "
         f"{found.status}",
-        *(" ".join(f"{c.status}: {c.sentence} {c.next}".split()) for c in found.checks),
+        *_told(document["checks"]),
     )
     path = ctx.save("monitoring.json", document)
     return Result("monitor", lines, {"monitoring": path}, tuple(ctx.notes), document)
+
+
+def _told(checks: list[dict[str, Any]]) -> list[str]:
+    """Return a line per answer; checks that say the same share one."""
+    names: dict[str, list[str]] = {}
+    for check in checks:
+        answer = " ".join(f"{check['status']}. {check['sentence']} {check['next']}".split())
+        names.setdefault(answer, []).append(check["name"])
+    return [f"{', '.join(same)}: {answer}" for answer, same in names.items()]
 
 
 def require(ctx: Run, result: Result) -> None:

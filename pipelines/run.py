@@ -133,6 +133,7 @@ class Run:
         options = self.settings.registry
         uri = options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
         if uri is None:
+            self._own_workspace()
             return Registry.local(self.workspace, options.name)
         return Registry(uri, options.artifact_root, options.name)
 
@@ -160,8 +161,14 @@ class Run:
         StorageError
             When the workspace cannot be written.
         """
+        self._own_workspace()
         with disk_errors(self.workspace):
             self.folder.mkdir(parents=True, exist_ok=True)
+
+    def _own_workspace(self) -> None:
+        """Make the workspace for this user alone; one that is there keeps its mode."""
+        with disk_errors(self.workspace):
+            self.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[OnProgress]:

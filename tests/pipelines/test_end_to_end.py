@@ -36,6 +36,7 @@ def test_demo_leaves_every_document_and_repeats_to_the_byte(clv, small, tmp_path
     seen = clv("demo", "--out", out, "--customers", 1200, "--config", small)
     assert seen.code == 0, seen.err
     names = ("validation", "training", "backtest", "contributions", "portfolio", "attribution")
+    names += ("monitoring",)
     for name in names:
         assert json.loads((out / f"{name}.json").read_text(encoding="utf-8")), name
     page = (out / "report.html").read_text(encoding="utf-8")

@@ -53,11 +53,13 @@ def test_a_night_after_another(clv, config, purchases, tmp_path):
         seen = clv(*words, "--config", config("2024-06-30"))
         assert seen.code == 0, seen.err
     last = dt.date(2024, 6, 30)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
     seen = clv("monitor", "--config", config(last.isoformat()))
     found = json.loads((tmp_path / "out" / "monitoring.json").read_text(encoding="utf-8"))
     checks = {check["name"]: check for check in found["checks"]}
     assert found["realised"] == []
     assert checks["total"]["status"] == "unknown"
+    assert "total, tracking, coverage, calibration: unknown. No score table" in seen.out
     assert dt.date.fromisoformat(found["next_complete"]) > last
     assert {c["name"] for c in found["drift"]["columns"]} >= {"frequency", "clv", "p_churn"}
     assert seen.code == (ACT if found["status"] == "act" else 0), seen.err
