@@ -1,8 +1,7 @@
 """The engine for companies beyond one machine: PySpark, on a cluster or on this machine's cores.
 
-The one module that imports pyspark. It executes the same expressions as DuckDB and holds what
-it computes as Parquet files, which every node must see: on a cluster ``temp_directory`` names
-shared storage.
+It executes the same expressions as DuckDB and holds what it computes as Parquet files, which
+every node must see: on a cluster ``temp_directory`` names shared storage.
 """
 
 from __future__ import annotations
@@ -19,7 +18,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clv.data.engine import BATCH_ROWS
-from clv.data.spark_forms import LOCAL, base_folder, java_size, located, plain, without_nanoseconds
+from clv.data.spark_forms import (
+    LOCAL,
+    base_folder,
+    first_line,
+    java_size,
+    located,
+    plain,
+    without_nanoseconds,
+)
 from clv.data.spark_sql import SparkCompiler
 from clv.errors import SourceError, StorageError, UsageError
 
@@ -71,7 +78,7 @@ class SparkEngine:
     threads : int or None
         Cores where Spark runs inside this machine; None takes all.
     memory_limit : str or None
-        Of the driver, such as ``"4GB"``; executors have theirs from ``spark-submit``.
+        Of the driver, such as ``"4GB"``.
     temp_directory : pathlib.Path or str or None
         Where computed tables are held: a folder or URI that every node sees. None makes a
         directory on this machine, for Spark that runs inside it.
@@ -98,6 +105,8 @@ class SparkEngine:
         self.session, self._own_session = _session(threads, memory_limit, master)
         for key, value in SETTINGS.items():
             self.session.conf.set(key, value)
+        if _is_local(self.session):
+            self.session.sparkContext.pythonExec = sys.executable
         self._directory = _directory(self.session, temp_directory)
         self.backend = ibis.pyspark.connect(self.session)
         self.backend.compiler = SparkCompiler()
@@ -295,7 +304,7 @@ class SparkEngine:
         """Yield the files of a held table in order, each on this machine while it is read."""
         folder = self._path(f"{self._directory}/{name}")
         system = folder.getFileSystem(self.session._jsc.hadoopConfiguration())
-        found = [entry.getPath() for entry in system.listStatus(folder)]
+        found = (entry.getPath() for entry in system.listStatus(folder))
         parts = sorted((p for p in found if p.getName().startswith("part-")), key=str)
         if self._directory.startswith(LOCAL):
             yield from (Path(folder.toUri().getPath()) / p.getName() for p in parts)
@@ -326,7 +335,7 @@ class SparkEngine:
         try:
             return action()
         except (PySparkException, Py4JError) as error:
-            raise kind(f"engine: Spark: {_first_line(error)}") from error
+            raise kind(f"engine: Spark: {first_line(error)}") from error
 
 
 def _session(
@@ -360,12 +369,11 @@ def _session(
         session = builder.getOrCreate()
     except PySparkException as error:
         raise UsageError(
-            f"engine: Spark does not start: {_first_line(error)} It needs Java 17 or 21 (Debian: "
+            f"engine: Spark does not start: {first_line(error)} It needs Java 17 or 21 (Debian: "
             "apt-get install openjdk-17-jre-headless); or use --engine duckdb."
         ) from error
     session.sparkContext.setLogLevel("ERROR")
     if _is_local(session):
-        session.sparkContext.pythonExec = sys.executable
         session.conf.set("spark.sql.shuffle.partitions", str(LOCAL_PARTITIONS))
     return session, True
 
@@ -392,7 +400,3 @@ def _directory(session: SparkSession, place: Path | str | None) -> str:
             f"engine: no directory to work in under {place}: {error.strerror}. "
             "Free some space, or set engine.temp_directory."
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

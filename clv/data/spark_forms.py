@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 LOCAL = "file://"
+_PYTHON_ERROR = re.compile(r"[A-Za-z_.]+(Error|Exception): ")
 
 
 def java_size(limit: str) -> str:
@@ -73,3 +74,16 @@ def without_nanoseconds(rows: DataFrame, paths: Sequence[str]) -> DataFrame:
                 whole = at if field.type.tz else f"cast({at} as timestamp_ntz)"
                 fine[field.name] = f"{whole} as `{field.name}`"
     return rows.selectExpr(*(fine.get(name, f"`{name}`") for name in rows.columns))
+
+
+def first_line(error: Exception) -> str:
+    r"""Return what went wrong: of a Python process on a node, its error and not that it had one.
+
+    Examples
+    --------
+    >>> first_line(ValueError("From the Python worker:\n  File x\nKeyError: 'a'\n\n at java"))
+    "KeyError: 'a'"
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if _PYTHON_ERROR.match(line)]
+    return named[-1] if named and "Python worker" in lines[0] else lines[0]
