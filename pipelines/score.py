@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from clv.errors import GateError
 from pipelines.run import Result, Run
 from pipelines.train import PROFILE
 from pipelines.validate import checked_tables, prepared_tables
@@ -26,7 +27,7 @@ def run(
     loaded = registry.load(model)
     profile = Profile.from_dict(registry.document(registry.resolve(loaded.uri), PROFILE))
     checked = checked_tables(ctx)
-    as_of = ctx.settings.as_of or checked.tables.span()[1]
+    as_of = ctx.settings.as_of or fresh(ctx, checked.tables.span()[1])
     folder = out or ctx.workspace / "scores"
     prepared = prepared_tables(ctx)
     with ctx.step(f"Scoring as of {as_of}") as on_progress:
@@ -60,3 +61,21 @@ def run(
     )
     documents = {"manifest": manifest} | ({} if result.path is None else {"scores": result.path})
     return Result("score", lines, documents, tuple(ctx.notes), result.as_dict())
+
+
+def fresh(ctx: Run, last: dt.date) -> dt.date:
+    """Return the day of the last order, unless it is older than the settings allow.
+
+    Raises
+    ------
+    GateError
+        A nightly job that got last month's orders is to stop; a day that was asked for is not.
+    """
+    limit = ctx.settings.monitoring.stale_days
+    age = (ctx.started_at.date() - last).days
+    if limit is not None and age > limit:
+        raise GateError(
+            f"orders: the last one is of {last}, {age} days ago; monitoring.stale_days allows "
+            f"{limit}. Bring newer orders, or name the day with --as-of."
+        )
+    return last

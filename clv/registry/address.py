@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-LOCK_SECONDS = 120
+LOCK_SECONDS = 300
 REACH_SECONDS = 10
 _LOCK_NUMBER = 0x636C76  # "clv", among PostgreSQL's advisory locks
 _LOCK_TIMEOUT = "55P03"
@@ -54,7 +54,7 @@ def locked(uri: str) -> Iterator[None]:
     Raises
     ------
     LockError
-        When another process holds it for longer than two minutes.
+        When another process holds it for longer than five minutes.
     RegistryError
         When the database that keeps the lock cannot be reached.
     """

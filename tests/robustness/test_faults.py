@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from clv.errors import ClvError, ModelError, RegistryError, SinkError, StorageError
+from clv.errors import ClvError, GateError, ModelError, RegistryError, SinkError, StorageError
 from clv.models.lifetime_value import LifetimeValue
 from clv.scoring import current, score
 from clv.sinks import make_sink
+from pipelines.run import Run
+from pipelines.score import fresh
+from pipelines.settings import load_settings
 from tests.robustness import victim
 from tests.robustness.test_killed import contents
 
@@ -241,6 +244,15 @@ def test_another_time_zone_changes_no_byte(scored, tables, model, tmp_path, monk
         monkeypatch.undo()
         time.tzset()
     assert there.files == here
+
+
+def test_last_months_orders_stop_a_nightly_job_with_5(tmp_path):
+    ctx = Run(load_settings(None, workspace=tmp_path, monitoring__stale_days=30), "score")
+    today = ctx.started_at.date()
+    assert fresh(ctx, today - dt.timedelta(days=30)) == today - dt.timedelta(days=30)
+    with pytest.raises(GateError, match="31 days ago; .*allows 30") as caught:
+        fresh(ctx, today - dt.timedelta(days=31))
+    assert caught.value.exit_code == 5
 
 
 def test_every_error_of_ours_has_its_exit_code():
