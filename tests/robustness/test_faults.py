@@ -250,7 +250,7 @@ def test_last_months_orders_stop_a_nightly_job_with_5(tmp_path):
     ctx = Run(load_settings(None, workspace=tmp_path, monitoring__stale_days=30), "score")
     today = ctx.started_at.date()
     assert fresh(ctx, today - dt.timedelta(days=30)) == today - dt.timedelta(days=30)
-    with pytest.raises(GateError, match="31 days ago; .*allows 30") as caught:
+    with pytest.raises(GateError, match=r"31 days ago; .*allows 30") as caught:
         fresh(ctx, today - dt.timedelta(days=31))
     assert caught.value.exit_code == 5
 
