@@ -174,3 +174,15 @@ def shown(uri: str) -> str:
     if parts.password is None:
         return uri
     return uri.replace(f":{parts.password}@", ":***@").replace(unquote(parts.password), "***")
+
+
+def absolute(root: str | None) -> str | None:
+    """Return an artefact root as a URL, refusing one that depends on the working directory."""
+    if root is None or "://" in root:
+        return root
+    if not Path(root).is_absolute():
+        raise RegistryError(
+            f"registry: artifact_root {root!r} is relative; expected an absolute path or a URL, "
+            "since it is fixed for ever when the store is created."
+        )
+    return Path(root).as_uri()

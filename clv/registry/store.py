@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from clv.errors import RegistryError, storing
 from clv.models.lifetime_value import LifetimeValue
 from clv.registry import bundle, golden, tracking
-from clv.registry.address import locked
+from clv.registry.address import absolute, locked
 from clv.registry.digests import digests_of, verify
 from clv.registry.example import golden_rows
 from clv.registry.history import Event, before_the_champion, events_of, next_key, standing, utc
@@ -58,7 +58,7 @@ class Registry:
         self.uri = tracking_uri
         self.name = name
         self._client = tracking.connect(tracking_uri)
-        self._artifact_root = _absolute(artifact_root)
+        self._artifact_root = absolute(artifact_root)
 
     @classmethod
     def local(cls, workspace: Path, name: str = "clv") -> Registry:
@@ -390,15 +390,3 @@ class Registry:
 
     def _aliases(self) -> dict[str, int]:
         return tracking.aliases(self._client, self.name)
-
-
-def _absolute(root: str | None) -> str | None:
-    """Return an artefact root as a URL, refusing one that depends on the working directory."""
-    if root is None or "://" in root:
-        return root
-    if not Path(root).is_absolute():
-        raise RegistryError(
-            f"registry: artifact_root {root!r} is relative; expected an absolute path or a URL, "
-            "since it is fixed for ever when the store is created."
-        )
-    return Path(root).as_uri()
