@@ -9,7 +9,7 @@ WORKERS ?= 2
 TEST_ENV := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-spark test-spark-slow torture check fix bench bench-accuracy lock clean
+.PHONY: help setup demo test test-slow test-spark test-spark-slow torture check fix bench bench-accuracy bench-recovery lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -71,6 +71,9 @@ bench: $(READY) ## Time clv against its peers, in one run each
 
 bench-accuracy: $(READY) ## Rolling backtests on real companies (CLV_REALDATA names their folder)
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) tests/benchmarks/accuracy.py
+
+bench-recovery: $(READY) ## Planted effects over 400 simulated companies, every method beside truth
+	@PYTHONPATH=. $(RUN) tests/benchmarks/recovery.py --seeds 400 --shap --workers $(WORKERS)
 
 lock: $(UV) ## Renew requirements/ from pyproject.toml
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \

@@ -1,29 +1,16 @@
-"""Effects: cost at size, and recovery of planted effects over many simulated companies.
-
-Run as ``python tests/benchmarks/bench_effects.py cost`` or ``... recovery --seeds 400``.
-"""
+"""Effects: the cost of all levels and checks, at three sizes."""
 
 from __future__ import annotations
 
-import argparse
 import resource
 import sys
 import time
 
 import numpy as np
-from scipy import stats
 
-from clv.attribution.checks import Balance
 from clv.attribution.effects import estimate_effects
-from clv.attribution.exposure import CHANNELS, Exposure
-from clv.attribution.leniency import sandwich
-from clv.attribution.residuals import group_sums
-from clv.attribution.study import EffectOptions, build_study
-from clv.simulation import SimulationOptions
-from clv.simulation.latent import simulate_service_year
-from tests.unit.attribution.service import studied
-
-NAMES = [one.name for one in CHANNELS]
+from clv.attribution.exposure import Exposure
+from clv.attribution.study import EffectOptions
 
 
 def say(line: str) -> None:
@@ -63,79 +50,22 @@ def synthetic(customers: int, contacts: int, agents: int, seed: int = 0) -> Expo
     )
 
 
-def cost() -> None:
-    """Time all levels and checks at two sizes."""
-    for customers, contacts, agents in ((50_000, 150_000, 504), (100_000, 300_000, 504)):
-        exposure = synthetic(customers, contacts, agents)
-        start = time.perf_counter()
-        estimate_effects(exposure, options=EffectOptions())
-        seconds = time.perf_counter() - start
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        say(f"{customers:>8,} customers {contacts:>8,} contacts: {seconds:6.1f} s {memory:5.2f} GB")
-
-
-def recovery(seeds: int, **planted: object) -> None:
-    """Print bias and coverage of naive, adjusted and quasi-experimental estimates."""
-    rows: list[list[np.ndarray]] = []
-    alarms, customers = [], []
-    for seed in range(seeds):
-        year = simulate_service_year(SimulationOptions(seed=seed, **planted))
-        exposure = studied(year).exposure
-        study = build_study(exposure, CHANNELS, EffectOptions())
-        second, first = study.instrumented(), study.adjusted()
-        weights = np.stack([study.weights(name) for name in NAMES])
-        sums = group_sums(study.instrument, exposure.customer, exposure.customers)
-        robust = sandwich(sums, study.treatment, study.outcome, second.coefficients)
-        counts = np.bincount(exposure.customer)
-        mean = study.raw_treatment / counts[:, None]
-        mean = mean - mean.mean(axis=0)
-        slope = mean.T @ (exposure.outcome - exposure.outcome.mean()) / (mean**2).sum(axis=0)
-        rows.append(
-            [
-                np.array([year.truth(name) for name in NAMES]),
-                weights @ slope / counts.mean(),
-                weights @ first.coefficients,
-                weights @ second.coefficients,
-                *(
-                    np.sqrt(np.einsum("bi,ij,bj->b", weights, covariance, weights))
-                    for covariance in (first.covariance, second.covariance, robust)
-                ),
-            ]
-        )
-        alarms.append(not Balance(permutations=99, seed=seed).run(exposure).passed)
-        customers.append(exposure.customers)
-    columns = [np.array(column) for column in zip(*rows, strict=True)]
-    truth, naive, adjusted, found, adjusted_error, error, robust_error = columns
-    scale = truth.mean(axis=0)
-    reach = stats.t.ppf(0.975, study.degrees)
-    noise = (found - truth).std(axis=0, ddof=1) / np.sqrt(seeds) / np.abs(scale)
-    say(f"{seeds} companies, {np.mean(customers):,.0f} customers in contact, {planted}")
-    say(f"{'':34s}" + "".join(f"{name:>16s}" for name in NAMES))
-    for name, row in (
-        ("truth", scale),
-        ("naive slope: bias", naive.mean(axis=0) / scale - 1),
-        ("adjusted: bias", adjusted.mean(axis=0) / scale - 1),
-        ("adjusted: coverage", (np.abs(adjusted - truth) <= 1.96 * adjusted_error).mean(axis=0)),
-        ("quasi-experimental: bias", found.mean(axis=0) / scale - 1),
-        ("  Monte Carlo error", noise),
-        ("quasi-experimental: coverage", (np.abs(found - truth) <= reach * error).mean(axis=0)),
-        ("  robust errors only", (np.abs(found - truth) <= 1.96 * robust_error).mean(axis=0)),
-    ):
-        say(f"{name:34s}" + "".join(f"{value:16.3f}" for value in row))
-    say(f"{'balance refused':34s}{np.mean(alarms):16.3f}")
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("cost", "recovery"))
-    parser.add_argument("--seeds", type=int, default=400)
-    parser.add_argument("--customers", type=int, default=27_000)
-    parser.add_argument("--routing", default="random")
-    given = parser.parse_args()
-    if given.what == "cost":
-        cost()
-    else:
-        recovery(given.seeds, customers=given.customers, routing=given.routing)
+    """Time all levels and checks at three sizes: the cost must be linear in contacts."""
+    times = {}
+    for customers, contacts in ((25_000, 75_000), (50_000, 150_000), (100_000, 300_000)):
+        exposure = synthetic(customers, contacts, 504)
+        start = time.process_time()
+        estimate_effects(exposure, options=EffectOptions())
+        seconds = times[contacts] = time.process_time() - start
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        each = 1e6 * seconds / contacts
+        say(
+            f"{customers:>8,} customers {contacts:>8,} contacts: {seconds:6.1f} CPU s "
+            f"{memory:5.2f} GB {each:6.0f} us a contact"
+        )
+    sizes, spent = np.log(list(times)), np.log(list(times.values()))
+    say(f"time grows with contacts to the power of {np.polyfit(sizes, spent, 1)[0]:.2f}")
 
 
 if __name__ == "__main__":

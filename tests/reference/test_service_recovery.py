@@ -29,8 +29,7 @@ def recovered(seeds, **options):
         rows.append(
             [
                 [year.truth(name) for name in NAMES],
-                weights @ fit.coefficients,
-                np.sqrt(np.einsum("bi,ij,bj->b", weights, fit.covariance, weights)),
+                *np.transpose([study.effect(name, fit) for name in NAMES]),
                 weights @ study.adjusted().coefficients,
             ]
         )

@@ -77,16 +77,15 @@ def recover(seeds, **planted):
         )
         spread = [
             np.sqrt(np.einsum("bi,ij,bj->b", weights, matrix, weights))
-            for matrix in (second.covariance, robust, first.covariance)
+            for matrix in (robust, first.covariance)
         ]
         found.append(
             (
                 [company.effects[name] for name in NAMES],
-                weights @ second.coefficients,
+                *np.transpose([study.effect(name, second) for name in NAMES]),
                 spread[0],
-                spread[1],
                 weights @ first.coefficients,
-                spread[2],
+                spread[1],
                 weights @ slope,
             )
         )
