@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines import lifecycle
 from pipelines.run import Result, Run
@@ -13,8 +13,11 @@ from pipelines.validate import checked_tables, prepared_tables
 if TYPE_CHECKING:
     import datetime as dt
 
+    import pandas as pd
+
     from clv.data.tables import Tables
     from clv.evaluation.backtest import Backtest
+    from clv.models.lifetime_value import LifetimeValue
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
 
@@ -42,6 +45,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     portfolio = panel.at(panel.windows[-1])
     with ctx.step("Splitting value over its groups"):
         contributions = contributions_document(model, portfolio)
+        audit = audited(model, portfolio, contributions)
         said = model.predict(portfolio)[list(SCORES)].set_axis(portfolio.index)
         profile = Profile.learn(portfolio.join(said), (*model.info.features, *SCORES))
     fingerprint = checked.validation.fingerprint
@@ -56,7 +60,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
         version = ctx.registry().log_training(
             model,
             parameters=_parameters(ctx, options, panel),
-            metrics=logged_metrics(model.info, backtest),
+            metrics={**logged_metrics(model.info, backtest), **audit},
             artifacts={**documents, PROFILE: profile.as_dict()},
             tags={
                 "data_fingerprint": fingerprint,
@@ -79,6 +83,26 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
         ).lines
     paths = {name.removesuffix(".json"): ctx.workspace / name for name in documents}
     return Result("train", tuple(lines), paths, tuple(ctx.notes), training)
+
+
+def audited(
+    model: LifetimeValue, portfolio: pd.DataFrame, document: dict[str, Any]
+) -> dict[str, float]:
+    """Add to contributions.json how far they hold; return the audit's metrics."""
+    from clv.attribution.shap_audit import audit_model, share_intervals
+
+    groups = [row["group"] for row in document["groups"]]
+    intervals = share_intervals(model.contributions(portfolio), groups)
+    for row in document["groups"]:
+        row["share_low"], row["share_high"] = intervals[row["group"]]
+    audit = audit_model(model, portfolio)
+    document["audit"] = None if audit is None else audit.as_dict()
+    if audit is None:
+        return {}
+    return {
+        "contributions/audit_correlation": audit.correlation,
+        "contributions/audit_top_agreement": audit.top_agreement,
+    }
 
 
 def model_options(ctx: Run) -> ModelOptions:

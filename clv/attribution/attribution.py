@@ -20,6 +20,7 @@ from clv.attribution.segments import part_targets, segment_effects
 from clv.attribution.study import EffectOptions
 from clv.attribution.targets import TargetOptions, build_targets
 from clv.attribution.wording import PhraseOptions
+from clv.attribution.workload import workload
 from clv.errors import DataError, UsageError
 from clv.features.contacts import EXPOSURE_DAYS, build_contact_table
 from clv.features.outcomes import build_outcomes
@@ -175,6 +176,7 @@ def attribute(
             *(phrases.notes if phrases is not None else ()),
         ),
         phrases=phrases,
+        workload=workload(tables, contacts, window, options.exposure_days),
     )
 
 

@@ -56,6 +56,8 @@ class Attribution:
         What was left out on the way.
     phrases : Phrases or None
         Phrases of agents that go with value; None without markers of the messages.
+    workload : tuple of dict
+        Utilisation and contacts per logged-in hour by agent, where agent_days are given.
     """
 
     currency: str
@@ -75,6 +77,7 @@ class Attribution:
     part_targets: tuple[Mapping[str, Any], ...] = ()
     frontier: Frontier | None = None
     phrases: Phrases | None = None
+    workload: tuple[Mapping[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return attribution.json."""
@@ -93,6 +96,7 @@ class Attribution:
             "agents": [agent.as_dict() for agent in self.agents],
             "agents_limits": LIMITS,
             "teams": team_scores(self.agents),
+            "workload": [dict(row) for row in self.workload],
             "segments": [dict(segment) for segment in self.segments],
             "phrases": [] if self.phrases is None else [r.as_dict() for r in self.phrases.rows],
             "phrases_about": None if self.phrases is None else self.phrases.about(),

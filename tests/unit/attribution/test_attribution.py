@@ -200,6 +200,20 @@ def test_a_premium_queue_is_compared_at_level_one_only(found, tables, ready, win
     assert "premium_queue is 0 in every contact" in why
 
 
+def test_workload_is_contacts_over_hours_logged_in(company, found, contacts, window):
+    days = company.frames()["agent_days"]
+    at_s = pd.to_datetime(days["date"]).astype("datetime64[s]").astype("int64")
+    days = days[(at_s < window.ahead_s) & (at_s >= window.ahead_s - 365 * 86_400)]
+    hours = days.groupby("agent_id")["logged_in_seconds"].sum() / 3600
+    counted = contacts.groupby("agent_id").size()
+    assert found.workload
+    for row in found.workload[:5]:
+        assert row["logged_in_hours"] == pytest.approx(hours[row["agent_id"]])
+        assert row["contacts_per_hour"] == pytest.approx(
+            counted[row["agent_id"]] / hours[row["agent_id"]]
+        )
+
+
 def test_an_unknown_outcome_is_named():
     with pytest.raises(UsageError, match="'happiness' is unknown"):
         AttributionOptions(outcomes=("happiness",))
