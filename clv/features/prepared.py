@@ -17,12 +17,17 @@ from clv.features.contact_rows import contact_rows, survey_rows
 from clv.features.order_rows import order_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import ibis.expr.types as ir
 
     from clv.data.tables import Tables
     from clv.markers.contacts import PreparedMarkers
+
+PARTS_READ = 4
+"""Parts that share one reading of the sources, which is over all rows whatever it asks for."""
+
+_EVENTS = ("orders", "interactions", "surveys")
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,7 @@ def prepare(
     if behaviours is not None and "interactions" in tables:
         columns["behaviours"] = behaviours.columns
     ranges = customer_ranges(tables, part_rows or tables.engine.part_rows)
-    made = [_part(tables, customers) for customers in ranges]
+    made = [part for few in _batches(ranges) for part in _parts(tables, few)]
     parts = tuple(part for part, _ in made)
     return Prepared(
         tables,
@@ -140,15 +145,31 @@ def prepare(
     )
 
 
+def _batches(ranges: tuple[CustomerRange, ...]) -> Iterator[tuple[CustomerRange, ...]]:
+    for start in range(0, len(ranges), PARTS_READ):
+        yield ranges[start : start + PARTS_READ]
+
+
+def _parts(
+    tables: Tables, ranges: tuple[CustomerRange, ...]
+) -> list[tuple[Part, tuple[ir.Table, ...]]]:
+    """Prepare neighbouring parts; where there are others too, from rows read for all of them."""
+    span = CustomerRange(ranges[0].low, ranges[-1].high)
+    if span == CustomerRange(None, None):
+        return [_part(tables, customers) for customers in ranges]
+    engine = tables.engine
+    read = {name: engine.cache(span.of(tables[name])) for name in _EVENTS if name in tables}
+    made = [_part(tables.replaced(**read), customers) for customers in ranges]
+    for rows in read.values():
+        engine.release(rows)
+    return made
+
+
 def _part(tables: Tables, customers: CustomerRange) -> tuple[Part, tuple[ir.Table, ...]]:
     """Prepare the rows of some customers; also return what the engine holds."""
     engine = tables.engine
     mine = tables.replaced(
-        **{
-            name: customers.of(tables[name])
-            for name in ("orders", "interactions", "surveys")
-            if name in tables
-        }
+        **{name: customers.of(tables[name]) for name in _EVENTS if name in tables}
     )
     surveys = engine.cache(survey_rows(mine)) if "surveys" in mine else None
     contacts = None

@@ -3,7 +3,8 @@
 Run by ``make bench``; not a test. Every contender runs in a process of its own, on the same
 Parquet files, for the same cutoff, and says how long it took, how much processor time that
 was, and how much memory at its peak. Before that the values are compared on a small company.
-``--orders`` sets the size, ``--memory-limit`` the engine's, ``--only`` picks contenders.
+``--orders`` sets the size, ``--memory-limit`` the engine's, ``--only`` picks contenders, and
+``--linearity`` times one of them at a tenth, a fifth, a half and all of the orders instead.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def generate(folder: Path, orders: int) -> None:
     """Write a seeded company as Parquet: contacts are 0.3, customers 0.1 of the orders."""
     import duckdb
 
-    con = duckdb.connect()
+    con = duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(folder / "spill")})
     con.execute("set preserve_insertion_order = false")
     customers = orders // 10
 
@@ -71,20 +72,18 @@ def generate(folder: Path, orders: int) -> None:
     who = f"'c' || lpad({number}, 8, '0')"
     when = f"timestamp '2022-01-01' + to_seconds(cast(floor(1314 * 86400 * {u(2)}) as bigint))"
     amount = f"round(exp(2 + 1.5 * ({u(3)} + {u(4)})), 2)"
-    con.execute(f"""
-        create temp table bought as
-        select i, 'o' || i as order_id, {who} as customer_id, {when} as ordered_at,
+    bought = f"""select i, 'o' || i as order_id, {who} as customer_id, {when} as ordered_at,
             {amount} as amount, 'k' || (hash(i * 64 + 5) % 12) as category
-        from range({orders * 96 // 100}) t(i)""")
+        from range({orders * 96 // 100}) t(i)"""
     con.execute(f"""
         copy (
             select order_id, customer_id, ordered_at, amount, round(amount * 0.31, 3) as margin,
                 cast(null as varchar) as refund_of, category
-            from bought
+            from ({bought})
             union all
             select 'r' || i, customer_id, ordered_at + interval 5 days, -amount,
                 round(-amount * 0.31, 3), order_id, null
-            from bought where i % 24 = 0
+            from ({bought}) where i % 24 = 0
         ) to '{folder}/orders.parquet' (format parquet)""")
     channels = "['voice', 'chat', 'email', 'social', 'sms', 'bot', 'self_service']"
     issues = "['billing', 'delivery', 'returns', 'login', 'other']"
@@ -327,6 +326,28 @@ def folder_of(options: argparse.Namespace, orders: int) -> Path:
     return folder
 
 
+def timed(name: str, orders: int) -> dict[str, float]:
+    """Run one contender in a process of its own."""
+    command = [sys.executable, __file__, *sys.argv[1:]]
+    command += ["--contender", name, "--orders", str(orders)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def linearity(name: str, orders: int) -> None:
+    """Print what a million orders cost, of a tenth, a fifth, a half and all of them."""
+    print(f"{name}, by the number of orders")
+    print("      orders  seconds   CPU s  peak GB  s/million  CPU/million")
+    for part in (10, 5, 2, 1):
+        size = orders // part
+        line, millions = timed(name, size), size / 1e6
+        print(
+            f"{size:>12,}{line['seconds']:>9}{line['cpu_seconds']:>8}{line['peak_gb']:>9}"
+            f"{line['seconds'] / millions:>11.2f}{line['cpu_seconds'] / millions:>13.2f}",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=10_000_000)
@@ -334,11 +355,15 @@ def main() -> None:
     parser.add_argument("--memory-limit", default="3GB", help="of the engines")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--folder", type=Path, help="where the companies are kept")
+    parser.add_argument("--linearity", action="store_true", help="of the first of --only")
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     options = parser.parse_args()
     folder = folder_of(options, options.orders)
     if options.contender:
         print(json.dumps(measured(options.contender, folder, options)))
+        return
+    if options.linearity:
+        linearity(options.only[0], options.orders)
         return
     found = disagreements(folder_of(options, SAMPLE_ORDERS))
     for name, columns in found.items():
@@ -346,9 +371,7 @@ def main() -> None:
     print(f"{options.orders:,} orders, {options.orders * 3 // 10:,} contacts, as of {CUTOFF}")
     print(f"{'':24}{'customers':>10}{'seconds':>9}{'CPU s':>8}{'peak GB':>9}")
     for name in options.only:
-        command = [sys.executable, __file__, *sys.argv[1:], "--contender", name]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        line = json.loads(done.stdout.splitlines()[-1])
+        line = timed(name, options.orders)
         print(
             f"{name:24}{line['customers']:>10,}{line['seconds']:>9}{line['cpu_seconds']:>8}"
             f"{line['peak_gb']:>9}",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 
 from clv.data.engine import DuckDBEngine
+from clv.features.prepared import PARTS_READ
 from clv.features.table import build_feature_table, prepare
 from tests.laws.strategies import (
     CUTOFF,
@@ -70,7 +71,7 @@ def test_parts_of_any_size_give_the_same_bytes(engines: Engines) -> None:
     tables = held(engines[1], company(8))
     whole = build_feature_table(tables, CUTOFF).to_pandas()
     prepared = prepare(tables, part_rows=60)
-    assert len(prepared.parts) > 3
+    assert len(prepared.parts) > PARTS_READ
     same(build_feature_table(tables, CUTOFF, prepared=prepared).to_pandas(), whole)
 
 
