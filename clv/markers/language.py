@@ -7,6 +7,8 @@ found. What remains is one flag for each marker and turn.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 import ibis
@@ -136,8 +138,9 @@ def with_flags(turns: ir.Table, pack: Pack) -> ir.Table:
 
 def applies(turns: ir.Table, marker: Marker) -> ir.BooleanValue:
     """Say in which turns a marker can be found or missed."""
-    channels: Sequence[str] = [c for c in marker.channels if marker.voice or c != VOICE]
-    return (turns.speaker == marker.speaker) & turns.spoken & turns.channel.isin(channels)
+    # DuckDB makes a join of each ``in`` with more than a few values, here one for each marker.
+    channels = [turns.channel == c for c in marker.channels if marker.voice or c != VOICE]
+    return (turns.speaker == marker.speaker) & turns.spoken & reduce(or_, channels)
 
 
 def presence(turns: ir.Table, marker: Marker, *, sure: bool = False) -> ir.BooleanValue:
