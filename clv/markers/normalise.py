@@ -79,6 +79,9 @@ _TAIL = (
 _LINK = r"(?:https?:[/][/]|www[.])[^ \n\t]*"
 _LOOSE = r" *[^ !-)+.-^a-}][^!-)+.-^a-}]*|  +"
 _SPOKEN = r'"[^"]{2,300}"'
+_ENDS = "^ +| +$"
+_ODD = f'{_FOREIGN}|"|{_LINK}|{_QUOTED_LINE}|{_TAIL}'
+"""What most texts have none of: all that the rules above change but loose signs."""
 _FILLERS = r" ?\b(?:um+|uh+|erm?|hmm+|mhm|ah|you know|i mean)\b"
 
 
@@ -106,7 +109,8 @@ def normalise(text: str, *, voice: bool = False) -> str:
 def normalised(text: ir.StringValue, voice: ir.BooleanValue) -> ir.StringValue:
     """Return the same as an expression on the engine."""
     text = text.left(MAX_CHARS)
-    # Translating builds its table for every row: only rows that have such characters pay.
+    # Translating builds its table for every row, and each replacement reads the text again:
+    # only rows that have such characters, lines or links pay.
     plain = ibis.cases(
         (~text.re_search(_FOREIGN), text),
         (~text.re_search(_ACCENTED), text.translate(*SIGNS)),
@@ -114,8 +118,10 @@ def normalised(text: ir.StringValue, voice: ir.BooleanValue) -> ir.StringValue:
     )
     for pattern, blank in ((_QUOTED_LINE, "\n"), (_TAIL, " "), (_LINK, LINK), (_LOOSE, " ")):
         plain = plain.re_replace(pattern, blank)
-    plain = plain.lower().re_replace(_SPOKEN, BLANK)
-    return voice.ifelse(plain.re_replace(_FILLERS, ""), plain).strip()
+    plain = text.re_search(_ODD).ifelse(
+        plain.lower().re_replace(_SPOKEN, BLANK), text.re_replace(_LOOSE, " ").lower()
+    )
+    return voice.ifelse(plain.re_replace(_FILLERS, ""), plain).re_replace(_ENDS, "")
 
 
 def was_cut(text: ir.StringValue) -> ir.BooleanValue:

@@ -1,6 +1,7 @@
 """Markers: messages a second per core, against stdlib ``re``; memory; hostile text.
 
-Run by ``make bench``, or alone: ``python tests/benchmarks/bench_markers.py [messages]``.
+Run by ``make bench``, or alone: ``python tests/benchmarks/bench_markers.py [messages [more]]``.
+With a second, larger number it also says how the cost of the language pack grows with messages.
 Times are of the processor, on one thread, so that a busy machine does not change them much.
 """
 
@@ -93,7 +94,7 @@ def say(line):
     sys.stdout.write(f"{line}\n")
 
 
-def main(count=1_000_000):
+def main(count=1_000_000, many=0):
     """Print all rates."""
     pack = load_pack()
     text = messages(count, pack)
@@ -101,11 +102,13 @@ def main(count=1_000_000):
     with connect(threads=1) as engine:
         made = tables(engine, text)
         seconds = timed(lambda: language(made, pack))
+        fixed = timed(lambda: language(tables(engine, text[:400]), pack))
         few = text[:4_000]
         slow = timed(lambda: by_re(few, pack))
         rate, rate_re = count / seconds, len(few) / slow
         say(f"{words:.1f} words a message")
         say(f"language pack, DuckDB      {rate:12,.0f} messages/s per core")
+        say(f"of which fixed, each run   {fixed:12.2f} s of {seconds:.1f} s")
         say(f"language pack, stdlib re   {rate_re:12,.0f} messages/s per core")
         say(f"ratio                      {rate / rate_re:12.1f}")
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
@@ -121,6 +124,10 @@ def main(count=1_000_000):
             hostile = tables(engine, np.array([bad[:20_000]] * 400, dtype=object))
             cost = timed(lambda made=hostile: language(made, pack)) / 8_000_000
             say(f"hostile, {name:18} {cost / per_byte:11.2f} x ordinary text per byte")
+        if many:
+            more = tables(engine, messages(many, pack))
+            growth = timed(lambda: language(more, pack)) * rate / many
+            say(f"{many:,} messages {growth:15.2f} x the cost of each at {count:,}")
 
 
 if __name__ == "__main__":

@@ -249,6 +249,30 @@ def test_the_engine_normalises_any_text_as_the_standard_library_does(engine, tex
         assert found["plain"].tolist() == [normalise(text, voice=voice) for text in texts]
 
 
+PIECES = (
+    *(">", "\n", "\n>", '"', "\u201c", ", ", "-", "\t", " ", "  ", "\u00e9", "\u20ac", "n\u0303"),
+    *("um", "you know", "the Box", "it's", "www.a.b/c", "https://a.b", "From: Ann\n", "\n-- \n"),
+    *("On Monday, 3 May, Ann wrote:", "Sent from my phone", "This message may contain"),
+    *("--Original", "________", "DISCLAIMER ", "Confidentiality "),
+)
+
+
+@settings(max_examples=25, deadline=None, derandomize=True)
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=8).map("".join), min_size=40))
+def test_the_engine_normalises_letters_and_quotations_as_the_standard_library_does(engine, texts):
+    rows = engine.frame(pd.DataFrame({"place": range(len(texts)), "text": texts}))
+    for voice in (False, True):
+        plain = normalised(rows.text, ibis.literal(voice))
+        found = engine.to_pandas(rows.select("place", plain=plain).order_by("place"))
+        assert found["plain"].tolist() == [normalise(text, voice=voice) for text in texts]
+
+
+def test_no_marker_costs_a_join(engine):
+    said = conversations.tables(engine, {"a": [("agent", "I'm so sorry.")]})
+    turns = engine.cache(with_prefilters(turns_of(said, FULL), FULL))
+    assert " IN (" not in engine.backend.compile(with_flags(turns, FULL))
+
+
 @settings(max_examples=3, deadline=None, derandomize=True)
 @given(st.lists(st.text(max_size=60), min_size=40, max_size=60))
 def test_the_engine_agrees_with_the_standard_library_on_any_text(texts):
