@@ -73,6 +73,21 @@ class Backtest:
     segments: list[dict[str, Any]]
     notes: tuple[Note, ...]
 
+    @property
+    def at_floor(self) -> np.ndarray:
+        """Return, by row, whether the interval ends at the prediction itself.
+
+        Where more customers than the level buy nothing, the shortest interval with both
+        nothing and the prediction in it covers more than was asked for.
+        """
+        return (self.rows["clv_high"] <= self.rows["blend"]).to_numpy()
+
+    @property
+    def coverage_elsewhere(self) -> float:
+        """Return the coverage of the rows not at the floor; nan where there are none."""
+        rows = self.rows[~self.at_floor]
+        return _coverage(rows) if len(rows) else float("nan")
+
     def as_dict(self) -> dict[str, Any]:
         """Return ``backtest.json``."""
         return {
@@ -94,7 +109,12 @@ class Backtest:
                 model: {name: estimate.as_dict() for name, estimate in metrics.items()}
                 for model, metrics in self.models.items()
             },
-            "coverage": {"nominal": self.level, "customers": self.coverage},
+            "coverage": {
+                "nominal": self.level,
+                "customers": self.coverage,
+                "at_floor": float(self.at_floor.mean()),
+                "elsewhere": None if self.at_floor.all() else self.coverage_elsewhere,
+            },
             "deciles": self.deciles,
             "calibration": self.calibration,
             "tracking": self.tracking,
@@ -138,9 +158,7 @@ def run_backtest(
         folds=folds.reported,
         weights=weights,
         models=measure(rows, seed=options.seed),
-        coverage=coverage(
-            rows["value"].to_numpy(), rows["clv_low"].to_numpy(), rows["clv_high"].to_numpy()
-        ),
+        coverage=_coverage(rows),
         rows=rows,
         deciles=_deciles(rows),
         calibration=_reliability(rows),
@@ -161,6 +179,10 @@ def _as_known(
     known = [other.test for other in folds if (day - _day(other.as_of)).days >= reach]
     rows = pd.concat(known, ignore_index=True)
     return Calibration.learn(rows, options.model, options.level, EARLIER_FOLDS)
+
+
+def _coverage(rows: pd.DataFrame) -> float:
+    return coverage(*(rows[name].to_numpy() for name in ("value", "clv_low", "clv_high")))
 
 
 def _day(text: str) -> dt.date:
@@ -264,7 +286,6 @@ def _segments(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _segment(column: str, value: str, part: pd.DataFrame) -> dict[str, Any]:
     actual, predicted = part["value"].to_numpy(), part["blend"].to_numpy()
-    low, high = part["clv_low"].to_numpy(), part["clv_high"].to_numpy()
     customer = pd.factorize(part["customer_id"])[0]
     gini, bias = (
         bootstrap(metric, actual, predicted, customer) for metric in (normalised_gini, total_bias)
@@ -279,7 +300,7 @@ def _segment(column: str, value: str, part: pd.DataFrame) -> dict[str, Any]:
         "gini_interval": [gini.as_dict()["low"], gini.as_dict()["high"]],
         "total_bias": bias.as_dict()["mean"],
         "total_bias_interval": [bias.as_dict()["low"], bias.as_dict()["high"]],
-        "coverage": coverage(actual, low, high),
+        "coverage": _coverage(part),
         "p_churn": float(part["p_churn"].mean()),
         "churned": float(part["churned"].mean()),
     }

@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 DAYS = (270, 330, 390, 450, 510)
 SCORED = 600
-CUSTOMERS = 400
+CUSTOMERS = 500
 
 
 def main() -> None:
@@ -39,32 +41,47 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--companies", type=int, default=200)
     options = parser.parse_args()
-    held, inside = [], []
+    held, covered, floors = [], [], []
     for seed in range(options.companies):
-        total, customers = company(seed)
+        total, inside, at_floor = company(seed)
         held.append(total)
-        inside.append(customers)
+        covered.append(inside)
+        floors.append(at_floor)
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{seed + 1} of {options.companies}")
     share = float(np.mean(held))
     error = float(np.sqrt(share * (1 - share) / len(held)))
     print(f"{len(held)} companies of {CUSTOMERS} customers, nominal 90 %")
     print(f"totals inside their interval: {share:.1%} (standard error {error:.1%})")
-    print(f"customers inside theirs: {float(np.mean(inside)):.1%}")
+    inside, floor = np.concatenate(covered), np.concatenate(floors)
+    print(
+        f"customers inside theirs: {inside.mean():.1%}; {inside[~floor].mean():.1%} of the "
+        f"{1 - floor.mean():.0%} whose interval is not at its floor"
+    )
 
 
-def company(seed: int) -> tuple[bool, float]:
-    """Return whether the total's interval held, and how many customers' did."""
+def company(seed: int) -> tuple[bool, np.ndarray, np.ndarray]:
+    """Return whether the total's interval held, whose own did, and whose is at its floor.
+
+    At its floor is an interval that ends at the prediction: nothing and the prediction have
+    to be in it, and that covers more than the level where nearly all buy nothing.
+    """
     make_panel = _maker()
-    known = make_panel(CUSTOMERS, seed, DAYS)
+    panel = make_panel(CUSTOMERS, seed, (*DAYS, SCORED), born_days=SCORED)
+    *windows, last = panel.windows
+    frame = pd.concat([panel.at(window) for window in windows], ignore_index=True)
+    known, later = replace(panel, frame=frame, windows=tuple(windows)), panel.at(last)
     growth = Growth(trees=30, num_threads=1, leaf_rows=20)
     model = LifetimeValue.fit(known, ModelOptions(purchase_model="bg_nbd", growth=growth))
-    later = make_panel(CUSTOMERS, seed, (SCORED,)).frame
     scores = model.predict(later.drop(columns=list(OUTCOMES)))
     low, high = model.total_interval(float(scores["clv"].sum()), len(later))
     value = later["value"].to_numpy()
     covered = (value >= scores["clv_low"].to_numpy()) & (value <= scores["clv_high"].to_numpy())
-    return bool(low <= value.sum() <= high), float(covered.mean())
+    return (
+        bool(low <= value.sum() <= high),
+        covered,
+        (scores["clv_high"] <= scores["clv"]).to_numpy(),
+    )
 
 
 def _maker() -> Callable[..., Panel]:

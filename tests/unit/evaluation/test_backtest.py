@@ -53,6 +53,9 @@ def test_the_document_has_everything_the_report_reads(backtest):
     assert [row["decile"] for row in told["deciles"]] == list(range(1, 11))
     assert {row["as_of"] for row in told["tracking"]} == {f["as_of"] for f in told["folds"]}
     assert told["coverage"]["nominal"] == 0.9
+    floor, elsewhere = told["coverage"]["at_floor"], told["coverage"]["elsewhere"]
+    assert 0.0 <= floor < 1.0
+    assert told["coverage"]["customers"] >= (1 - floor) * elsewhere
     assert sum(row["customers"] for row in told["calibration"]) == len(backtest.rows)
 
 

@@ -43,10 +43,10 @@ FEATURES = {
 }
 
 
-def histories(customers, seed):
+def histories(customers, seed, born_days=300):
     """Buy-till-you-die purchases; warm service keeps customers alive."""
     rng = np.random.default_rng(seed)
-    born = rng.integers(0, 300, customers)
+    born = rng.integers(0, born_days, customers)
     empathy = rng.random(customers)
     rate = rng.gamma(1.2, 1 / 40, customers)
     life = rng.exponential(60 + 500 * empathy)
@@ -111,8 +111,10 @@ def outcomes_at(orders, day):
     ).reset_index()
 
 
-def make_panel(customers=700, seed=0, days=(300, 360, 420, 480, 540), change=None):
-    orders, people = histories(customers, seed)
+def make_panel(
+    customers=700, seed=0, days=(300, 360, 420, 480, 540), change=None, *, born_days=300
+):
+    orders, people = histories(customers, seed, born_days)
     frames, windows = [], []
     for day in days:
         features = features_at(orders, people, day)

@@ -66,10 +66,45 @@ def test_the_total_knows_how_folds_differed():
     actual = np.concatenate([np.full(500, 10.0), np.full(500, 14.0)])
     predicted, fold = np.full(1000, 12.0), np.repeat(["a", "b"], 500)
     total = TotalInterval.learn(actual, predicted, fold, 0.9)
-    assert total.degrees == 1
+    assert total.degrees == 2
     low, high = total.apply(6000.0, 500)
     assert low < 5000 < 7000 < high
+    low_twice = TotalInterval.learn(actual + 8, predicted, fold, 0.9)
+    assert low_twice.spread > 2 * total.spread
     one = TotalInterval.learn(actual[:500], predicted[:500], fold[:500], 0.9)
     assert one.degrees == 0
     low, high = one.apply(100.0, 500)
     assert low < 100 < high
+
+
+@pytest.mark.parametrize("moves", [0.0, 0.05, 0.2])
+@pytest.mark.parametrize("folds", [2, 4])
+def test_the_total_is_covered_whether_or_not_the_level_moves(moves, folds):
+    rng = np.random.default_rng(0)
+    customers, companies = 400, 400
+    predicted, fold = np.full(folds * customers, 10.0), np.repeat(np.arange(folds), customers)
+    held = []
+    for _ in range(companies):
+        level = np.exp(moves * rng.standard_normal(folds + 1)).repeat(customers)
+        actual = level * rng.exponential(10.0, level.size)
+        total = TotalInterval.learn(actual[customers:], predicted, fold, 0.9)
+        low, high = total.apply(10.0 * customers, customers)
+        held.append(low <= actual[:customers].sum() <= high)
+    assert 0.86 <= np.mean(held) <= 0.96
+
+
+def test_others_give_up_a_little_where_a_floor_covers_too_much():
+    rng = np.random.default_rng(3)
+
+    def mixed(n):
+        predicted = np.where(np.arange(n) % 2, rng.uniform(1, 2, n), rng.uniform(10, 20, n))
+        buys = rng.random(n) < np.where(predicted < 5, 0.03, 0.6)
+        return predicted * buys * rng.exponential(1.6, n), predicted
+
+    intervals = Intervals.learn(*mixed(6000), 0.9)
+    actual, predicted = mixed(6000)
+    low, high = intervals.apply(predicted)
+    inside = (actual >= low) & (actual <= high)
+    assert inside[predicted < 5].mean() > 0.95
+    assert 0.865 <= inside[predicted > 5].mean() <= 0.895
+    assert 0.9 <= inside.mean() <= 0.94
