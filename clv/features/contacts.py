@@ -117,9 +117,6 @@ def contact_rows(prepared: Prepared, window: Window, exposure_days: int) -> ir.T
     rows = _with_agents(rows, prepared.tables)
     history = orders_before(rows, prepared.orders)
     rows = rows.left_join(history, "interaction_id").drop("interaction_id_right")
-    # The marker "goodwill" is an offer in words; the column of that name is the money given.
-    said = behaviour_shares(rows, prepared.columns.get("behaviours", frozenset()))
-    said.pop("goodwill", None)
     return rows.select(
         "interaction_id",
         "customer_id",
@@ -147,7 +144,7 @@ def contact_rows(prepared: Prepared, window: Window, exposure_days: int) -> ir.T
         repeated=rows.repeated.cast("float64"),
         bad=window.seen(rows.bad_s).cast("float64"),
         trained=trained(rows),
-        **said,
+        **behaviour_shares(rows, prepared.columns.get("behaviours", frozenset())),
     )
 
 
