@@ -221,10 +221,10 @@ def compared(
     degrees = np.maximum(counts.agents - 1, 1).astype(np.float64)
     value, value_error = _value(counts, spoken, rest)
     p_values = 2 * stats.t.sf(np.abs(z), degrees)
-    # The error in currency is that of the log-odds, so that both say the same.
+    # Agents' habits widen the log-odds' error only: it is carried to currency where it is larger.
     agree = np.sign(value) == np.sign(z)
-    error_m = np.where(agree, np.abs(value) / np.maximum(np.abs(z), 1e-9), value_error)
-    return Compared(log_odds, z, p_values, value, error_m, degrees)
+    carried = np.where(agree, np.abs(value) / np.maximum(np.abs(z), 1e-9), 0.0)
+    return Compared(log_odds, z, p_values, value, np.maximum(value_error, carried), degrees)
 
 
 def _value(counts: Counts, spoken: Spoken, rest: Floats) -> tuple[Floats, Floats]:
