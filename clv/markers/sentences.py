@@ -50,10 +50,13 @@ def agent_sentences(
     )
     turns = turns_of(tables.replaced(interactions=chosen), pack)
     said = turns.filter((turns.speaker == "agent") & turns.spoken & window.seen(turns.sent_s))
+    # Masked before sentences part, since an address holds full stops, and after, since a name
+    # may stand before one.
+    whole = skeleton(said.text, said.first_name)
     split = said.select(
         "interaction_id",
         "first_name",
-        sentence=said.text.re_split(ENDS).unnest(),
+        sentence=whole.re_split(ENDS).unnest(),
     )
     plain = split.select(
         "interaction_id", sentence=skeleton(split.sentence.strip(), split.first_name)
