@@ -33,7 +33,7 @@ def run(
         When the export lacks a file or a column.
     """
     from clv.data.adapters import ADAPTERS, convert
-    from clv.data.engine import DuckDBEngine
+    from clv.data.duckdb_engine import DuckDBEngine
 
     if kind not in ADAPTERS:
         raise UsageError(f"import: no importer {kind!r}; expected one of {listing(ADAPTERS, 10)}.")

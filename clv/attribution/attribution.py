@@ -143,17 +143,7 @@ def attribute(
     if contacts[GOODWILL.name].notna().any():
         chosen = (*chosen, GOODWILL)
     studied = study_of(contacts, outcomes, chosen, window, options)
-    levels = experimental_levels(
-        experiments,
-        chosen,
-        studied.exposure,
-        horizon_days=window.horizon_days,
-        outcome=VALUE,
-        level=options.effects.level,
-    )
-    effects = estimate_effects(
-        studied.exposure, chosen, options.effects, experiments=levels, on_progress=on_progress
-    )
+    effects = _effects_of(studied, chosen, window, experiments, options, on_progress)
     found = effects.effects
     if options.premium_queue is not None:
         found = (*found, premium_effect(studied, options.premium_queue, options.effects))
@@ -177,6 +167,28 @@ def attribute(
         ),
         phrases=phrases,
         workload=workload(tables, contacts, window, options.exposure_days),
+    )
+
+
+def _effects_of(
+    studied: Studied,
+    chosen: Sequence[Behaviour],
+    window: Window,
+    experiments: Sequence[ReadOut],
+    options: AttributionOptions,
+    on_progress: OnProgress,
+) -> Effects:
+    """Estimate on every level; what an experiment read out is level 3."""
+    levels = experimental_levels(
+        experiments,
+        chosen,
+        studied.exposure,
+        horizon_days=window.horizon_days,
+        outcome=VALUE,
+        level=options.effects.level,
+    )
+    return estimate_effects(
+        studied.exposure, chosen, options.effects, experiments=levels, on_progress=on_progress
     )
 
 

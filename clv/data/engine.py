@@ -1,26 +1,16 @@
-"""What executes Ibis expressions: by default DuckDB, embedded, in bounded memory.
+"""What executes Ibis expressions: one interface, and the choice between its two engines.
 
 Everything above this module writes expressions and hands them here; nothing else knows
-which engine runs. Spark's is in ``clv.data.spark_engine``.
+which engine runs. DuckDB, the default, is in ``clv.data.duckdb_engine``, Spark in
+``clv.data.spark_engine``; neither is loaded before it is asked for.
 """
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import shutil
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
-import duckdb
-import ibis
-import pyarrow as pa
-import sqlglot.expressions as sge
-from ibis.backends.sql.compilers.base import NULL, STAR, AggGen
-from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
-
-from clv.errors import SourceError, StorageError, UsageError, listing
+from clv.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,12 +18,9 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
     import pandas as pd
+    import pyarrow as pa
 
 BATCH_ROWS = 100_000
-JSON_BYTES = 256 * 2**20  # the largest object, or page of objects, in a JSON file
-PART_ROWS = 4_000_000
-"""Orders and contacts worked on at a time: under 1 GB with all their features."""
-_HELD = {"int64": "bigint", "float64": "double"}
 
 
 class Engine(Protocol):
@@ -102,275 +89,7 @@ class Engine(Protocol):
     def close(self) -> None:
         """Give back memory and disk."""
 
-    def __enter__(self) -> Engine: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
-
-class _Aggregates(AggGen):
-    """Aggregates over some of the rows by CASE instead of FILTER.
-
-    For each FILTER DuckDB slices the columns of all other aggregates too, which takes longer
-    than what is asked for as soon as there are many.
-    """
-
-    def aggregate(
-        self, compiler: Any, name: str, *args: Any, where: Any = None, order_by: Any = ()
-    ) -> Any:
-        plain = name in ("count", "sum", "min", "max") and not isinstance(args[0], sge.Distinct)
-        if where is not None and plain:
-            value = 1 if args[0] is STAR else args[0]
-            args, where = (compiler.if_(where, value, NULL),), None
-        return super().aggregate(compiler, name, *args, where=where, order_by=order_by)
-
-
-class _Compiler(DuckDBCompiler):
-    __slots__ = ()
-    agg = _Aggregates(supports_filter=True, supports_order_by=True)
-
-
-class DuckDBEngine:
-    """DuckDB inside this process.
-
-    Parameters
-    ----------
-    threads : int or None
-        Worker threads; None leaves the choice to DuckDB.
-    memory_limit : str or None
-        Such as ``"2GB"``; what does not fit is spilled to ``temp_directory``.
-    temp_directory : pathlib.Path or None
-        Where to spill; None makes a directory that ``close`` removes.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> with DuckDBEngine(threads=1) as engine:
-    ...     table = engine.frame(pd.DataFrame({"x": [1, 2]}))
-    ...     engine.to_pandas(table.aggregate(total=table.x.sum())).total.tolist()
-    [3]
-    """
-
-    name = "duckdb"
-    part_rows = PART_ROWS
-
-    def __init__(
-        self,
-        *,
-        threads: int | None = None,
-        memory_limit: str | None = None,
-        temp_directory: Path | None = None,
-    ) -> None:
-        self._own = temp_directory is None
-        try:
-            parent = None if temp_directory is None else temp_directory
-            if parent is not None:
-                parent.mkdir(parents=True, exist_ok=True)
-            self._directory = Path(tempfile.mkdtemp(prefix="clv-engine-", dir=parent))
-        except OSError as error:
-            raise StorageError(
-                f"engine: no directory to spill to under {temp_directory}: {error.strerror}. "
-                "Free some space, or set engine.temp_directory."
-            ) from error
-        settings: dict[str, Any] = {"temp_directory": str(self._directory)}
-        if threads is not None:
-            settings["threads"] = threads
-        if memory_limit is not None:
-            settings["memory_limit"] = memory_limit
-        self.backend = ibis.duckdb.connect(":memory:", **settings)
-        self.backend.compiler = _Compiler()
-        self.connection: duckdb.DuckDBPyConnection = self.backend.con
-        self.connection.execute("set timezone = 'UTC'")
-        # In a notebook without ipywidgets there is no bar, and DuckDB refuses to be told so.
-        with contextlib.suppress(duckdb.InvalidInputException):
-            self.connection.execute("set enable_progress_bar = false")
-        self.connection.execute("set preserve_insertion_order = false")
-        self._names = (f"clv_{number}" for number in itertools.count())
-        self._texts: dict[Any, str] = {}
-        self._attached: dict[Path, str] = {}
-
-    def read_parquet(self, paths: Sequence[str], *, hive: bool = False) -> ir.Table:
-        """Return Parquet files as one table."""
-        # A view of our own: the one Ibis makes is temporary, and no other cursor sees it.
-        name = next(self._names)
-        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-        self.run(
-            f'create view "{name}" as select * from '  # noqa: S608 (own names, quoted paths)
-            f"read_parquet([{listed}], hive_partitioning = {hive}, union_by_name = true)"
-        )
-        return self.backend.table(name)
-
-    def read_database(self, path: Path, name: str) -> ir.Table:
-        """Return a table of a DuckDB file, opened for reading only.
-
-        Raises
-        ------
-        SourceError
-            When the file is no DuckDB database, another process writes to it, or it holds
-            no table of that name.
-        """
-        catalog = self._attached.get(path)
-        try:
-            if catalog is None:
-                catalog = next(self._names)
-                target = str(path).replace("'", "''")
-                self.connection.execute(f"attach '{target}' as \"{catalog}\" (read_only)")
-                self._attached[path] = catalog
-            rows = self.connection.execute(
-                "select table_name from information_schema.tables "
-                "where table_catalog = ? and table_schema = 'main' order by table_name",
-                [catalog],
-            ).fetchall()
-            found = [row[0] for row in rows]
-        except duckdb.Error as error:
-            raise SourceError(
-                f"{path}: cannot be read as a DuckDB database: {_first_line(error)} "
-                "Name a database file that no other process is writing to."
-            ) from error
-        if name not in found:
-            raise SourceError(
-                f"{path}: no table {name!r}; found {listing(found)}. "
-                "Name the one to read under sources.<table>.table in the settings."
-            )
-        return self.backend.table(name, database=(catalog, "main"))
-
-    def read_json(self, paths: Sequence[Path], member: str, within: str | None = None) -> ir.Table:
-        """Return the objects of JSON files as a table of one column of text, ``json``.
-
-        Parameters
-        ----------
-        paths : sequence of pathlib.Path
-            One object per line, an array of objects, or pages that hold such an array.
-        member : str
-            The name of that array in a page.
-        within : str, optional
-            JSONPath of what to take of each object, such as ``$.comments[*]``; it is given
-            the object's id as ``parent_id``.
-
-        Raises
-        ------
-        SourceError
-            When a file is no JSON.
-        """
-        name = next(self._names)
-        listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-        inner = "select json, null::varchar as parent_id from objects"
-        if within is not None:
-            part = f"json_extract(json, '{within}')"
-            part = f"unnest({part})" if "*" in within else part
-            inner = f"select {part} as json, json_extract_string(json, '$.id') as parent_id "
-            inner += "from objects"
-        try:
-            self.connection.execute(
-                f'create table "{name}" as with pages as (select json from read_json_objects('  # noqa: S608 (quoted paths)
-                f"[{listed}], format = 'auto', maximum_object_size = {JSON_BYTES})), "
-                f"objects as (select unnest(case when json_type(json, '$.{member}') = 'ARRAY' "
-                f"then json_extract(json, '$.{member}[*]') else [json] end) as json from pages) "
-                f"select json::varchar as json, parent_id from ({inner}) where json is not null"
-            )
-        except duckdb.InvalidInputException as error:
-            raise SourceError(
-                f"{paths[0].parent}: {member} cannot be read as JSON: {_first_line(error)} "
-                "Expected one object per line, or an array of objects."
-            ) from error
-        return self.backend.table(name)
-
-    def read_shared(self, place: str) -> ir.Table:
-        """Refuse what Spark alone reads.
-
-        Raises
-        ------
-        SourceError
-            Always.
-        """
-        raise SourceError(
-            f"{place}: URIs and catalog tables are read by Spark. Use --engine spark, or copy the "
-            "table to a folder of this machine."
-        )
-
-    def scratch(self) -> Path:
-        """Return a fresh path for a file that ``close`` removes."""
-        return self._directory / next(self._names)
-
-    def frame(self, data: pd.DataFrame | pa.Table) -> ir.Table:
-        """Hold a frame in the engine and return it as a table."""
-        rows = (
-            data if isinstance(data, pa.Table) else pa.Table.from_pandas(data, preserve_index=False)
-        )
-        name = next(self._names)
-        self.connection.register(f"{name}_rows", rows)
-        self.run(f'create table "{name}" as select * from "{name}_rows"')  # noqa: S608 (own names)
-        self.connection.unregister(f"{name}_rows")
-        return self.backend.table(name)
-
-    def cache(self, expression: ir.Table, inputs: Mapping[str, ir.Table] | None = None) -> ir.Table:
-        """Compute a table once and hold the result, spilled to disk where it is large.
-
-        Where the expression is over unbound tables, ``inputs`` says what they stand for; it
-        is then compiled once, however often it is computed for other inputs.
-        """
-        name = next(self._names)
-        if inputs is None:
-            body = self._select(expression)
-        else:
-            parts = (f'"{key}" as ({self._select(rows)})' for key, rows in inputs.items())
-            body = f"with {', '.join(parts)} {self._compiled(expression)}"
-        self.run(f'create table "{name}" as {body}')
-        return self.backend.table(name)
-
-    def release(self, table: ir.Table) -> None:
-        """Let go of a table that ``cache`` or ``frame`` returned."""
-        self.run(f'drop table if exists "{table.get_name()}"')
-
-    def to_pandas(self, expression: ir.Table) -> pd.DataFrame:
-        """Compute a table and return it whole."""
-        batches = list(self.batches(expression))
-        return pa.Table.from_batches(batches, self._schema(expression)).to_pandas()
-
-    def batches(self, expression: ir.Table, rows: int = BATCH_ROWS) -> Iterator[pa.RecordBatch]:
-        """Compute a table and return it in record batches of at most ``rows``.
-
-        The cursor is its own, so that other expressions may run while one is being read.
-        """
-        schema = self._schema(expression)
-        cursor = self.connection.cursor()
-        try:
-            cursor.execute("set timezone = 'UTC'")
-            reader = self._guard(lambda: cursor.sql(self._select(expression)).to_arrow_reader(rows))
-            for batch in reader:
-                yield batch.cast(schema)
-        finally:
-            cursor.close()
-
-    def to_parquet(self, expression: ir.Table, path: Path) -> None:
-        """Compute a table and write it to one Parquet file, in the table's own order."""
-        target = str(path).replace("'", "''")
-        self.run(
-            f"copy ({self._select(expression)}) to '{target}' "
-            "(format parquet, compression zstd, preserve_order true)"
-        )
-
-    def hex_number(self, digits: ir.StringValue) -> ir.IntegerValue:
-        """Read up to 15 hexadecimal digits as a whole number."""
-        return (ibis.literal("0x") + digits).cast("int64")
-
-    def mapped(self, *_: object) -> None:
-        """Nothing: there are no nodes but this process."""
-
-    def run(self, sql: str) -> None:
-        """Execute a statement that this module wrote."""
-        self._guard(lambda: self.connection.execute(sql))
-
-    def close(self) -> None:
-        """Give back memory and disk."""
-        self.backend.disconnect()
-        shutil.rmtree(self._directory, ignore_errors=True)
-
-    def __enter__(self) -> DuckDBEngine:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -380,45 +99,6 @@ class DuckDBEngine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _compiled(self, expression: ir.Table) -> str:
-        """Compile an expression over unbound tables once."""
-        key = expression.op()
-        if key not in self._texts:
-            self._texts[key] = self._select(expression)
-        return self._texts[key]
-
-    def _select(self, expression: ir.Table) -> str:
-        """Compile, and hold columns to the types Ibis promises.
-
-        Sums of integers are wider here, and literals with a point are decimals.
-        """
-        body = self.backend.compile(expression)
-        columns = ", ".join(
-            f'cast("{name}" as {_HELD[str(kind)]}) as "{name}"'
-            if str(kind) in _HELD
-            else f'"{name}"'
-            for name, kind in expression.schema().items()
-        )
-        return f"select {columns} from ({body})"  # noqa: S608 (compiled by Ibis)
-
-    def _schema(self, expression: ir.Table) -> pa.Schema:
-        return expression.schema().to_pyarrow()
-
-    def _guard(self, action: Any) -> Any:
-        try:
-            return action()
-        except duckdb.OutOfMemoryException as error:
-            raise StorageError(
-                f"engine: {_first_line(error)} Raise engine.memory_limit, or free space in "
-                f"{self._directory.parent}."
-            ) from error
-        except duckdb.IOException as error:
-            raise StorageError(f"engine: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
 
 
 def connect(
@@ -461,5 +141,7 @@ def connect(
         )
     if kind != "duckdb":
         raise UsageError(f"engine: {kind!r} is not an engine; expected 'duckdb' or 'spark'.")
+    from clv.data.duckdb_engine import DuckDBEngine
+
     place = None if temp_directory is None else Path(temp_directory)
     return DuckDBEngine(threads=threads, memory_limit=memory_limit, temp_directory=place)

@@ -17,7 +17,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clv.data.engine import BATCH_ROWS
+from clv.data.engine import BATCH_ROWS, Engine
 from clv.data.spark_forms import (
     LOCAL,
     base_folder,
@@ -32,7 +32,6 @@ from clv.errors import SourceError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     import ibis.expr.types as ir
     import pandas as pd
@@ -70,7 +69,7 @@ _CONV = ibis.udf.scalar.builtin(
 """Spark's own function: a number in another base."""
 
 
-class SparkEngine:
+class SparkEngine(Engine):
     """PySpark, on the master that ``spark-submit`` names or inside this machine.
 
     Parameters
@@ -255,17 +254,6 @@ class SparkEngine:
         self._remove(self._directory)
         if self._own_session:
             self.session.stop()
-
-    def __enter__(self) -> SparkEngine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _rows(self, expression: ir.Table) -> DataFrame:
         return self._asked(self.backend.compile(expression), expression)

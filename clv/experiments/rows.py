@@ -129,11 +129,7 @@ def trial_rows(
             text = f"{unit}s without a contact of theirs before {window.cutoff}"
             notes.append(Note("without_contacts", f"experiment.{experiment}", lost, text))
     values = build_outcomes(tables, window, prepared=prepared).set_index("customer_id")[outcome]
-    unknown = int((~rows["customer_id"].isin(values.index)).sum())
-    if unknown:
-        text = f"without a purchase by {window.cutoff}: their outcome is 0"
-        notes.append(Note("without_purchase", f"experiment.{experiment}", unknown, text))
-    rows["outcome"] = rows["customer_id"].map(values).fillna(0.0).astype(float)
+    notes += _add_outcome(rows, values, experiment, window)
     rows, covariates, features = _before(tables, start, rows, prepared, notes)
     if segment is not None:
         rows[segment] = _segment(tables, segment, rows)
@@ -150,6 +146,18 @@ def trial_rows(
         segment,
         tuple(notes),
     )
+
+
+def _add_outcome(
+    rows: pd.DataFrame, values: pd.Series[float], experiment: str, window: Window
+) -> tuple[Note, ...]:
+    """Add the outcome, 0 for those who had bought nothing by the cutoff; say how many."""
+    unknown = int((~rows["customer_id"].isin(values.index)).sum())
+    rows["outcome"] = rows["customer_id"].map(values).fillna(0.0).astype(float)
+    if not unknown:
+        return ()
+    text = f"without a purchase by {window.cutoff}: their outcome is 0"
+    return (Note("without_purchase", f"experiment.{experiment}", unknown, text),)
 
 
 def read_trial(

@@ -78,9 +78,8 @@ def write(path: Path, model: Path, bundle: Bundle) -> None:
                 for name in sorted(bundle.digests):
                     _put(archive, f"{MODEL}{name}", (model / name).read_bytes())
             partial.replace(path)
-        except BaseException:
+        finally:
             partial.unlink(missing_ok=True)
-            raise
 
 
 def _put(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -109,7 +108,7 @@ def read(path: Path, folder: Path) -> Bundle:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with archive.open(entry) as source, target.open("xb") as file:
                         shutil.copyfileobj(source, file)
-    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, KeyError, EOFError, RuntimeError) as error:
         raise _refused(path, f"is not a bundle that can be read ({type(error).__name__})") from None
     except OSError as error:
         raise _refused(path, f"cannot be read: {error.strerror or error}") from None

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clv.data.engine import DuckDBEngine
+    from clv.data.duckdb_engine import DuckDBEngine
     from clv.data.tables import Tables
 
 CUTOFF = dt.date(2025, 6, 30)

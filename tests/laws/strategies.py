@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from clv.data.tables import Tables, Terms
 
 if TYPE_CHECKING:
-    from clv.data.engine import DuckDBEngine
+    from clv.data.duckdb_engine import DuckDBEngine
 
 START = pd.Timestamp("2023-01-01")
 SPAN_DAYS = 800

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given
 
-from clv.data.engine import DuckDBEngine
+from clv.data.duckdb_engine import DuckDBEngine
 from clv.features.prepared import PARTS_READ
 from clv.features.table import build_feature_table, prepare
 from tests.laws.strategies import (

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 
-from clv.data.engine import DuckDBEngine
+from clv.data.duckdb_engine import DuckDBEngine
 from clv.features.outcomes import build_outcomes
 from clv.features.table import build_feature_table, prepare
 from clv.windows import Window

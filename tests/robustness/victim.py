@@ -115,9 +115,10 @@ def forked(job, folder, place, argument):
         try:
             JOBS[job](Path(folder), place, argument)
             code = 0
-        except BaseException:  # noqa: BLE001 (a forked child must not return)
-            traceback.print_exc()
         finally:
+            # A forked child must not return, whatever happened.
+            if code:
+                traceback.print_exc()
             sys.stderr.flush()
             os._exit(code)
     return child

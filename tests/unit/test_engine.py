@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from clv.data.engine import DuckDBEngine, connect
+from clv.data.duckdb_engine import DuckDBEngine
+from clv.data.engine import connect
 from clv.errors import StorageError, UsageError
 
 

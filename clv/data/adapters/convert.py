@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from clv.data.adapters.base import Adapter, Key, TableMap
-    from clv.data.engine import DuckDBEngine
+    from clv.data.duckdb_engine import DuckDBEngine
     from clv.notes import OnProgress
 
 PRIVATE = 0o600
@@ -132,18 +132,27 @@ def convert(
         )
         notes += [note for note in left_out if note.count]
         mapped = engine.cache(_mapped(own, table, adapter, key, known, timezone))
-        kept = mapped.filter(mapped.customer_id.notnull()) if table.customer else mapped
-        count = _count(engine, kept)
-        nameless = _count(engine, mapped) - count
-        if nameless:
-            text = f"rows left out: no {key.column} that says whose they are"
-            notes.append(Note("no_customer", table.table, nameless, text))
+        kept, count, nameless = _owned(engine, mapped, table, key)
+        notes += nameless
         if count:
             written[table.table] = _write(engine, kept, out / table.table, adapter.kind)
             rows[table.table] = count
         engine.release(mapped)
     on_progress("tables", len(wanted), len(wanted))
     return Imported(adapter.kind, written, rows, found.rows, found.unread, tuple(notes))
+
+
+def _owned(
+    engine: DuckDBEngine, mapped: ir.Table, table: TableMap, key: Key
+) -> tuple[ir.Table, int, tuple[Note, ...]]:
+    """Return the rows that belong to a customer, their count, and how many do not."""
+    kept = mapped.filter(mapped.customer_id.notnull()) if table.customer else mapped
+    count = _count(engine, kept)
+    nameless = _count(engine, mapped) - count
+    if not nameless:
+        return kept, count, ()
+    text = f"rows left out: no {key.column} that says whose they are"
+    return kept, count, (Note("no_customer", table.table, nameless, text),)
 
 
 def _count(engine: DuckDBEngine, rows: ir.Table) -> int:

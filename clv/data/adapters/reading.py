@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from clv.data.adapters.base import Adapter, Export
-    from clv.data.engine import DuckDBEngine
+    from clv.data.duckdb_engine import DuckDBEngine
 
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz")
 JSON_COLUMNS = ("json", "parent_id")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.data.engine import DuckDBEngine
+from clv.data.duckdb_engine import DuckDBEngine
 from clv.data.tables import Tables, Terms
 from clv.errors import UsageError, WindowError
 from clv.features.base import significant

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.data.engine import DuckDBEngine
+from clv.data.duckdb_engine import DuckDBEngine
 from clv.data.tables import Tables, Terms
 from clv.monitoring import DriftCounter, Limits, PastScores, Profile, monitor
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from clv.data.adapters import ADAPTERS, convert
-from clv.data.engine import DuckDBEngine
+from clv.data.duckdb_engine import DuckDBEngine
 from clv.errors import SchemaError, SourceError, UsageError
 from clv.schema import SCHEMA
 
