@@ -7,8 +7,9 @@ with one reserved code for values unseen at training, which are counted.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -16,13 +17,15 @@ from clv.errors import ModelError, listing
 from clv.models.tree_tables import GroupContributions, can_table, read_trees
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
 
     from clv.features.base import Feature
 
 MAX_CATEGORIES = 50
+ROWS_AT_ONCE = 200_000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -292,6 +295,40 @@ def grow(
     except lightgbm.basic.LightGBMError as error:
         raise ModelError(f"{objective} trees: LightGBM refused the data: {error}") from error
     return Booster(trees.model_to_string(), num_threads=growth.num_threads)
+
+
+def side_by_side(calls: Sequence[Callable[[Growth], T]], growth: Growth, rows: int) -> Iterator[T]:
+    """Call functions that grow trees, several at once where each is small; results in order.
+
+    Threads within one growth wait for each other at every split, which on a company of
+    20,000 customers costs all that they save; whole growths beside each other do not. Trees
+    do not depend on how the threads were shared.
+
+    Parameters
+    ----------
+    calls : sequence of callable
+        Each takes the ``Growth`` that it may use.
+    growth : Growth
+        Its ``num_threads`` are shared.
+    rows : int
+        That one call holds in memory.
+
+    Yields
+    ------
+    object
+        What each call returned.
+    """
+    at_once = max(min(growth.num_threads, len(calls), ROWS_AT_ONCE // max(rows, 1)), 1)
+    share = replace(growth, num_threads=growth.num_threads // at_once)
+    if at_once == 1:
+        yield from (call(share) for call in calls)
+        return
+    pool = ThreadPoolExecutor(at_once)
+    try:
+        for found in [pool.submit(call, share) for call in calls]:
+            yield found.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _parameters(growth: Growth, objective: str, rows: int) -> dict[str, object]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clv.models.boosting import Encoding
+from clv.models.boosting import Encoding, side_by_side
 from clv.models.churn import ChurnModel
 from clv.models.forecasts import PastForecasts
 from clv.models.value import ValueModel
@@ -23,13 +23,16 @@ from clv.notes import Note, silent
 from clv.windows import gapped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from clv.models.boosting import Growth
     from clv.models.forecasts import Forecasts
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
     from clv.notes import OnProgress
     from clv.windows import Window
+
+    _Part = Callable[[Panel, ModelOptions], tuple[pd.DataFrame, float]]
 
 HELD_OUT_OF = 4
 SCALE_FOLDS = 3
@@ -136,66 +139,97 @@ def out_of_fold(panel: Panel, options: ModelOptions, on_progress: OnProgress = s
             )
         )
         folds.append(_customer_fold(panel, past.known(panel.windows), options))
+    # earlier folds calibrate a fold where their outcomes were complete by its cutoff; a
+    # single one would mostly pass on how its own season differed
+    trials = []
     for done, (window, earlier) in enumerate(tests):
-        on_progress("backtest", done, len(tests))
-        # earlier folds calibrate this one where their outcomes were complete by its cutoff;
-        # a single one would mostly pass on how its own season differed
         known = gapped([other for other, _ in tests[:done]], window, delay)
-        alone = len(known) < CALIBRATING_FOLDS
         reported = done >= len(tests) - options.folds
-        logs = [fold.log_scale for fold in folds]
-        fold = _time_fold(panel, past.known(earlier), window, earlier, options, logs=logs)
-        if reported:
-            fold = _reported(
-                panel, past.known(earlier), window, earlier, options, fold, alone=alone
-            )
-        folds.append(fold)
+        alone = reported and len(known) < CALIBRATING_FOLDS
+        trials.append(_Trial(window, earlier, past.known(earlier), reported, alone))
+    for fold in _time_folds(panel, trials, options, on_progress):
+        logs = [other.log_scale for other in (*folds, fold)]
+        folds.append(replace(fold, test=_scaled(fold.test, logs)))
     on_progress("backtest", len(folds), len(folds))
     return Folds(tuple(folds), past.known(panel.windows), tuple(notes))
 
 
-def _time_fold(
-    panel: Panel,
-    forecasts: Forecasts,
-    window: Window,
-    earlier: Sequence[Window],
-    options: ModelOptions,
-    *,
-    logs: list[float],
-) -> Fold:
-    train, test = sampled(panel.of(earlier), options), panel.at(window)
-    predicted, log_scale = _learn_and_predict(panel, forecasts, train, test, options, logs)
-    return Fold(
-        as_of=window.cutoff.isoformat(),
-        kind="time",
-        train_rows=len(train),
-        train_cutoffs=len(earlier),
-        test_customers=len(test),
-        test=predicted,
-        held_out=None,
-        log_scale=log_scale,
-        reported=False,
-    )
+@dataclass(frozen=True)
+class _Trial:
+    """A fold to come: when it tests, what was known by then, and what is wanted of it.
 
+    Its parts are learned apart, and at once where there are threads for it; each returns
+    predictions, one row per customer, and the log scale of their trees, not yet applied.
+    """
 
-def _reported(
-    panel: Panel,
-    forecasts: Forecasts,
-    window: Window,
-    earlier: Sequence[Window],
-    options: ModelOptions,
-    fold: Fold,
-    *,
-    alone: bool,
-) -> Fold:
-    """Add the trees without BTYD, and customers held out where no earlier fold calibrates."""
-    train, test = sampled(panel.of(earlier), options), panel.at(window)
-    held_out = None
-    if alone:
+    window: Window
+    earlier: Sequence[Window]
+    forecasts: Forecasts
+    reported: bool
+    alone: bool
+
+    def rows(self, panel: Panel, options: ModelOptions) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return what is learned from, and what is tested."""
+        return sampled(panel.of(self.earlier), options), panel.at(self.window)
+
+    def parts(self) -> Mapping[str, _Part]:
+        """Return what is to be learned."""
+        wanted = {"test": self.test}
+        if self.reported:
+            wanted["trees_alone"] = self.trees_alone
+        if self.alone:
+            wanted["held_out"] = self.held_out
+        return wanted
+
+    def test(self, panel: Panel, options: ModelOptions) -> tuple[pd.DataFrame, float]:
+        """Learn from all earlier rows."""
+        return _learn_and_predict(panel, self.forecasts, *self.rows(panel, options), options)
+
+    def trees_alone(self, panel: Panel, options: ModelOptions) -> tuple[pd.DataFrame, float]:
+        """Learn the trees without BTYD."""
+        train, test = self.rows(panel, options)
+        predicted = _trees_alone(panel, train, test, options)
+        return pd.DataFrame({"lightgbm": predicted}, index=test.index), 0.0
+
+    def held_out(self, panel: Panel, options: ModelOptions) -> tuple[pd.DataFrame, float]:
+        """Hold out some of the customers learned from: no earlier fold calibrates this one."""
+        train, _ = self.rows(panel, options)
         held = customer_part(train) == 0
-        held_out, _ = _learn_and_predict(panel, forecasts, train[~held], train[held], options, [])
-    with_alone = fold.test.assign(lightgbm=_trees_alone(panel, train, test, options))
-    return replace(fold, test=with_alone, held_out=held_out, reported=True)
+        return _learn_and_predict(panel, self.forecasts, train[~held], train[held], options)
+
+
+def _time_folds(
+    panel: Panel, trials: Sequence[_Trial], options: ModelOptions, on_progress: OnProgress
+) -> Iterator[Fold]:
+    """Learn and predict every fold; the trees of its test are not scaled yet."""
+    rows = [len(trial.rows(panel, options)[0]) for trial in trials]
+
+    def call(part: _Part) -> Callable[[Growth], tuple[pd.DataFrame, float]]:
+        return lambda growth: part(panel, replace(options, growth=growth))
+
+    parts = [call(part) for trial in trials for part in trial.parts().values()]
+    learned = side_by_side(parts, options.growth, max(rows, default=0))
+    for done, (trial, count) in enumerate(zip(trials, rows, strict=True)):
+        on_progress("backtest", done, len(trials))
+        found = {name: next(learned) for name in trial.parts()}
+        test, log_scale = found["test"]
+        if trial.reported:
+            test = test.join(found["trees_alone"][0])
+        held_out = None
+        if trial.alone:
+            held, held_scale = found["held_out"]
+            held_out = _scaled(held, [held_scale])
+        yield Fold(
+            as_of=trial.window.cutoff.isoformat(),
+            kind="time",
+            train_rows=count,
+            train_cutoffs=len(trial.earlier),
+            test_customers=len(test),
+            test=test,
+            held_out=held_out,
+            log_scale=log_scale,
+            reported=trial.reported,
+        )
 
 
 def _customer_fold(panel: Panel, forecasts: Forecasts, options: ModelOptions) -> Fold:
@@ -206,7 +240,8 @@ def _customer_fold(panel: Panel, forecasts: Forecasts, options: ModelOptions) ->
     for held in range(HELD_OUT_OF):
         test = rows[(part == held) & (rows["as_of"] == last)]
         train = rows[part != held]
-        predicted, log_scale = _learn_and_predict(panel, forecasts, train, test, options, [])
+        predicted, log_scale = _learn_and_predict(panel, forecasts, train, test, options)
+        predicted = _scaled(predicted, [log_scale])
         tests.append(predicted.assign(lightgbm=_trees_alone(panel, train, test, options)))
         logs.append(log_scale)
     test = pd.concat(tests).sort_index()
@@ -228,15 +263,13 @@ def _learn_and_predict(
     train: pd.DataFrame,
     test: pd.DataFrame,
     options: ModelOptions,
-    logs: list[float],
 ) -> tuple[pd.DataFrame, float]:
-    """Return predictions of ``test``, and the log scale of the trees there."""
+    """Return predictions of ``test``, trees not scaled, and the trees' log scale there."""
     value, churn = learn(panel, forecasts, train, options)
     btyd = forecasts.frame.loc[test.index]
     matrix = value.encoding.matrix(test)
     own, p_none = btyd["value"].to_numpy(), btyd["p_none"].to_numpy()
     log_scale = value.log_scale(matrix, own)
-    value = replace(value, scale=mean_scale([*logs, log_scale]))
     predicted = test[list(CARRIED)].assign(
         btyd=own,
         trees=value.predict(matrix, own),
@@ -247,6 +280,10 @@ def _learn_and_predict(
         mean=float(train["value"].mean()),
     )
     return predicted, log_scale
+
+
+def _scaled(predicted: pd.DataFrame, logs: Sequence[float]) -> pd.DataFrame:
+    return predicted.assign(trees=predicted["trees"] * mean_scale(logs))
 
 
 def _trees_alone(
