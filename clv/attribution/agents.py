@@ -45,14 +45,17 @@ class Gap:
     current, better : float
         The agent's adjusted mean, and that at the better quarter of agents, both as
         differences from their peers, in the behaviour's unit.
-    worth_per_contact : float
-        Currency per contact.
+    worth_per_contact, low, high : float
+        Currency per contact, and its interval: the price is uncertain, and the same for
+        all agents.
     """
 
     behaviour: str
     current: float
     better: float
     worth_per_contact: float
+    low: float
+    high: float
 
     def as_dict(self) -> dict[str, object]:
         """Return the gap as JSON-able values."""
@@ -61,6 +64,8 @@ class Gap:
             "current": rounded(self.current),
             "better": rounded(self.better),
             "worth_per_contact": rounded(self.worth_per_contact),
+            "low": rounded(self.low),
+            "high": rounded(self.high),
         }
 
 
@@ -191,7 +196,8 @@ def score_agents(
     index = means.values @ prices
     variance = np.einsum("jk,kl,jl->j", means.values, covariance, means.values)
     variance += means.variances @ prices**2
-    half = float(stats.norm.ppf(0.5 + level / 2)) * np.sqrt(variance)
+    reach = float(stats.norm.ppf(0.5 + level / 2))
+    half = reach * np.sqrt(variance)
     residual = residual_value(study, fit)
     spread = priced_spread(study, prices)
     enough = means.counts >= min_contacts
@@ -209,7 +215,7 @@ def score_agents(
                 high=float(index[code] + half[code]),
                 residual=float(residual[code]),
                 spread=float(spread[code]),
-                coaching_gaps=coaching_gaps(study, means.values[code], prices, better),
+                coaching_gaps=coaching_gaps(study, means.values[code], fit, better, reach),
             )
         )
     return tuple(sorted(found, key=lambda score: score.agent_id))
@@ -243,17 +249,26 @@ def better_quarter(
 
 
 def coaching_gaps(
-    study: Study, values: Floats, prices: Floats, better: Mapping[str, tuple[float, Floats]]
+    study: Study,
+    values: Floats,
+    fit: Instrumented,
+    better: Mapping[str, tuple[float, Floats]],
+    reach: float,
 ) -> tuple[Gap, ...]:
-    """Return what an agent would gain per contact by the better quarter's habits."""
+    """Return what an agent would gain per contact by the better quarter's habits.
+
+    Intervals reach ``reach`` standard errors of the prices.
+    """
     gaps = []
     for name, (goal, nearest) in better.items():
         columns = study.columns(name)
-        worth = goal - float(values[columns] @ prices[columns])
+        worth = goal - float(values[columns] @ fit.coefficients[columns])
         if worth > 0:
             one = study.basis(name)
             now, then = (one.natural(float(v)) for v in (values[columns][0], nearest[0]))
-            gaps.append(Gap(name, now, then, worth))
+            step = nearest - values[columns]
+            half = reach * float(np.sqrt(step @ fit.covariance[columns, columns] @ step))
+            gaps.append(Gap(name, now, then, worth, worth - half, worth + half))
     return tuple(sorted(gaps, key=lambda gap: -gap.worth_per_contact))
 
 

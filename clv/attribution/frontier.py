@@ -119,9 +119,10 @@ def frontier_of(
 
 
 def _grid(low: float, high: float) -> Floats:
-    """Return even steps that hold today, which is 1."""
-    found: Floats = np.unique(np.append(np.linspace(low, high, STEPS), 1.0))
-    return found
+    """Return about even steps; the one nearest to today, which is 1, is moved there."""
+    found: Floats = np.linspace(low, high, STEPS)
+    found[np.argmin(np.abs(found - 1.0))] = 1.0
+    return np.unique(found)
 
 
 def _in_region(study: Study, pairs: Floats, mean: float) -> np.ndarray:

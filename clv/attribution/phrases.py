@@ -44,6 +44,8 @@ LIMITS = (
 )
 CLIP_SHARES = (0.005, 0.995)
 EXAMPLE_WORDS = 14
+SAME_SHARE = 0.7
+"""Two phrases are one where so many of the contacts with either have both."""
 
 
 @dataclass(frozen=True)
@@ -274,6 +276,7 @@ def find_phrases(spoken: Spoken, rest: Floats, options: PhraseOptions) -> Phrase
     sure = np.flatnonzero(q_values <= options.false_discoveries)
     level = 1 - options.false_discoveries * len(sure) / len(counts.phrases)
     by_size = sure[np.argsort(found.p_values[sure], kind="stable")]
+    by_size = _apart(counts, by_size)
     shown = [
         place
         for sign in (1, -1)
@@ -302,6 +305,19 @@ def find_phrases(spoken: Spoken, rest: Floats, options: PhraseOptions) -> Phrase
         )
     rows.sort(key=lambda row: (-row.value, row.phrase))
     return Phrases(tuple(rows), len(counts.phrases), *read, options.false_discoveries)
+
+
+def _apart(counts: Counts, places: Codes) -> Codes:
+    """Leave out phrases said in nearly the same contacts as an earlier one: pieces of one."""
+    said = counts.said[:, places]
+    both = (said.T @ said).toarray()
+    own = np.diagonal(both)
+    alike = both >= SAME_SHARE * (own[:, None] + own[None, :] - both)
+    kept: list[int] = []
+    for place in range(len(places)):
+        if not alike[place, kept].any():
+            kept.append(place)
+    return places[kept]
 
 
 def _masked_words(words: str) -> str:

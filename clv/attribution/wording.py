@@ -30,6 +30,13 @@ was we were what when which who will with you your i'm i'll i've it's that's we'
 FUNCTION_WORDS = frozenset(_FUNCTION_TEXT.split())
 """A phrase of these alone says nothing."""
 
+_CALENDAR_TEXT = """
+january february march april june july august september october november december
+monday tuesday wednesday thursday friday saturday sunday
+"""
+CALENDAR = frozenset(_CALENDAR_TEXT.split())
+"""A phrase with one of these says when, and seasons go with value of their own."""
+
 
 @dataclass(frozen=True)
 class PhraseOptions:
@@ -180,8 +187,11 @@ def _distinct(who: Codes, column: Codes, size: int) -> Codes:
 
 
 def _says_something(phrase: str) -> bool:
-    """Say whether any word is neither a function word nor masked."""
-    return any(w not in FUNCTION_WORDS and w not in SPOKEN_SLOTS for w in phrase.split(" "))
+    """Say whether any word is neither a function word nor masked, and none names a day."""
+    words = phrase.split(" ")
+    if not CALENDAR.isdisjoint(words):
+        return False
+    return any(w not in FUNCTION_WORDS and w not in SPOKEN_SLOTS for w in words)
 
 
 def _together(levels: Sequence[Counts]) -> Counts:

@@ -80,11 +80,13 @@ def freshness(
 ) -> Check:
     """Ask whether orders still arrive, and whether the scores know them."""
     age = (today - last).days
-    said = f"The newest order is {age:,} days old ({last}); the scores are as of {as_of}."
+    said = f"The newest order is of {last}; the scores are as of {as_of}."
     if limits.stale_days is None:
         return Check("freshness", "ok", age, None, "days", customers, said)
     stale = age > limits.stale_days
-    step = "Find out why no newer orders arrive, then score again." if stale else ""
+    step = ""
+    if stale:
+        step = f"No order in {age:,} days: find out why none arrives, then score again."
     status = "act" if stale else "ok"
     if not stale and (last - as_of).days > limits.stale_days:
         status, step = "watch", "Score again: clv score."

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from clv.report.sections.levers import Lever
     from clv.report.sentences import Texts
 
+TRENDS_SHOWN, TRENDS_BESIDE = 12, 6
+
 
 def draw_all(facts: ReportFacts, texts: Texts) -> dict[str, Chart]:
     """Draw every chart that the facts allow, by key."""
@@ -263,7 +265,7 @@ def friction(facts: ReportFacts, texts: Texts) -> Chart | None:
 
 def trends(facts: ReportFacts, texts: Texts) -> Chart | None:
     """Draw each team's weekly index as a small multiple."""
-    found = [team for team in facts.teams.teams if len(team.trend) > 1][:6]
+    found = [team for team in facts.teams.teams if len(team.trend) > 1][:TRENDS_SHOWN]
     if not found:
         return None
     write = texts.formats
@@ -274,7 +276,7 @@ def trends(facts: ReportFacts, texts: Texts) -> Chart | None:
     ]
 
     def draw(width: int) -> alt.TopLevelMixin:
-        columns = len(found) if width > 500 else 1
+        columns = min(len(found), TRENDS_BESIDE) if width > 500 else 1
         each = width if columns == 1 else (width - 30 * (columns - 1)) // columns
         x = alt.X("week:N", sort=None, axis=None)
         y = y_axis("money", form="+$.1f", zero=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clv.report.figures import Figure, Missing, count, figure, number, records, words
+from clv.report.figures import Figure, Missing, count, figure, lookup, number, records, words
 from clv.report.sections.answer import unit
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class Teams:
     teams: tuple[Team, ...]
     trainings: tuple[Training, ...]
     phrases: tuple[Phrase, ...]
+    phrases_tested: int
     individuals: tuple[Agent, ...]
     too_small: int
     missing: tuple[Missing, ...]
@@ -96,17 +97,24 @@ def teams(inputs: ReportInputs) -> Teams:
         Phrase(words(row, "phrase"), value)
         for row in records(document, "phrases")
         if (value := figure(row, "value", "currency", n=count(row, "contacts"))) is not None
+        and value.settled
     ]
+    tested = count(lookup(document, "phrases_about"), "tested") or 0
     agents = [a for row in records(document, "agents") if (a := _agent(row)) is not None]
     missing = [
         Missing(key)
-        for key, present in (("teams", shown), ("trainings", trainings), ("phrases", phrases))
+        for key, present in (
+            ("teams", shown),
+            ("trainings", trainings),
+            ("phrases", phrases or tested),
+        )
         if not present
     ]
     return Teams(
         teams=tuple(sorted(shown, key=lambda team: team.team)),
         trainings=trainings,
         phrases=strongest(phrases),
+        phrases_tested=tested,
         individuals=tuple(sorted(agents, key=lambda a: a.agent_id)) if inputs.individuals else (),
         too_small=len(found) - len(shown),
         missing=tuple(missing),
@@ -116,17 +124,23 @@ def teams(inputs: ReportInputs) -> Teams:
 def gaps(team: str, attribution: Document | None) -> tuple[Gap, ...]:
     """Return the team's coaching gaps: each agent's money per contact times the contacts.
 
-    They get no interval of their own: the agents' share the prices, so they do not add up.
+    The agents' intervals come from the same prices, so their ends add up.
     """
-    money: dict[str, float] = {}
-    contacts: dict[str, int] = {}
+    mine: dict[str, list[tuple[Document, int]]] = {}
     for agent in records(attribution, "agents"):
-        n = count(agent, "n") or 0
         for gap in records(agent, "coaching_gaps") if words(agent, "team") == team else ():
-            behaviour, price = words(gap, "behaviour"), number(gap, "worth_per_contact") or 0.0
-            money[behaviour] = money.get(behaviour, 0.0) + price * n
-            contacts[behaviour] = contacts.get(behaviour, 0) + n
-    found = [Gap(b, Figure(amount, "currency", n=contacts[b])) for b, amount in money.items()]
+            mine.setdefault(words(gap, "behaviour"), []).append((gap, count(agent, "n") or 0))
+
+    def total(rows: list[tuple[Document, int]], name: str) -> float | None:
+        ends = [(number(gap, name), n) for gap, n in rows]
+        return None if any(end is None for end, _ in ends) else sum((e or 0.0) * n for e, n in ends)
+
+    found = []
+    for behaviour, rows in mine.items():
+        money, low, high = (total(rows, name) for name in ("worth_per_contact", "low", "high"))
+        if money is not None:
+            whole = Figure(money, "currency", low, high, n=sum(n for _, n in rows))
+            found.append(Gap(behaviour, whole))
     return tuple(sorted(found, key=lambda gap: (-gap.money.value, gap.behaviour)))
 
 

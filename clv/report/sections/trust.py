@@ -300,16 +300,13 @@ def drift(inputs: ReportInputs) -> tuple[Drift, ...]:
 
 
 def watched(monitoring: Document | None) -> tuple[Watched, ...]:
-    """Return the questions of monitoring and their answers."""
-    return tuple(
-        Watched(
-            words(row, "name"),
-            words(row, "status"),
-            words(row, "sentence", limit=240),
-            words(row, "next", limit=240),
-        )
-        for row in records(monitoring, "checks")
-    )
+    """Return the answers of monitoring; one that several questions share is told once."""
+    found: dict[tuple[str, str], Watched] = {}
+    for row in records(monitoring, "checks"):
+        status, sentence = words(row, "status"), words(row, "sentence", limit=240)
+        asked = Watched(words(row, "name"), status, sentence, words(row, "next", limit=240))
+        found.setdefault((status, sentence), asked)
+    return tuple(found.values())
 
 
 def remarks(inputs: ReportInputs) -> tuple[Remark, ...]:

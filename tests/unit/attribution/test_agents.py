@@ -86,6 +86,9 @@ def test_gaps_only_gain_and_come_largest_first(scores):
         == sorted((g.worth_per_contact for g in row), reverse=True)
         for row in gaps
     )
+    # the doubt of a gap is the doubt of its price
+    assert all(gap.low <= gap.worth_per_contact <= gap.high for row in gaps for gap in row)
+    assert np.mean([gap.low < gap.high for row in gaps for gap in row]) > 0.95
     without = sum(all(g.behaviour != "empathy" for g in row) for row in gaps) / len(gaps)
     assert abs(without - 0.25) < 0.02  # a quarter is at the better quarter already
 

@@ -16,6 +16,7 @@ from clv.attribution.targets import TargetOptions, build_targets, target_of
 from tests.unit.attribution.company import draw
 
 QUICK = EffectOptions(permutations=59)
+AXES = ("empathy", "scale")
 COST = 0.45
 
 
@@ -57,6 +58,14 @@ def test_the_frontier_prices_as_the_targets_do(effects, frontier):
             # The curve bends between its points, by little.
             near = np.interp(cell.scale, *curve.T)
             assert cell.net == pytest.approx(near, abs=0.02 * np.abs(curve[:, 1]).max())
+
+
+def test_today_takes_the_place_of_the_step_nearest_to_it(frontier):
+    warmth, seconds = (sorted({getattr(c, name) for c in frontier.cells}) for name in AXES)
+    for steps, today in ((warmth, frontier.today[1]), (seconds, frontier.today[0])):
+        width = np.median(np.diff(steps))
+        assert min(abs(step - today) for step in steps) < 1e-9
+        assert np.diff(steps).min() > 0.45 * width
 
 
 def test_corners_where_no_agent_is_are_left_out(frontier):

@@ -348,9 +348,9 @@ def _attribution() -> dict[str, Any]:
              "residual": 0.1, "spread": 0.4,
              "coaching_gaps": [
                  {"behaviour": "empathy", "current": -0.02, "better": 0.03,
-                  "worth_per_contact": 0.9 - 0.02 * i},
+                  "worth_per_contact": 0.9 - 0.02 * i, "low": 0.2, "high": 1.6 - 0.04 * i},
                  {"behaviour": "fcr", "current": -0.01, "better": 0.04,
-                  "worth_per_contact": 0.6 + 0.03 * i}]}
+                  "worth_per_contact": 0.6 + 0.03 * i, "low": -0.1, "high": 1.3 + 0.06 * i}]}
             for i in range(18)
         ],
         "agents_limits": "language, accent and channel are not taken out",

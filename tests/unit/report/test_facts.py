@@ -201,6 +201,10 @@ def test_a_team_s_gaps_are_its_agents_money_times_their_contacts(builder):
         ("fcr", Figure(200.0, "currency", n=400))
     ]
     assert found["Night"] == ()
+    for agent in inputs.attribution["agents"]:
+        agent["coaching_gaps"][0] |= {"low": -0.25, "high": 1.25}
+    found = {team.team: team.gaps for team in collect(inputs).teams.teams}
+    assert found["North"][0].money == Figure(200.0, "currency", -100.0, 500.0, n=400)
 
 
 def test_minutes_follow_from_what_the_curve_s_cost_takes(builder, facts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clv.report.facts import ReportInputs, collect
+from clv.report.figures import Missing
 from clv.report.sections.wider import PARTS_SHOWN, joint, outcomes, part_targets
 
 
@@ -69,3 +70,20 @@ def test_phrases_are_kept_by_strength_either_way():
     assert len(shown) == 12
     assert shown[-1].value.value == -30.0
     assert shown[0].value.value == 19.0
+
+
+def test_a_phrase_that_may_go_with_nothing_is_counted_and_not_shown():
+    rows = [{"phrase": "can't", "value": -2.0, "low": -5.0, "high": 1.0, "contacts": 50}]
+    document = {"phrases": rows, "phrases_about": {"tested": 900}}
+    shown = collect(ReportInputs(attribution=document)).teams
+    assert (shown.phrases, shown.phrases_tested) == ((), 900)
+    assert Missing("phrases") not in shown.missing
+
+
+def test_an_answer_that_monitoring_gives_to_several_questions_is_told_once():
+    checks = [
+        {"name": name, "status": "unknown", "sentence": "No horizon is over yet."}
+        for name in ("total", "calibration")
+    ]
+    shown = collect(ReportInputs(monitoring={"checks": checks})).trust.watched
+    assert [one.name for one in shown] == ["total"]
