@@ -18,6 +18,9 @@ def first(frame, column, value, rows=1):
 def as_text(frame):
     return frame.assign(**{name: frame[name].astype(str) for name in frame.columns})
 
+SERVICE = ("interactions", "messages", "surveys", "agents", "agent_days", "assignments")
+BESIDE = ("customers", *SERVICE)
+
 
 STOPS = {
     "empty table": (lambda o: o.iloc[:0], "orders: the table is empty"),
@@ -36,7 +39,7 @@ STOPS = {
 @pytest.mark.parametrize("case", STOPS)
 def test_orders_that_cannot_be_used_stop_the_run(case, company, folder, clv):
     change, message = STOPS[case]
-    seen = clv("validate", "--data", folder(orders=change(company["orders"])))
+    seen = clv("validate", "--data", folder(orders=change(company["orders"]), absent=BESIDE))
     assert seen.code == DATA
     assert message in seen.err
     assert seen.err.count("\n") == 1
@@ -54,7 +57,7 @@ QUARANTINED = {
 def test_a_bad_row_is_quarantined_and_nothing_is_lost(case, company, folder, clv):
     column, value = QUARANTINED[case]
     orders = first(as_text(company["orders"].drop(columns="refund_of")), column, value)
-    data = folder(orders=orders, csv=("orders",))
+    data = folder(orders=orders, csv=("orders",), absent=BESIDE)
     seen = clv("validate", "--data", data)
     assert seen.code == 0, seen.err
     rows = len(orders)
@@ -75,7 +78,7 @@ def test_a_table_that_is_missing(folder, clv):
 
 def test_interactions_of_unknown_customers_are_quarantined(company, folder, clv):
     contacts = first(company["interactions"], "customer_id", "ghost")
-    seen = clv("validate", "--data", folder(interactions=contacts))
+    seen = clv("validate", "--data", folder(interactions=contacts, absent=SERVICE[1:]))
     assert seen.code == 0, seen.err
     assert "1 quarantined" in seen.out
 
@@ -88,21 +91,23 @@ def test_ids_keep_their_zeros_and_words_their_signs(company, folder, clv):
         if "customer_id" in frame
     }
     changed["customers"] = changed["customers"].assign(referred_by=None)
-    changed["assignments"] = company["assignments"].iloc[:0]
-    seen = clv("validate", "--data", folder(**changed, csv=("orders", "customers")))
+    absent = ("messages", "agent_days", "assignments")
+    seen = clv(
+        "validate", "--data", folder(**changed, csv=("orders", "customers"), absent=absent)
+    )
     assert seen.code == 0, seen.err
     assert "quarantined" not in seen.out.replace('"quarantined": 0', "")
 
 
 @pytest.mark.parametrize("day", ["1990-01-01", "2090-01-01"])
 def test_a_cutoff_outside_the_data(day, folder, clv):
-    seen = clv("train", "--data", folder(), "--as-of", day, "--horizon-days", 90)
+    seen = clv("train", "--data", folder(absent=SERVICE), "--as-of", day, "--horizon-days", 90)
     assert seen.code == DATA
     assert day in seen.err
 
 
 def test_a_horizon_longer_than_the_data(folder, clv):
-    seen = clv("train", "--data", folder(), "--horizon-days", 9000)
+    seen = clv("train", "--data", folder(absent=SERVICE), "--horizon-days", 9000)
     assert seen.code == DATA
     assert "9000 days" in seen.err
 
@@ -199,7 +204,9 @@ DEGENERATE = {
 @pytest.mark.parametrize("case", DEGENERATE)
 def test_a_degenerate_base_is_named_and_still_scored_or_refused(case, clv, tmp_path):
     data = only_orders(tmp_path, purchases(DEGENERATE[case]))
-    seen = clv("train", "--data", data, "--horizon-days", 30)
+    config = tmp_path / "quick.yaml"
+    config.write_text("training: {cutoffs: 3, folds: 1, trees: 20}", encoding="utf-8")
+    seen = clv("train", "--data", data, "--horizon-days", 30, "--config", config)
     assert seen.code in (0, MODEL), seen.err
     assert "unexpected" not in seen.err
     told = seen.err if seen.code else seen.out
