@@ -18,6 +18,7 @@ def first(frame, column, value, rows=1):
 def as_text(frame):
     return frame.assign(**{name: frame[name].astype(str) for name in frame.columns})
 
+
 SERVICE = ("interactions", "messages", "surveys", "agents", "agent_days", "assignments")
 BESIDE = ("customers", *SERVICE)
 
@@ -92,9 +93,7 @@ def test_ids_keep_their_zeros_and_words_their_signs(company, folder, clv):
     }
     changed["customers"] = changed["customers"].assign(referred_by=None)
     absent = ("messages", "agent_days", "assignments")
-    seen = clv(
-        "validate", "--data", folder(**changed, csv=("orders", "customers"), absent=absent)
-    )
+    seen = clv("validate", "--data", folder(**changed, csv=("orders", "customers"), absent=absent))
     assert seen.code == 0, seen.err
     assert "quarantined" not in seen.out.replace('"quarantined": 0', "")
 
