@@ -6,19 +6,19 @@ import hashlib
 import json
 import shutil
 from dataclasses import dataclass
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import ModelError, StorageError, WindowError, listing
 from clv.features.base import fingerprint
 from clv.features.table import FeatureTable, build_feature_table
 from clv.notes import Note, silent
-from clv.scoring import publish
+from clv.scoring import publish, unfinished
 from clv.scoring.changes import Changes, compare
 from clv.scoring.nodes import on_nodes
-from clv.scoring.result import ScoringResult
+from clv.scoring.result import ScoringResult, versions
 from clv.scoring.rows import Reasons
 from clv.scoring.stream import SCORE_FILE, Tally, keep_reasons, reconcile, write_rows
+from clv.scoring.tombstones import bury, noted
 from clv.sinks import CsvSink
 from clv.sinks.files import sha256_of
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 CHUNK_CUSTOMERS = 100_000
 PORTFOLIO_FILE = "portfolio.json"
-PACKAGES = ("clv", "duckdb", "ibis-framework", "lightgbm", "numpy", "pandas", "pyarrow", "scipy")
 BYTES_PER_CUSTOMER = 1_000
 """What one customer takes on disk in all files of a run, generously."""
 
@@ -174,19 +173,24 @@ def score_table(
             customers = table.engine.to_pandas(table.rows.aggregate(rows=table.rows.count()))
             count = int(customers["rows"].iloc[0])
             check_space(order.out, count)
+            inputs = unfinished.inputs_of(table, model, order, count)
+            saved = unfinished.opened(order.out, inputs, model)
             tally = Tally.begin(model, table, order.profile)
             spread = on_nodes(table, model)
-            write_rows(tally, spread or table, model, order, staging, count, on_progress)
+            write_rows(tally, spread or table, saved, order, staging, count, on_progress)
             keep_reasons(tally, reasons, staging)
             reconcile(tally, staging, count, order.limit_share)
             publish.write_json(staging / PORTFOLIO_FILE, portfolio(tally, table, model))
             sinks = [CsvSink(), *(() if order.dry_run else order.sinks)]
-            reports = [sink.write(staging / SCORE_FILE, staging) for sink in sinks]
+            gone = bury(order.out, table.cutoff, staging)
+            notes = (*notes, *saved.said(), *noted(gone))
+            reports = [sink.write(staging / SCORE_FILE, staging, gone) for sink in sinks]
             changes = None if before is None else compare(before / SCORE_FILE, staging / SCORE_FILE)
             result = _result(table, model, order, tally, reports, changes, notes)
             if not order.dry_run:
                 publish.write_json(staging / publish.MANIFEST, result.as_dict())
                 publish.publish(order.out, result.run, order.keep, order.keep_months)
+            saved.remove()
             return result
         finally:
             if spread is not None:
@@ -285,7 +289,7 @@ def _result(
         files=files,
         sinks=tuple(report.as_dict() for report in reports),
         drift=None if tally.drift is None else tally.drift.report().as_dict(),
-        packages={name: metadata.version(name) for name in PACKAGES},
+        packages=versions(),
         changes=changes,
         finished_at=None if order.clock is None else order.clock().isoformat(),
         notes=(*notes, *tally.notes(), *_rejected(reports)),

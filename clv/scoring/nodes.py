@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from clv.errors import ModelError, listing
 from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeValue
 from clv.sinks import SCORES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from clv.features.table import FeatureTable
@@ -56,9 +59,7 @@ class NodeScorer:
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Return the predictions of some feature rows, rows as given."""
-        predicted = _loaded(self).predict(rows.to_pandas())
-        renamed = predicted.rename(columns=lambda name: f"{PREFIX}{name}")
-        return pa.Table.from_pandas(renamed[PREDICTED.names], PREDICTED, preserve_index=False)
+        return predictions(_loaded(self), rows.to_pandas())
 
 
 @lru_cache(maxsize=2)
@@ -72,6 +73,24 @@ def _loaded(scorer: NodeScorer) -> LifetimeValue:
         return LifetimeValue.load(Path(place))
 
 
+def predictions(model: LifetimeValue, features: pd.DataFrame) -> pa.Table:
+    """Return the columns ``PREDICTED`` of some feature rows, rows as given.
+
+    Raises
+    ------
+    ModelError
+        When the model does not return the score columns.
+    """
+    predicted = model.predict(features).rename(columns=lambda name: f"{PREFIX}{name}")
+    absent = [name for name in PREDICTED.names if name not in predicted]
+    if absent:
+        raise ModelError(
+            f"model: predicts no column {listing(n.removeprefix(PREFIX) for n in absent)}; "
+            "expected the score columns. It was trained by another version of clv: train again."
+        )
+    return pa.Table.from_pandas(predicted[PREDICTED.names], PREDICTED, preserve_index=False)
+
+
 def on_nodes(table: FeatureTable, model: LifetimeValue) -> FeatureTable | None:
     """Return the table with predictions beside the features; None where there are no nodes."""
     parts = []
@@ -83,11 +102,21 @@ def on_nodes(table: FeatureTable, model: LifetimeValue) -> FeatureTable | None:
     return replace(table, parts=tuple(parts))
 
 
-def parted(frame: pd.DataFrame, model: LifetimeValue) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Part a chunk into features and predictions, which a node may have made already."""
+def parted(
+    frame: pd.DataFrame, predict: Callable[[pd.DataFrame], pa.Table]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Part a chunk into features and predictions, which a node may have made already.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Feature rows.
+    predict : callable
+        Makes the columns ``PREDICTED`` where no node has.
+    """
     made = [name for name in frame.columns if name.startswith(PREFIX)]
-    if not made:
-        return frame, model.predict(frame)
     features = frame.drop(columns=made)
-    scores = frame[[*_FROM_FEATURES, *made]].rename(columns=lambda n: n.removeprefix(PREFIX))
+    predicted = frame[made] if made else predict(frame).to_pandas()
+    scores = predicted.rename(columns=lambda name: name.removeprefix(PREFIX))
+    scores = scores.assign(**{name: features[name].array for name in _FROM_FEATURES})
     return features, scores[list(SCORE_COLUMNS)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +12,13 @@ if TYPE_CHECKING:
 
     from clv.notes import Note
     from clv.scoring.changes import Changes
+
+PACKAGES = ("clv", "duckdb", "ibis-framework", "lightgbm", "numpy", "pandas", "pyarrow", "scipy")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that a score is computed with."""
+    return {name: metadata.version(name) for name in PACKAGES}
 
 
 @dataclass(frozen=True)

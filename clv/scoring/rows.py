@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from clv.errors import ModelError, UsageError, listing
+from clv.errors import UsageError
 from clv.sinks import SCORES
 
 MONEY = (
@@ -101,18 +101,7 @@ def finished(predicted: pd.DataFrame, bought: np.ndarray, last_id: str | None) -
         Who has bought; prospects need no p_churn.
     last_id : str or None
         The customer before this chunk, since a second row of one may stand in the next chunk.
-
-    Raises
-    ------
-    ModelError
-        When the model does not return the score columns.
     """
-    absent = [column for column in SCORES.names if column not in predicted]
-    if absent:
-        raise ModelError(
-            f"model: predicts no column {listing(absent)}; expected the score columns. It was "
-            "trained by another version of clv: train again."
-        )
     frame = rounded(predicted[SCORES.names])
     complaints = complaints_of(frame, bought, last_id)
     good = complaints == ""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from clv.monitoring import Profile
     from clv.notes import OnProgress
     from clv.scoring.rows import Reasons, Rows
+    from clv.scoring.unfinished import Unfinished
 
 SCORE_FILE = "scores.parquet"
 QUARANTINE_FILE = "quarantine.parquet"
@@ -52,6 +53,10 @@ class Chunked(Protocol):
     @property
     def chunk_customers(self) -> int:
         """Customers in memory at once."""
+
+    @property
+    def data_fingerprint(self) -> str:
+        """Of the tables."""
 
 
 @dataclass
@@ -101,7 +106,7 @@ class Tally:
 def write_rows(
     tally: Tally,
     table: FeatureTable,
-    model: LifetimeValue,
+    saved: Unfinished,
     order: Chunked,
     staging: Path,
     customers: int,
@@ -125,7 +130,7 @@ def write_rows(
     ):
         on_progress(_STEP, 0, customers)
         for chunk in table.chunks(order.chunk_customers):
-            features, scores_of = parted(chunk, model)
+            features, scores_of = parted(chunk, saved.predict)
             check_sorted(features["customer_id"].to_numpy(object), last_id)
             predicted = scores_of.assign(
                 as_of=table.cutoff,
@@ -137,8 +142,8 @@ def write_rows(
             scores.add(rows.scored)
             quarantine.add(rows.quarantined)
             count(tally, rows, features, predicted)
-            seen = {name: n for name, n in model.unseen_categories(features).items() if n}
-            tally.unseen.update(seen)
+            unseen = saved.model.unseen_categories(features)
+            tally.unseen.update({name: n for name, n in unseen.items() if n})
             on_progress(_STEP, tally.scored + tally.quarantined, customers)
 
 

@@ -53,6 +53,9 @@ SCORES = pa.schema(
 )
 """The score table: names, types and order, the same in every destination."""
 
+TOMBSTONES = pa.schema([("customer_id", _STRING), ("since", pa.date32())])
+"""Customers who had a score and have none, and the first day without one."""
+
 BATCH_ROWS = 50_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -75,6 +78,8 @@ class WriteReport:
         Why, with counts.
     files : tuple of str
         Names of files written into the run's directory.
+    cleared : int
+        Customers without a score any more, whose fields are emptied.
     """
 
     kind: str
@@ -83,6 +88,7 @@ class WriteReport:
     rejected: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    cleared: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """Return the report as JSON-able values."""
@@ -94,7 +100,7 @@ class Sink(Protocol):
 
     kind: ClassVar[str]
 
-    def write(self, scores: Path, directory: Path) -> WriteReport:
+    def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:
         """Write a published score file.
 
         Parameters
@@ -103,6 +109,8 @@ class Sink(Protocol):
             Parquet with the columns of ``SCORES``.
         directory : pathlib.Path
             The run's directory, for files; empty of this sink's files.
+        gone : pathlib.Path, optional
+            Parquet with the columns of ``TOMBSTONES``: who had a score before, sorted by id.
 
         Raises
         ------
@@ -173,6 +181,31 @@ def accepted(
         yield from kept[["customer_id", *columns]].itertuples(index=False, name=None)
 
 
+def blanks(
+    gone: Path | None, columns: Sequence[str], id_characters: int
+) -> Iterator[tuple[Any, ...]]:
+    """Return a row of unknown values for each customer who has no score any more.
+
+    An id that the destination cannot take was never there.
+
+    Parameters
+    ----------
+    gone : pathlib.Path or None
+        A tombstone file; None is nobody.
+    columns : sequence of str
+        As for ``accepted``, whose rows these follow.
+    id_characters : int
+        The longest id the destination takes.
+    """
+    if gone is None:
+        return
+    with pq.ParquetFile(gone) as file:
+        for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=["customer_id"]):
+            for customer in batch.column(0).to_pylist():
+                if len(customer) <= id_characters:
+                    yield (customer, *(None for _ in columns))
+
+
 def day_of(scores: Path) -> dt.date:
     """Return the as_of of a score file.
 
@@ -187,11 +220,16 @@ def day_of(scores: Path) -> dt.date:
 
 
 def report(
-    kind: str, place: str, written: int, rejects: Counter[str], files: Sequence[str] = ()
+    kind: str,
+    place: str,
+    written: int,
+    rejects: Counter[str],
+    files: Sequence[str] = (),
+    cleared: int = 0,
 ) -> WriteReport:
     """Put a write report together."""
     reasons = dict(sorted(rejects.items()))
-    return WriteReport(kind, place, written, rejects.total(), reasons, tuple(files))
+    return WriteReport(kind, place, written, rejects.total(), reasons, tuple(files), cleared)
 
 
 def escaped(text: str) -> str:

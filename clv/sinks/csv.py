@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
-from clv.sinks.base import SCORES, WriteReport, frames, report, split, spreadsheet
+import pyarrow.parquet as pq
+
+from clv.sinks.base import SCORES, TOMBSTONES, WriteReport, frames, report, split, spreadsheet
 from clv.sinks.files import whole
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True)
 class CsvSink:
     """One CSV file in the run's directory: UTF-8, comma, LF, empty cells for unknown values.
+
+    Customers who have no score any more stand in a second file, ``scores-tombstones.csv``.
 
     Attributes
     ----------
@@ -27,8 +29,8 @@ class CsvSink:
     file: str = "scores.csv"
     kind: ClassVar[str] = "csv"
 
-    def write(self, scores: Path, directory: Path) -> WriteReport:
-        """Write the file."""
+    def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:
+        """Write the files."""
         rejects: Counter[str] = Counter()
         written = 0
         with whole(directory / self.file) as target:
@@ -42,4 +44,12 @@ class CsvSink:
                 )
                 written += len(kept)
             lines.detach()
-        return report(self.kind, self.file, written, rejects, (self.file,))
+        if gone is None:
+            return report(self.kind, self.file, written, rejects, (self.file,))
+        second = f"{Path(self.file).stem}-tombstones.csv"
+        frame = pq.read_table(gone).to_pandas(date_as_object=True)
+        with whole(directory / second) as target:
+            text = spreadsheet(frame[TOMBSTONES.names]).to_csv(index=False, lineterminator="\n")
+            target.write(text.encode())
+        names = (self.file, second)
+        return report(self.kind, self.file, written, rejects, names, len(frame))

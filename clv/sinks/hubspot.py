@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from clv.sinks.base import WriteReport, accepted, chosen, plain, report
+from clv.sinks.base import WriteReport, accepted, blanks, chosen, plain, report
 from clv.sinks.files import Calls, whole
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ BATCH_INPUTS = 100
 class HubspotSink:
     """The file ``hubspot.jsonl``: each line the body of one call.
 
+    The last calls empty the fields of customers who have no score any more; a call for somebody
+    whom the CRM does not know creates nobody.
+
     Attributes
     ----------
     id_property : str
@@ -51,16 +54,21 @@ class HubspotSink:
     batch: int = BATCH_INPUTS
     kind: ClassVar[str] = "hubspot"
 
-    def write(self, scores: Path, directory: Path) -> WriteReport:
+    def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:
         """Write the file."""
         fields = chosen(self.fields)
         rejects: Counter[str] = Counter()
+        cleared = 0
         with whole(directory / FILE) as target:
             calls = Calls(target, "inputs", self.batch)
             for row in accepted(scores, list(fields), ID_CHARACTERS, rejects):
                 calls.add(self._input(row, fields))
+            for row in blanks(gone, list(fields), ID_CHARACTERS):
+                calls.add(self._input(row, fields))
+                cleared += 1
             calls.flush()
-        return report(self.kind, FILE, calls.items, rejects, (FILE,))
+        written = calls.items - cleared
+        return report(self.kind, FILE, written, rejects, (FILE,), cleared)
 
     def _input(self, row: tuple[Any, ...], fields: Mapping[str, str]) -> dict[str, Any]:
         # An empty string clears a property; leaving it out would keep last night's value.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from clv.errors import storing
 from clv.sinks.base import SCORES, WriteReport, day_of, frames, report, split
 from clv.sinks.files import TableWriter, folder, whole
 
@@ -16,6 +19,10 @@ from clv.sinks.files import TableWriter, folder, whole
 @dataclass(frozen=True)
 class ParquetSink:
     """One Parquet file per as_of: ``<folder>/as_of=<date>/scores.parquet``.
+
+    Customers who have no score any more stand in
+    ``<folder>/_tombstones/as_of=<date>/tombstones.parquet``: readers of partitioned tables pass
+    over names that begin with an underscore.
 
     Attributes
     ----------
@@ -26,14 +33,24 @@ class ParquetSink:
     folder: str
     kind: ClassVar[str] = "parquet"
 
-    def write(self, scores: Path, directory: Path) -> WriteReport:  # noqa: ARG002 (has its own folder)
+    def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:  # noqa: ARG002 (has its own folder)
         """Write the partition; one that is there is replaced whole."""
         rejects: Counter[str] = Counter()
-        place = folder(Path(self.folder) / f"as_of={day_of(scores)}") / "scores.parquet"
+        partition = f"as_of={day_of(scores)}"
+        place = folder(Path(self.folder) / partition) / "scores.parquet"
         schema = SCORES.remove(SCORES.get_field_index("as_of"))
         with whole(place) as target, TableWriter(target, schema) as writer:
             for frame in frames(scores):
                 kept, refused = split(frame, None)
                 rejects.update(refused)
                 writer.add(pa.Table.from_pandas(kept, schema, preserve_index=False))
-        return report(self.kind, str(place), writer.rows, rejects)
+        tombstones = Path(self.folder) / "_tombstones" / partition / "tombstones.parquet"
+        if gone is None:
+            with storing(tombstones):
+                tombstones.unlink(missing_ok=True)
+            return report(self.kind, str(place), writer.rows, rejects)
+        folder(tombstones.parent)
+        with gone.open("rb") as source, whole(tombstones) as target:
+            shutil.copyfileobj(source, target)
+        count = pq.read_metadata(gone).num_rows
+        return report(self.kind, str(place), writer.rows, rejects, cleared=count)

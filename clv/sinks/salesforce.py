@@ -11,13 +11,13 @@ import csv
 import io
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from clv.sinks.base import WriteReport, accepted, chosen, plain, report
+from clv.sinks.base import WriteReport, accepted, blanks, chosen, plain, report
 from clv.sinks.files import Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 FIELDS = {
@@ -40,6 +40,10 @@ UPLOAD_BYTES = 100_000_000
 class SalesforceSink:
     """Files ``salesforce-001.csv``, … each the body of one upsert job.
 
+    Customers who have no score any more stand in ``salesforce-tombstones-001.csv``, …, their
+    fields ``#N/A``. They are files of their own, since an upsert creates a record whose external
+    id Salesforce does not know, where the object requires no other field.
+
     Attributes
     ----------
     external_id : str
@@ -56,17 +60,35 @@ class SalesforceSink:
     max_bytes: int = UPLOAD_BYTES
     kind: ClassVar[str] = "salesforce"
 
-    def write(self, scores: Path, directory: Path) -> WriteReport:
+    def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:
         """Write the files."""
         fields = chosen(self.fields)
         rejects: Counter[str] = Counter()
+        columns = list(fields)
+        rows = accepted(scores, columns, ID_CHARACTERS, rejects)
+        names, written = self._jobs(directory, "salesforce", rows, fields)
+        cleared = 0
+        if gone is not None:
+            rows = blanks(gone, columns, ID_CHARACTERS)
+            more, cleared = self._jobs(directory, "salesforce-tombstones", rows, fields)
+            names += more
+        return report(self.kind, names[0], written, rejects, names, cleared)
+
+    def _jobs(
+        self,
+        directory: Path,
+        name: str,
+        rows: Iterator[tuple[Any, ...]],
+        fields: Mapping[str, str],
+    ) -> tuple[list[str], int]:
+        """Write the files of one kind; return their names and how many rows they hold."""
         written = 0
         header = _line([self.external_id, *fields.values()])
-        with Parts(directory, "salesforce-{:03d}.csv", self.max_bytes, header) as parts:
-            for row in accepted(scores, list(fields), ID_CHARACTERS, rejects):
+        with Parts(directory, f"{name}-{{:03d}}.csv", self.max_bytes, header) as parts:
+            for row in rows:
                 parts.add(_line([NULL if (v := plain(cell)) is None else v for cell in row]))
                 written += 1
-        return report(self.kind, parts.names[0], written, rejects, parts.names)
+        return parts.names, written
 
 
 def _line(cells: list[str]) -> bytes:

@@ -2,8 +2,9 @@
 
 ``<table>_current`` holds one row per customer, ``<table>_history`` one per customer and
 as_of. Writing the same scores again changes nothing, so tools that compare last night with
-tonight see only what moved. A customer who is scored no longer stays in the current table
-with ``active`` 0; scoring an earlier day again changes the history only.
+tonight see only what moved. A customer who has no score any more stays in the current table
+as an emptied row with ``active`` 0, whose ``as_of`` is the day of the last score; scoring an
+earlier day again changes the history only.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class SqlSink:
     schema: str | None = None
     kind: ClassVar[str] = "sql"
 
-    def write(self, scores: Path, directory: Path) -> WriteReport:  # noqa: ARG002 (no files)
+    def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:  # noqa: ARG002 (no files; the table knows who is gone)
         """Write both tables; readers see all of it or nothing.
 
         Raises
@@ -70,10 +71,11 @@ class SqlSink:
                     if not superseded(connection, current, given):
                         merge(connection, current, given, ("customer_id",))
                         retire(connection, current, given)
+                    cleared = _count(connection, current, current.c.active == 0)
                     given.drop(connection)
             finally:
                 engine.dispose()
-        return report(self.kind, f"{place} {self.table}_current", written, rejects)
+        return report(self.kind, f"{place} {self.table}_current", written, rejects, cleared=cleared)
 
     def _tables(self, connection: sa.Connection) -> tuple[sa.Table, sa.Table, sa.Table]:
         """Create what is not there: history, current, and tonight's rows for this session."""
@@ -131,11 +133,21 @@ def superseded(connection: sa.Connection, current: sa.Table, given: sa.Table) ->
 
 
 def retire(connection: sa.Connection, current: sa.Table, given: sa.Table) -> None:
-    """Mark the customers who are scored no longer."""
+    """Empty and mark the rows of customers who have no score any more."""
     import sqlalchemy as sa
 
     there = sa.exists().where(given.c.customer_id == current.c.customer_id)
-    connection.execute(sa.update(current).where(current.c.active == 1, ~there).values(active=0))
+    full = sa.or_(current.c.active == 1, current.c.clv.is_not(None))
+    empty = {name: sa.null() for name in _COLUMNS if name not in KEY}
+    connection.execute(sa.update(current).where(full, ~there).values(active=0, **empty))
+
+
+def _count(connection: sa.Connection, table: sa.Table, rows: Any) -> int:
+    import sqlalchemy as sa
+
+    return int(
+        connection.execute(sa.select(sa.func.count()).select_from(table).where(rows)).scalar_one()
+    )
 
 
 def _load(connection: sa.Connection, given: sa.Table, scores: Path, rejects: Counter[str]) -> int:

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from clv.sinks.base import WriteReport, accepted, chosen, plain, report
+from clv.sinks.base import WriteReport, accepted, blanks, chosen, plain, report
 from clv.sinks.files import Calls, whole
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ BATCH_USERS = 100
 class ZendeskSink:
     """The file ``zendesk.jsonl``: each line the body of one call.
 
+    The last calls empty the fields of customers who have no score any more; a call for somebody
+    whom the CRM does not know creates nobody.
+
     Attributes
     ----------
     fields : mapping of str to str
@@ -45,16 +48,21 @@ class ZendeskSink:
     batch: int = BATCH_USERS
     kind: ClassVar[str] = "zendesk"
 
-    def write(self, scores: Path, directory: Path) -> WriteReport:
+    def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:
         """Write the file."""
         fields = chosen(self.fields)
         rejects: Counter[str] = Counter()
+        cleared = 0
         with whole(directory / FILE) as target:
             calls = Calls(target, "users", self.batch)
             for row in accepted(scores, list(fields), ID_CHARACTERS, rejects):
                 calls.add(_user(row, fields))
+            for row in blanks(gone, list(fields), ID_CHARACTERS):
+                calls.add(_user(row, fields))
+                cleared += 1
             calls.flush()
-        return report(self.kind, FILE, calls.items, rejects, (FILE,))
+        written = calls.items - cleared
+        return report(self.kind, FILE, written, rejects, (FILE,), cleared)
 
 
 def _user(row: tuple[Any, ...], fields: Mapping[str, str]) -> dict[str, Any]:

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
+from pyarrow import dataset
 
 from clv.errors import SinkError, UsageError
 from clv.sinks import SCORES, SINKS, make_sink
+from clv.sinks.base import TOMBSTONES
 
 LONG = "x" * 300
 IDS = ["007", "=cmd|' /C calc'!A0", "-1", 'a,b"c\nd', "zoë😀", "", LONG, None]
@@ -293,3 +295,90 @@ def test_a_file_that_is_no_score_table_is_refused(tmp_path, directory):
     pq.write_table(pa.table({"customer_id": ["a"]}), path)
     with pytest.raises(SinkError, match="missing column 'as_of'"):
         make_sink({"kind": "csv"}).write(path, directory)
+
+
+GONE = ["=left", "left"]
+
+
+@pytest.fixture
+def gone(tmp_path):
+    """Return a file of two customers who have no score any more, and one whom CRMs cannot hold."""
+    path = tmp_path / "tombstones.parquet"
+    ids = [*GONE, LONG]
+    days = [dt.date(2025, 6, 29)] * len(ids)
+    pq.write_table(pa.table([ids, days], schema=TOMBSTONES), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", SINKS)
+def test_twice_is_once_with_customers_who_are_gone(kind, scores, gone, directory, tmp_path):
+    sink = sink_of(kind, tmp_path)
+    if kind == "sql":
+        earlier = tmp_path / "earlier.parquet"
+        pq.write_table(score_table(GONE, as_of=dt.date(2025, 6, 29)), earlier)
+        sink.write(earlier, directory)
+    report = sink.write(scores, directory, gone)
+    first = destination(kind, tmp_path, directory)
+    assert sink.write(scores, directory, gone) == report
+    assert destination(kind, tmp_path, directory) == first
+    assert report.cleared == (3 if kind in ("csv", "parquet") else 2)
+    assert report.written + report.rejected == len(IDS)
+
+
+def test_csv_names_who_is_gone_in_a_second_file(scores, gone, directory):
+    report = make_sink({"kind": "csv"}).write(scores, directory, gone)
+    assert report.files == ("scores.csv", "scores-tombstones.csv")
+    with (directory / "scores-tombstones.csv").open(encoding="utf-8", newline="") as file:
+        rows = [(row["customer_id"], row["since"]) for row in csv.DictReader(file)]
+    assert rows == [("'=left", "2025-06-29"), ("left", "2025-06-29"), (LONG, "2025-06-29")]
+
+
+def test_parquet_readers_pass_over_who_is_gone(scores, gone, directory, tmp_path):
+    sink = make_sink({"kind": "parquet", "folder": str(tmp_path / "lake")})
+    sink.write(scores, directory, gone)
+    held = tmp_path / "lake" / "_tombstones" / "as_of=2025-06-30" / "tombstones.parquet"
+    assert pq.read_table(held)["customer_id"].to_pylist() == [*GONE, LONG]
+    names = dataset.dataset(tmp_path / "lake", partitioning="hive").to_table()["customer_id"]
+    assert not set(names.to_pylist()) & set(GONE)
+    sink.write(scores, directory)
+    assert not held.exists()
+
+
+def test_salesforce_empties_fields_in_a_job_of_its_own(scores, gone, directory):
+    report = make_sink({"kind": "salesforce"}).write(scores, directory, gone)
+    assert report.files == ("salesforce-001.csv", "salesforce-tombstones-001.csv")
+    one, other = (list(csv.DictReader((directory / name).open())) for name in report.files)
+    assert [row.pop("Customer_Id__c") for row in other] == GONE
+    assert not {row["Customer_Id__c"] for row in one} & set(GONE)
+    assert {value for row in other for value in row.values()} == {"#N/A"}
+    assert set(one[0]) - {"Customer_Id__c"} == set(other[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "name", "fields", "empty"),
+    [
+        ("hubspot", "inputs", "id", "properties", ""),
+        ("zendesk", "users", "external_id", "user_fields", None),
+    ],
+)
+def test_calls_empty_the_fields_of_who_is_gone(
+    kind, key, name, fields, empty, scores, gone, directory
+):
+    report = make_sink({"kind": kind}).write(scores, directory, gone)
+    calls = [json.loads(line) for line in (directory / f"{kind}.jsonl").read_text().splitlines()]
+    items = {item[name]: item[fields] for call in calls for item in call[key]}
+    assert len(items) == report.written + 2
+    assert {value for left in GONE for value in items[left].values()} == {empty}
+    assert set(items["left"]) == set(items["007"])
+
+
+def test_sql_empties_the_row_of_who_is_gone_and_keeps_the_history(database, tmp_path):
+    put(database, tmp_path, ["a", "b"])
+    report = put(database, tmp_path, ["a"], as_of=dt.date(2025, 7, 1), clv=20.0)
+    assert (report.written, report.cleared) == (1, 1)
+    _, row = rows_in(database, f"{TABLE}_current")
+    said = {name: row.pop(name) for name in ("customer_id", "active", "as_of")}
+    assert said == {"customer_id": "b", "active": 0, "as_of": dt.date(2025, 6, 30)}
+    assert set(row.values()) == {None}
+    kept = [row for row in rows_in(database, f"{TABLE}_history") if row["customer_id"] == "b"]
+    assert [row["clv"] for row in kept] == [12.5]

@@ -57,6 +57,7 @@ def test_a_scoring_run_killed_anywhere_publishes_all_or_nothing(victims, tmp_pat
         seconds(scoring.run(out, AFTER, meanwhile=read))
         assert contents(out) == new
         assert not (out / ".staging").exists()
+        assert not (out / ".unfinished").exists()
         assert {path.name for path in (out / "runs").iterdir()} == set(runs(out))
     assert killed > KILLS // 3
 

@@ -30,12 +30,12 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 YES = GateResult((GateCheck("loads", True, 1.0, 1.0, None, "loads"),))
 
 
-def score_once(data, out, day):
+def score_once(data, out, day, **order):
     """Score the company of a folder as of a day; a third word is a database to write to."""
     model = LifetimeValue.load(data / "model")
     sinks = [make_sink({"kind": "sql", "url": url}) for url in day.split(",")[1:]]
     with connect(threads=1) as engine:
-        score(
+        return score(
             Tables.from_frames(engine, frames(data)),
             model,
             as_of=dt.date.fromisoformat(day.split(",")[0]),
@@ -45,6 +45,7 @@ def score_once(data, out, day):
             chunk_customers=50,
             wait_seconds=300,
             sinks=sinks,
+            **order,
         )
 
 
