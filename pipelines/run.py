@@ -42,6 +42,8 @@ SWITCHES = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_SCHEMA_DETAILS": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # With MLflow's pauses: a server that is away for a minute is waited for, not for four.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_LOG_UV_FILES": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",
@@ -130,12 +132,28 @@ class Run:
         """
         from clv.registry import Registry
 
-        options = self.settings.registry
-        uri = options.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+        options, uri = self.settings.registry, self._tracking_uri()
         if uri is None:
             self._own_workspace()
             return Registry.local(self.workspace, options.name)
         return Registry(uri, options.artifact_root, options.name)
+
+    def reach_registry(self) -> None:
+        """Fail at once, and not after the fitting, where nobody answers at the registry.
+
+        Raises
+        ------
+        RegistryError
+            When a store of the settings' or of MLflow's own does not answer.
+        """
+        from clv.registry.address import reach
+
+        uri = self._tracking_uri()
+        if uri is not None:
+            reach(uri)
+
+    def _tracking_uri(self) -> str | None:
+        return self.settings.registry.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
 
     def close(self) -> None:
         """Give back what the engine holds."""

@@ -33,6 +33,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     from clv.models.lifetime_value import LifetimeValue
     from clv.monitoring import SCORES, Profile
 
+    ctx.reach_registry()
     checked = checked_tables(ctx)
     options = model_options(ctx)
     panel = build(ctx, checked.tables)
