@@ -82,7 +82,7 @@ def measured(job, *words):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def score(folder, customers):
+def score(folder, customers, wanted="all"):
     """Score a feature table with three reasons for everybody: chunks, checks, CSV, manifest."""
     import datetime as dt
 
@@ -102,10 +102,31 @@ def score(folder, customers):
     with connect(threads=THREADS, memory_limit="512MB") as engine:
         held = tuple(engine.read_parquet([str(path)]) for path in parts(folder, customers))
         table = FeatureTable(engine, held, day, features, ())
-        out = folder / f"out{customers}"
-        result = score_table(table, model, Order("clv", 1, out))
+        order = Order("clv", 1, folder / f"out{customers}{wanted}", reasons=wanted)
+        result = score_table(table, model, order)
     assert result.scored == customers
     return time.perf_counter() - began[0], time.process_time() - began[1]
+
+
+def reasons(folder, customers):
+    """A run with reasons, the CPU that contributions and reasons take of it, and one without."""
+    from clv.models import lifetime_value
+
+    spent = []
+
+    def timed(step):
+        def call(*args):
+            began = time.process_time()
+            found = step(*args)
+            spent.append(time.process_time() - began)
+            return found
+
+        return call
+
+    for name in ("_split", "_reasons"):
+        setattr(lifetime_value, name, timed(getattr(lifetime_value, name)))
+    found = score(folder, customers)
+    return *found, sum(spent), *score(folder, customers, "none")
 
 
 def contrib(folder, customers):
@@ -165,6 +186,8 @@ def main(customers, more):
             found[count] = measured("score", folder, count)
         own = measured("contrib", folder, customers)
         peer = measured("shap", folder)
+        few = min(PART, customers)
+        part = measured("reasons", folder, few)
         wall, cpu = found[customers]["answer"]
         gigabytes = found[customers]["gigabytes"]
         print(
@@ -182,13 +205,18 @@ def main(customers, more):
             f"shap.TreeExplainer on {rows:,}: {theirs:.2f} s; looked up: {ours:.3f} s; "
             f"largest difference {gap:.1e}"
         )
+        wall, cpu, of_them, wall_none, cpu_none = part["answer"]
+        print(
+            f"score {few:,}: {wall:.1f} s, {cpu:.1f} CPU s, of which contributions and reasons "
+            f"{of_them:.1f}; with reasons: none {wall_none:.1f} s, {cpu_none:.1f} CPU s"
+        )
         if more:
             growth = found[more]["gigabytes"] / found[customers]["gigabytes"]
             print(f"memory at {more:,}: {growth:.2f} x (goal {GROWTH})")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1 and sys.argv[1] in ("score", "contrib", "shap"):
+    if len(sys.argv) > 1 and sys.argv[1] in ("score", "reasons", "contrib", "shap"):
         import resource
 
         answer = globals()[sys.argv[1]](Path(sys.argv[2]), *map(int, sys.argv[3:]))
