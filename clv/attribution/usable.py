@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -139,16 +140,24 @@ def _reason(exposure: Exposure, behaviour: Behaviour) -> Refusal | None:
 def screen(exposure: Exposure, behaviours: Sequence[Behaviour]) -> Usable:
     """Find the behaviours that vary within strata and copy no earlier one."""
     refused: dict[str, Refusal] = {}
-    kept: dict[str, Floats] = {}
+    kept: list[Behaviour] = []
+    terms = cache(partial(_terms, exposure))
     for behaviour in behaviours:
-        if behaviour.name in kept or behaviour.name in refused:
+        if behaviour.name in refused or any(one.name == behaviour.name for one in kept):
             continue
         reason = _reason(exposure, behaviour)
         if reason is None:
-            terms = _terms(exposure, behaviour)
-            twin = next((name for name, other in kept.items() if _copies(terms, other)), None)
+            # In the form of the earlier one: minutes copy seconds whose logarithm is taken.
+            twin = next(
+                (
+                    one.name
+                    for one in kept
+                    if _copies(terms(replace(behaviour, transform=one.transform)), terms(one))
+                ),
+                None,
+            )
             if twin is None:
-                kept[behaviour.name] = terms
+                kept.append(behaviour)
                 continue
             reason = Refusal(
                 f"{behaviour.name} is a copy of {twin}: their effects cannot be told apart",
@@ -156,7 +165,7 @@ def screen(exposure: Exposure, behaviours: Sequence[Behaviour]) -> Usable:
             )
         refused[behaviour.name] = reason
     unmeasured = tuple(one.name for one in CHANNELS if one.name not in exposure.behaviours)
-    return Usable(tuple(kept), refused, unmeasured)
+    return Usable(tuple(one.name for one in kept), refused, unmeasured)
 
 
 def _copies(one: Floats, other: Floats) -> bool:

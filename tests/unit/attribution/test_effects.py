@@ -255,6 +255,15 @@ def test_missing_agents_are_refused(company):
     assert "no agent_id" in refusal(exposure).why
 
 
+def test_many_missing_agents_are_refused_and_few_are_not(company):
+    agent = company.exposure.agent.copy()
+    for share, refused in ((0.1, False), (0.3, True)):
+        agent[: int(share * len(agent))] = -1
+        found = refusal(hostile(company, agent=agent))
+        assert (found is not None) == refused
+    assert "30% of contacts have no agent_id" in found.why
+
+
 def test_agents_that_are_alone_in_their_stratum_are_refused(company):
     exposure = hostile(company, stratum=company.exposure.agent)
     assert "nobody to compare with" in refusal(exposure).why
@@ -290,10 +299,23 @@ def test_constant_empathy_is_refused(company):
     assert "empathy is 0.5 in every contact" in why
 
 
+def test_empathy_without_an_occasion_is_refused(company):
+    why = refusal(behaviours(company, empathy=np.full(company.exposure.contacts, np.nan))).why
+    assert "empathy is known for 0 contacts only" in why
+
+
 def test_a_copy_is_refused(company):
     exposure = behaviours(company, warmth=100 * company.exposure.behaviours["empathy"])
     warmth = Behaviour("warmth", 10.0, "points")
     assert "copy of empathy" in refusal(exposure, "warmth", (*CHANNELS, warmth)).why
+
+
+def test_a_copy_in_other_units_is_refused(company):
+    # Minutes enter linearly where the seconds enter as logarithms.
+    talk = company.exposure.behaviours["handle_seconds"] / 60
+    minutes = Behaviour("talk_minutes", 1.0, "minutes")
+    found = refusal(behaviours(company, talk_minutes=talk), "talk_minutes", (*CHANNELS, minutes))
+    assert "copy of handle_seconds" in found.why
 
 
 def test_a_channel_without_a_column_refuses_level_two(company):

@@ -1,0 +1,351 @@
+"""What decisions come of effects: where nothing acts, where a target should move, on agents.
+
+Run as ``PYTHONPATH=. python tests/benchmarks/decisions.py targets --seeds 200 --workers 2``.
+Every company is added to ``--log`` when it is done; ``--read`` prints the table of a log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import numpy as np
+from scipy import stats
+
+from clv.attribution.agents import score_agents, shrunk
+from clv.attribution.exposure import CHANNELS
+from clv.attribution.frontier import frontier_of
+from clv.attribution.leniency import Instrumented
+from clv.attribution.study import EffectOptions, Study, build_study
+from clv.attribution.targets import Target, TargetOptions, target_of
+from clv.simulation import SimulationOptions
+from clv.simulation.latent import ServiceYear, simulate_service_year
+from clv.simulation.options import Effects
+from clv.simulation.truth import handle_steps
+from tests.unit.attribution.service import studied
+
+NAMES = [one.name for one in CHANNELS]
+HANDLE, EMPATHY = "handle_seconds", "empathy"
+NODES = np.array([-0.5, -0.25, 0.25, 0.5])
+LEAST = "least: "
+
+Row = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A company, and what is planted in it.
+
+    Of ``customers`` somewhat under half are in contact with an agent.
+    """
+
+    customers: int
+    agents: int
+    effects: Effects = field(default_factory=Effects)
+
+    def year(self, seed: int) -> ServiceYear:
+        # No team is trained: what an agent is truly worth does not change within the year.
+        return simulate_service_year(
+            SimulationOptions(
+                seed=seed,
+                customers=self.customers,
+                agents=self.agents,
+                effects=self.effects,
+                trained_teams=0,
+            )
+        )
+
+
+STUDIES = {
+    "null": {"nothing planted": Case(27_000, 150, Effects.none())},
+    "targets": {
+        "shorter": Case(52_000, 200, Effects().with_optimum(0.65)),
+        "as today": Case(52_000, 200, Effects()),
+        "longer": Case(52_000, 200, Effects().with_optimum(1.5)),
+    },
+    "agents": {"as planted": Case(27_000, 150)},
+}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What scaling handle times truly brings, in currency per customer.
+
+    Attributes
+    ----------
+    year : ServiceYear
+        The company's.
+    held, total : ndarray, shape (5,)
+        Polynomials of log scale: resolution held fixed, and left to follow.
+    cost : float
+        Of a unit of scale.
+    """
+
+    year: ServiceYear
+    held: np.ndarray
+    total: np.ndarray
+    cost: float
+
+    @classmethod
+    def of(cls, year: ServiceYear) -> Truth:
+        exposed = year.exposed
+        served, rows = exposed.world.served, exposed.rows
+        handle = served.handle_seconds[rows]
+        hourly = exposed.world.staff.cost_per_hour[served.agent[rows]]
+        curves = [
+            [
+                exposed.mean_gain(handle_steps(exposed, np.exp(node) * handle, through_fcr=follows))
+                for node in NODES
+            ]
+            for follows in (False, True)
+        ]
+        # Log scales are small and the curve is smooth: a quartic through 0 and the nodes.
+        powers = NODES[:, None] ** np.arange(1, 5)
+        held, total = (np.append(0.0, np.linalg.solve(powers, curve)) for curve in curves)
+        per_scale = float((handle * hourly).sum()) / 3_600 / exposed.population.size
+        return cls(year, held, total, per_scale)
+
+    @property
+    def cost_per_minute(self) -> float:
+        """Return agents' mean rate over contacts, as the product takes it."""
+        exposed = self.year.exposed
+        served, staff = exposed.world.served, exposed.world.staff
+        return float(staff.cost_per_hour[served.agent[exposed.rows]].mean()) / 60
+
+    def net(self, scale, *, follows: bool = False):
+        """Return the net gain of a scale; resolution follows where asked."""
+        polynomial = self.total if follows else self.held
+        gain = np.polynomial.polynomial.polyval(np.log(scale), polynomial)
+        return gain - self.cost * (np.asarray(scale) - 1)
+
+    def joint(self, scale: float, warmer: float, *, follows: bool) -> float:
+        """Return the net gain of scaling handle times and moving empathy by a share."""
+        exposed = self.year.exposed
+        served, rows = exposed.world.served, exposed.rows
+        steps = handle_steps(exposed, scale * served.handle_seconds[rows], through_fcr=follows)
+        occasion = served.occasions[rows] > 0
+        steps = steps + exposed.world.options.effects.empathy * warmer * occasion
+        return exposed.mean_gain(steps) - self.cost * (scale - 1)
+
+
+def as_level_two(study: Study) -> Instrumented:
+    """Hand level 1's coefficients to what expects level 2's: the same rule for both."""
+    first = study.adjusted()
+    return Instrumented(first.coefficients, first.covariance, np.empty((0, len(first.covariance))))
+
+
+def null(case: Case, seed: int) -> Row:
+    """Return what is found where nothing was planted."""
+    year = case.year(seed)
+    study = build_study(studied(year).exposure, CHANNELS, EffectOptions())
+    fit, options = study.instrumented(), TargetOptions()
+    cost = Truth.of(year).cost_per_minute
+    row: Row = {"customers in contact": study.exposure.customers}
+    quantile = stats.t.ppf(0.975, study.degrees)
+    first = study.adjusted()
+    for name in NAMES:
+        estimate, error = study.effect(name, fit)
+        row[f"level 2 covers 0: {name}"] = abs(estimate) <= quantile * error
+        weights = study.weights(name)
+        half = 1.96 * np.sqrt(weights @ first.covariance @ weights)
+        row[f"level 1 covers 0: {name}"] = abs(weights @ first.coefficients) <= half
+    free, priced = (target_of(study, fit, HANDLE, price, options) for price in (0.0, cost))
+    warm = target_of(study, fit, EMPATHY, cost, options)
+    joint = frontier_of(study, fit, cost, options)
+    row["handle time moved, minutes free"] = free.suggested is not None
+    row["handle time moved, minutes at their cost"] = priced.suggested is not None
+    row["handle time lengthened, minutes at their cost"] = priced.recommend == "raise"
+    row["empathy moved"] = warm.suggested is not None
+    row["no target moved, minutes free"] = free.suggested is None and warm.suggested is None
+    row["no target moved, minutes at their cost"] = (
+        priced.suggested is None and warm.suggested is None
+    )
+    row["joint frontier suggests a move"] = joint.suggested is not None
+    return row
+
+
+def handle_target(target: Target, truth: Truth, prefix: str) -> Row:
+    """Return how a target of handle time stands to the truth."""
+    scales = np.array([point.scale for point in target.curve])
+    exact, follows = truth.net(scales), truth.net(scales, follows=True)
+    best = scales[np.argmax(exact)]
+    found = target.best / target.current
+    low, high = target.best_low / target.current - 1e-9, target.best_high / target.current + 1e-9
+    moved = target.suggested is not None
+    scale = target.suggested / target.current if moved else np.nan
+    gain, total = truth.net(scale), truth.net(scale, follows=True)
+    lows, highs = (np.array([getattr(p, side) for p in target.curve]) for side in ("low", "high"))
+    slack = 1e-9 * np.abs(exact).max()
+    held = (lows - slack <= exact) & (exact <= highs + slack)
+    fifth = np.interp(0.8, scales, [point.net for point in target.curve])
+    row: Row = {
+        "true optimum in the support, scale": best,
+        "true net gain there": exact.max(),
+        "true optimum where resolution follows": scales[np.argmax(follows)],
+        "found optimum, scale": found,
+        "optimum inside its interval": low <= best <= high,
+        "band holds the whole true curve": held.all(),
+        "a move is recommended": moved,
+        "true gain of moves": gain,
+        LEAST + "true gain of a move": gain,
+        LEAST + "the same where resolution follows": total,
+        "runs with a move that loses": moved and gain < 0,
+        "runs with a losing move, resolution follows": moved and total < 0,
+        "optimum on the wrong side of today": (best - 1) * (found - 1) < 0,
+        "says that a fifth shorter gains": fifth > 0,
+        "a fifth shorter truly gains": truth.net(0.8) > 0,
+    }
+    shared = ("true optimum in", "true net", "true optimum where", "a fifth")
+    return {name if name.startswith(shared) else prefix + name: row[name] for name in row}
+
+
+def targets(case: Case, seed: int) -> Row:
+    """Return what is recommended, at level 2 and by the same rule at level 1."""
+    year = case.year(seed)
+    study = build_study(studied(year).exposure, CHANNELS, EffectOptions())
+    fit, options, truth = study.instrumented(), TargetOptions(), Truth.of(year)
+    cost = truth.cost_per_minute
+    row: Row = {"customers in contact": study.exposure.customers}
+    row |= handle_target(target_of(study, fit, HANDLE, cost, options), truth, "level 2: ")
+    level_one = target_of(study, as_level_two(study), HANDLE, cost, options)
+    row |= handle_target(level_one, truth, "level 1: ")
+    warm = target_of(study, fit, EMPATHY, cost, options)
+    row["empathy is moved"] = warm.suggested is not None
+    row["empathy is lowered, which loses"] = warm.recommend == "lower"
+    joint = frontier_of(study, fit, cost, options).suggested
+    row["joint frontier suggests a move"] = joint is not None
+    warmer = np.nan if joint is None else joint.empathy - frontier_today(study)
+    for name, follows in (("a joint move", False), ("the same, resolution follows", True)):
+        row[LEAST + f"true gain of {name}"] = (
+            np.nan if joint is None else truth.joint(joint.scale, warmer, follows=follows)
+        )
+    return row
+
+
+def frontier_today(study: Study) -> float:
+    """Return today's mean empathy."""
+    return float(np.nanmean(study.exposure.behaviours[EMPATHY]))
+
+
+def within(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Subtract the mean of each queue: agents are compared inside theirs."""
+    codes = np.unique(group, return_inverse=True)[1]
+    return values - (np.bincount(codes, values) / np.bincount(codes))[codes]
+
+
+def agents(case: Case, seed: int) -> Row:
+    """Return how scores of agents follow what they are truly worth."""
+    year = case.year(seed)
+    study = build_study(studied(year).exposure, CHANNELS, EffectOptions())
+    exposure = study.exposure
+    known = year.agents.set_index("agent_id").loc[list(exposure.agents)]
+    queue = known["queue"].to_numpy()
+    truth = within(known["value_per_contact"].to_numpy(), queue)
+    scores = score_agents(study, study.instrumented(), min_contacts=1)
+    order = {score.agent_id: score for score in scores}
+    mine = [order[name] for name in exposure.agents]
+    index, low, high, residual = (
+        np.array([getattr(score, name) for score in mine])
+        for name in ("index", "low", "high", "residual")
+    )
+    counts = np.bincount(exposure.agent).astype(np.float64)
+    value = study.outcome[exposure.customer]
+    raw = np.bincount(exposure.agent, value) / counts
+    noise = (np.bincount(exposure.agent, value**2) / counts - raw**2) / counts
+    quick = -np.bincount(exposure.agent, exposure.behaviours[HANDLE]) / counts
+    rivals = {
+        "agents' score": index,
+        "raw mean value": raw,
+        "shrunk mean value": shrunk(raw, noise, counts),
+        "score and shrunk residual": index + residual,
+        "rank by short handle time": quick,
+    }
+    row: Row = {"contacts per agent": counts.mean(), "agents": len(counts)}
+    for name, found in rivals.items():
+        row[f"correlation: {name}"] = correlation(within(found, queue), truth)
+        row[f"rank correlation: {name}"] = correlation(
+            stats.rankdata(within(found, queue)), stats.rankdata(truth)
+        )
+    row["score above all rivals"] = row["correlation: agents' score"] > max(
+        row[f"correlation: {name}"]
+        for name in ("raw mean value", "shrunk mean value", "rank by short handle time")
+    )
+    row["truth on score: slope"] = truth @ within(index, queue) / (within(index, queue) ** 2).sum()
+    row["95 % interval covers, share of agents"] = ((low <= truth) & (truth <= high)).mean()
+    return row
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the correlation; a constant goes with nothing."""
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def company(study: str, case: str, seed: int) -> Row:
+    """Return one company's row of a study."""
+    run = {"null": null, "targets": targets, "agents": agents}[study]
+    found = {name: float(value) for name, value in run(STUDIES[study][case], seed).items()}
+    return {"study": study, "case": case, "seed": seed, **found}  # type: ignore[dict-item]
+
+
+def table(rows: list[Row]) -> str:
+    """Return means with Monte Carlo standard errors, one column per case."""
+    cases = list(dict.fromkeys(row["case"] for row in rows))
+    labels = [name for name in rows[0] if name not in ("study", "case", "seed")]
+    lines = [f"{'':52s}" + "".join(f"{case:>22s}" for case in cases)]
+    runs = [f"{sum(row['case'] == case for row in rows):22d}" for case in cases]
+    lines.append(f"{'companies':52s}" + "".join(runs))
+    for label in labels:
+        cells = []
+        for case in cases:
+            held = np.array([row[label] for row in rows if row["case"] == case])
+            held = held[np.isfinite(held)]
+            if not len(held):
+                cells.append("-")
+            elif LEAST in label:
+                cells.append(f"{held.min():.3f}")
+            else:
+                error = held.std(ddof=1) / np.sqrt(len(held)) if len(held) > 1 else np.nan
+                cells.append(f"{held.mean():.3f} ± {error:.3f}")
+        lines.append(f"{label:52s}" + "".join(f"{cell:>22s}" for cell in cells))
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("study", choices=tuple(STUDIES), nargs="?", default="targets")
+    parser.add_argument("--case", action="append", help="of the study; all by default")
+    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--log", type=Path, help="add every company to it, as a line of JSON")
+    parser.add_argument("--read", type=Path, help="print the table of a log instead")
+    given = parser.parse_args()
+    rows: list[Row] = []
+    if given.read is not None:
+        held = [json.loads(line) for line in given.read.read_text().splitlines()]
+        rows = [row for row in held if row["study"] == given.study]
+    else:
+        seeds = range(given.first, given.first + given.seeds)
+        jobs = [(case, seed) for seed in seeds for case in given.case or STUDIES[given.study]]
+        with ProcessPoolExecutor(given.workers) as pool:
+            for row in pool.map(partial(company, given.study), *zip(*jobs, strict=True)):
+                rows.append(row)
+                if given.log is not None:
+                    with given.log.open("a") as log:
+                        log.write(json.dumps(row) + "\n")
+    sys.stdout.write(table(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()
