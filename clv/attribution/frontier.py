@@ -102,7 +102,11 @@ def frontier_of(
     places = np.arange(len(pairs), dtype=np.float64)
     joint = Curve(places, np.hstack([time.terms, care.terms]), time.cost)
     band = sup_t_band(
-        joint, fit.coefficients[columns], fit.covariance[np.ix_(columns, columns)], options
+        joint,
+        fit.coefficients[columns],
+        fit.covariance[np.ix_(columns, columns)],
+        options,
+        degrees=max(study.degrees, 1),
     )
     cells = tuple(
         Cell(float(k), float(m * mean), *map(float, row))

@@ -107,7 +107,7 @@ def _targets(
     kept = [one for one in CHANNELS if one.name in usable.kept]
     study = build_study(exposure, kept, options, learner_of(options))
     fit = study.instrumented()
-    found, why = [], []
+    claimed, why = [], []
     for behaviour in (HANDLE, EMPATHY):
         if behaviour not in kept:
             why.append(usable.refused[behaviour.name].why)
@@ -116,7 +116,11 @@ def _targets(
         if not stage.passed:
             why.append(usable.weak(behaviour, stage).why)
         elif behaviour == EMPATHY or cost_per_minute is not None:
-            found.append(target_of(study, fit, behaviour.name, cost_per_minute, targets))
+            claimed.append(behaviour.name)
+    number = len(claimed)
+    found = [
+        target_of(study, fit, name, cost_per_minute, targets, together=number) for name in claimed
+    ]
     return found, why
 
 

@@ -72,6 +72,10 @@ STUDIES = {
         "as today": Case(52_000, 200, Effects()),
         "longer": Case(52_000, 200, Effects().with_optimum(1.5)),
     },
+    "large": {
+        "shorter": Case(208_000, 400, Effects().with_optimum(0.65)),
+        "longer": Case(208_000, 400, Effects().with_optimum(1.5)),
+    },
     "agents": {"as planted": Case(27_000, 150)},
 }
 
@@ -114,13 +118,6 @@ class Truth:
         per_scale = float((handle * hourly).sum()) / 3_600 / exposed.population.size
         return cls(year, held, total, per_scale)
 
-    @property
-    def cost_per_minute(self) -> float:
-        """Return agents' mean rate over contacts, as the product takes it."""
-        exposed = self.year.exposed
-        served, staff = exposed.world.served, exposed.world.staff
-        return float(staff.cost_per_hour[served.agent[exposed.rows]].mean()) / 60
-
     def net(self, scale, *, follows: bool = False):
         """Return the net gain of a scale; resolution follows where asked."""
         polynomial = self.total if follows else self.held
@@ -137,6 +134,12 @@ class Truth:
         return exposed.mean_gain(steps) - self.cost * (scale - 1)
 
 
+def cost_per_minute(year: ServiceYear) -> float:
+    """Return agents' mean rate over contacts, as the product takes it."""
+    world, rows = year.exposed.world, year.exposed.rows
+    return float(world.staff.cost_per_hour[world.served.agent[rows]].mean()) / 60
+
+
 def as_level_two(study: Study) -> Instrumented:
     """Hand level 1's coefficients to what expects level 2's: the same rule for both."""
     first = study.adjusted()
@@ -148,7 +151,7 @@ def null(case: Case, seed: int) -> Row:
     year = case.year(seed)
     study = build_study(studied(year).exposure, CHANNELS, EffectOptions())
     fit, options = study.instrumented(), TargetOptions()
-    cost = Truth.of(year).cost_per_minute
+    cost = cost_per_minute(year)
     row: Row = {"customers in contact": study.exposure.customers}
     quantile = stats.t.ppf(0.975, study.degrees)
     first = study.adjusted()
@@ -158,8 +161,10 @@ def null(case: Case, seed: int) -> Row:
         weights = study.weights(name)
         half = 1.96 * np.sqrt(weights @ first.covariance @ weights)
         row[f"level 1 covers 0: {name}"] = abs(weights @ first.coefficients) <= half
-    free, priced = (target_of(study, fit, HANDLE, price, options) for price in (0.0, cost))
-    warm = target_of(study, fit, EMPATHY, cost, options)
+    free, priced = (
+        target_of(study, fit, HANDLE, price, options, together=2) for price in (0.0, cost)
+    )
+    warm = target_of(study, fit, EMPATHY, cost, options, together=2)
     joint = frontier_of(study, fit, cost, options)
     row["handle time moved, minutes free"] = free.suggested is not None
     row["handle time moved, minutes at their cost"] = priced.suggested is not None
@@ -213,12 +218,14 @@ def targets(case: Case, seed: int) -> Row:
     year = case.year(seed)
     study = build_study(studied(year).exposure, CHANNELS, EffectOptions())
     fit, options, truth = study.instrumented(), TargetOptions(), Truth.of(year)
-    cost = truth.cost_per_minute
+    cost = cost_per_minute(year)
     row: Row = {"customers in contact": study.exposure.customers}
-    row |= handle_target(target_of(study, fit, HANDLE, cost, options), truth, "level 2: ")
-    level_one = target_of(study, as_level_two(study), HANDLE, cost, options)
+    row |= handle_target(
+        target_of(study, fit, HANDLE, cost, options, together=2), truth, "level 2: "
+    )
+    level_one = target_of(study, as_level_two(study), HANDLE, cost, options, together=2)
     row |= handle_target(level_one, truth, "level 1: ")
-    warm = target_of(study, fit, EMPATHY, cost, options)
+    warm = target_of(study, fit, EMPATHY, cost, options, together=2)
     row["empathy is moved"] = warm.suggested is not None
     row["empathy is lowered, which loses"] = warm.recommend == "lower"
     joint = frontier_of(study, fit, cost, options).suggested
@@ -293,7 +300,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 def company(study: str, case: str, seed: int) -> Row:
     """Return one company's row of a study."""
-    run = {"null": null, "targets": targets, "agents": agents}[study]
+    run = {"null": null, "targets": targets, "large": targets, "agents": agents}[study]
     found = {name: float(value) for name, value in run(STUDIES[study][case], seed).items()}
     return {"study": study, "case": case, "seed": seed, **found}  # type: ignore[dict-item]
 

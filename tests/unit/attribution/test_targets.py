@@ -96,6 +96,35 @@ def test_simultaneous_band_covers_the_whole_curve():
     assert pointwise < covered
 
 
+def test_targets_set_together_seldom_move_where_nothing_is_to_gain():
+    rng = np.random.default_rng(1)
+    scales = np.linspace(0.7, 1.4, 15)
+    logs = np.log(scales)[:, None]
+    curves = [Curve(scales, terms, np.zeros(15)) for terms in (np.hstack([logs, logs**2]), logs)]
+    options, runs, moved, plain = TargetOptions(draws=1000), 300, 0, 0
+    for _ in range(runs):
+        bands = [
+            sup_t_band(curve, rng.normal(size=n), np.eye(n), options, together=2)
+            for curve, n in zip(curves, (2, 1), strict=True)
+        ]
+        assert all((band.sure <= band.low).all() for band in bands)
+        moved += any(recommend(band, scales, 0.0)[1] is not None for band in bands)
+        plain += any(band.low.max() > 0 for band in bands)
+    slack = 2 * np.sqrt(0.03 * 0.97 / runs)
+    assert moved / runs <= 0.03 + slack < plain / runs
+
+
+def test_few_agents_widen_the_band():
+    scales = np.linspace(0.7, 1.4, 15)
+    curve = Curve(scales, np.log(scales)[:, None], np.zeros(15))
+    few, many = (
+        sup_t_band(curve, np.zeros(1), np.eye(1), TargetOptions(draws=20_000), degrees=degrees)
+        for degrees in (5, np.inf)
+    )
+    ratio = few.high[0] / many.high[0]
+    assert ratio == pytest.approx(2.571 / 1.960, rel=0.05)
+
+
 def test_a_move_needs_a_material_and_certain_gain():
     scales = np.array([0.9, 1.0, 1.1])
     zero = np.zeros(3)
@@ -103,7 +132,7 @@ def test_a_move_needs_a_material_and_certain_gain():
     def word(low, high):
         from clv.attribution.targets import Band
 
-        return recommend(Band(zero, np.array(low), np.array(high), zero), scales, 0.5)
+        return recommend(Band(zero, zero, np.array(high), np.array(low), zero), scales, 0.5)
 
     assert word([-1, 0, 0.6], [1, 0, 2]) == ("raise", 2)
     assert word([0.7, 0, 0.6], [1, 0, 2]) == ("lower", 0)
