@@ -196,7 +196,7 @@ def score_agents(
     index = means.values @ prices
     variance = np.einsum("jk,kl,jl->j", means.values, covariance, means.values)
     variance += means.variances @ prices**2
-    reach = float(stats.norm.ppf(0.5 + level / 2))
+    reach = float(stats.t.ppf(0.5 + level / 2, max(study.degrees, 1)))
     half = reach * np.sqrt(variance)
     residual = residual_value(study, fit)
     spread = priced_spread(study, prices)
@@ -248,6 +248,13 @@ def better_quarter(
     return found
 
 
+def compounded(study: Study, name: str, fit: Instrumented) -> float:
+    """Return how much less sure an effect is than the prices that it is made of."""
+    weights = study.weights(name)
+    plain = float(np.sqrt(weights @ fit.covariance @ weights))
+    return study.effect(name, fit)[1] / plain if plain > 0 else 1.0
+
+
 def coaching_gaps(
     study: Study,
     values: Floats,
@@ -257,7 +264,8 @@ def coaching_gaps(
 ) -> tuple[Gap, ...]:
     """Return what an agent would gain per contact by the better quarter's habits.
 
-    Intervals reach ``reach`` standard errors of the prices.
+    Intervals reach ``reach`` standard errors of the prices, wider where the effect's own is:
+    what compounds is less sure than its price.
     """
     gaps = []
     for name, (goal, nearest) in better.items():
@@ -268,6 +276,7 @@ def coaching_gaps(
             now, then = (one.natural(float(v)) for v in (values[columns][0], nearest[0]))
             step = nearest - values[columns]
             half = reach * float(np.sqrt(step @ fit.covariance[columns, columns] @ step))
+            half *= max(compounded(study, name, fit), 1.0)
             gaps.append(Gap(name, now, then, worth, worth - half, worth + half))
     return tuple(sorted(gaps, key=lambda gap: -gap.worth_per_contact))
 

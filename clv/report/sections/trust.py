@@ -63,6 +63,17 @@ class EvidenceCheck:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """All checks of one level of one effect, counted; those not passed by name."""
+
+    behaviour: str
+    evidence: str
+    passed: int
+    failed: tuple[str, ...]
+    informs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Disagreement:
     """Where the association and the best evidence tell different stories."""
 
@@ -147,6 +158,7 @@ class Trust:
     calibration: tuple[Pair, ...]
     tracking: tuple[Pair, ...]
     checks: tuple[EvidenceCheck, ...]
+    checked: tuple[Checked, ...]
     disagreements: tuple[Disagreement, ...]
     tables: tuple[Table, ...]
     drift: tuple[Drift, ...]
@@ -166,6 +178,7 @@ def trust(inputs: ReportInputs) -> Trust:
     folds = records(backtest, "folds")
     noted = remarks(inputs)
     found, moved = tables(inputs.validation), drift(inputs)
+    looked_at = checks(inputs.attribution)
     missing = [Missing("backtest")] if not lookup(backtest, "models") else []
     missing += [Missing("validation")] if not found else []
     missing += [] if moved else [Missing("drift")]
@@ -181,7 +194,8 @@ def trust(inputs: ReportInputs) -> Trust:
         deciles=pairs(backtest, "deciles", "decile", "actual"),
         calibration=pairs(backtest, "calibration", "predicted", "observed"),
         tracking=pairs(backtest, "tracking", "as_of", "actual"),
-        checks=checks(inputs.attribution),
+        checks=looked_at,
+        checked=checked(looked_at),
         disagreements=disagreements(inputs.attribution),
         tables=found,
         drift=moved,
@@ -242,6 +256,19 @@ def checks(attribution: Document | None) -> tuple[EvidenceCheck, ...]:
         for level in records(effect, "levels")
         for check in records(level, "checks")
     )
+
+
+def checked(found: tuple[EvidenceCheck, ...]) -> tuple[Checked, ...]:
+    """Count the checks by level and effect."""
+    shown = []
+    for level in dict.fromkeys((check.behaviour, check.evidence) for check in found):
+        mine = [check for check in found if (check.behaviour, check.evidence) == level]
+        passed, failed, informs = (
+            tuple(check.check for check in mine if check.passed is answer)
+            for answer in (True, False, None)
+        )
+        shown.append(Checked(*level, len(passed), failed, informs))
+    return tuple(shown)
 
 
 def disagreements(attribution: Document | None) -> tuple[Disagreement, ...]:

@@ -59,6 +59,16 @@ def test_a_check_that_decides_nothing_has_not_failed(builder):
     level["checks"] = [{"name": "hausman", "passed": None, "message": "informs"}]
     checks = collect(inputs).trust.checks
     assert checks[0].passed is None
+    shown = collect(inputs).trust.checked[0]
+    assert (shown.passed, shown.failed, shown.informs) == (0, (), ("hausman",))
+
+
+def test_every_check_is_counted_once(facts):
+    shown = facts.trust
+    assert shown.checks
+    assert sum(c.passed + len(c.failed) + len(c.informs) for c in shown.checked) == len(
+        shown.checks
+    )
 
 
 def test_phrases_are_kept_by_strength_either_way():
