@@ -18,12 +18,12 @@ CUTOFF = dt.date(2025, 5, 31)
 KEYS = {"markers": "interaction_id", "contacts": "interaction_id"}
 
 
-def computed(tables):
+def computed(tables, horizon_days=180):
     """Return every frame that leaves the event layer."""
     engine = tables.engine
     markers = prepare_markers(tables, load_pack())
     prepared = prepare(tables, behaviours=markers)
-    window = Window(CUTOFF, 180)
+    window = Window(CUTOFF, horizon_days)
     with_features = build_feature_table(tables, CUTOFF, prepared=prepared)
     return {
         "markers": engine.to_pandas(markers.contacts(None)),
