@@ -141,7 +141,11 @@ class Scoring(Section):
     """How customers are scored."""
 
     chunk_customers: int = Field(100_000, ge=1, description="customers in memory at once")
-    reasons: str = Field("all", description="`all`, `none`, or `top:N` customers by value")
+    reasons: str = Field(
+        "all",
+        pattern=r"^(all|none|top:\d+)$",
+        description="`all`, `none`, or `top:N` customers by value; for all, a twentieth of a run",
+    )
     keep: int = Field(10, ge=1, description="published score tables to keep")
     wait_seconds: float = Field(
         300.0, ge=0, description="for another run that writes to the same folder"

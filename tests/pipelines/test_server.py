@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
@@ -19,7 +20,9 @@ from clv.simulation import SimulationOptions, simulate
 pytestmark = pytest.mark.slow
 START_SECONDS = 60
 SMALL = """
-training: {horizon_days: 90, cutoffs: 2, folds: 1, trees: 10, rows: 1000, purchase_model: bg_nbd}
+training: {horizon_days: 90, cutoffs: 2, folds: 1, trees: 10, model: lightgbm,
+  purchase_model: bg_nbd}
+scoring: {reasons: "top:5"}
 gate: {gini_standard_errors: 100, total_bias: 9, calibration_error: 1, coverage_low: 0,
   coverage_high: 1}
 """
@@ -88,6 +91,9 @@ def test_models_live_on_a_server_with_postgres(
     scores = tmp_path / "out" / "scores"
     (published,) = runs(scores)
     assert "clv-v1" in published
+    found = pq.read_table(scores / "runs" / published / "scores.parquet").to_pandas()
+    given_reasons = found[found["reason_1"].notna()]
+    assert set(given_reasons.index) == set(found["clv"].nlargest(5).index)
 
     registry = Registry(address)
     assert [version.verified for version in registry.versions()] == [True, True]
