@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LogisticRegression
 
 from clv.errors import SchemaError
 
@@ -74,24 +75,36 @@ def shrink(hits: NDArray[np.float64], occasions: NDArray[np.float64]) -> Shrunk:
     return Shrunk(rate, shrunk, mean, strength)
 
 
-def by_unit(contacts: pd.DataFrame, marker: str, unit: Sequence[str]) -> pd.DataFrame:
+CELLS = ("channel", "issue_type")
+CALLS = ("called", "answer", "mood")
+"""What says how much empathy an answer called for; see ``dialogue.answers_by_call``."""
+
+
+def by_unit(
+    contacts: pd.DataFrame, marker: str, unit: Sequence[str], *, within: Sequence[str] = CELLS
+) -> pd.DataFrame:
     """Return a marker's rate by unit, standardised within channel × issue.
+
+    Where a unit meets one issue alone, as agents of a queue may, standardising within issues
+    takes the difference between queues off as well: name other columns then.
 
     Parameters
     ----------
     contacts : DataFrame
         One row per contact: the unit's columns, ``channel``, optionally ``issue_type``,
-        ``<marker>_hits`` and ``<marker>_occasions``.
+        ``<marker>_hits`` and ``<marker>_occasions``. Rows may stand for several contacts.
     marker : str
         Whose rate.
     unit : sequence of str
         Such as ``["agent_id"]`` or ``["queue", "month"]``.
+    within : sequence of str
+        Columns to standardise within; ``issue_type`` may be missing.
 
     Returns
     -------
     DataFrame, sorted by unit
-        ``contacts``, ``occasions``, ``rate``, ``shrunk``, ``expected`` (the rate that its mix
-        of channels and issues would give) and ``standardised`` (rate less expected).
+        ``contacts`` (rows), ``occasions``, ``rate``, ``shrunk``, ``expected`` (the rate that
+        its mix of channels and issues would give) and ``standardised`` (rate less expected).
 
     Raises
     ------
@@ -99,21 +112,46 @@ def by_unit(contacts: pd.DataFrame, marker: str, unit: Sequence[str]) -> pd.Data
         When a column is missing.
     """
     hits, occasions = f"{marker}_hits", f"{marker}_occasions"
-    missing = [c for c in (*unit, "channel", hits, occasions) if c not in contacts.columns]
+    cells = [name for name in within if name in contacts.columns or name != "issue_type"]
+    missing = [c for c in (*unit, *cells, hits, occasions) if c not in contacts.columns]
     if missing:
         raise SchemaError.missing_columns("contacts", missing, contacts.columns)
-    cells = [name for name in ("channel", "issue_type") if name in contacts.columns]
     rows = contacts.dropna(subset=[*unit, occasions])
     sums = rows.groupby(cells, dropna=False)[[hits, occasions]].transform("sum")
     expected = rows[occasions] * sums[hits] / sums[occasions].replace(0, np.nan)
-    rows = rows.assign(expected=expected.fillna(0.0), contacts=1)
-    totals = rows.groupby(list(unit))[["contacts", hits, occasions, "expected"]].sum()
-    found = shrink(totals[hits].to_numpy(float), totals[occasions].to_numpy(float))
-    share = (totals["expected"] / totals[occasions].replace(0, np.nan)).to_numpy(float)
+    return _rates(
+        rows,
+        unit,
+        rows[hits].to_numpy(float),
+        rows[occasions].to_numpy(float),
+        expected.fillna(0.0).to_numpy(float),
+    )
+
+
+def _rates(
+    rows: pd.DataFrame,
+    unit: Sequence[str],
+    hits: NDArray[np.float64],
+    occasions: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    squares: NDArray[np.float64] | None = None,
+) -> pd.DataFrame:
+    """Sum by unit, and take what was expected off the rates.
+
+    Weighed occasions are worth fewer: (Σ w)² / Σ w², w² being ``squares`` (Kish 1965).
+    """
+    parts = {"contacts": 1, "hits": hits, "occasions": occasions, "expected": expected}
+    parts["squares"] = occasions if squares is None else squares
+    keys = [rows[name].rename(None) for name in unit]
+    totals = pd.DataFrame(parts, index=rows.index).groupby(keys).sum()
+    totals.index.names = list(unit)
+    worth = (totals["occasions"] / totals["squares"].replace(0, np.nan)).fillna(1.0).to_numpy(float)
+    found = shrink(worth * totals["hits"].to_numpy(float), worth * totals["occasions"].to_numpy())
+    share = (totals["expected"] / totals["occasions"].replace(0, np.nan)).to_numpy(float)
     return pd.DataFrame(
         {
             "contacts": totals["contacts"],
-            "occasions": totals[occasions].astype(np.int64),
+            "occasions": worth * totals["occasions"],
             "rate": found.rate,
             "shrunk": found.shrunk,
             "expected": share,
@@ -121,6 +159,79 @@ def by_unit(contacts: pd.DataFrame, marker: str, unit: Sequence[str]) -> pd.Data
         },
         index=totals.index,
     ).reset_index()
+
+
+def by_opportunity(
+    answers: pd.DataFrame, marker: str, unit: Sequence[str], *, mix: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return a marker's rate by unit, each answer weighing what it called for.
+
+    Signs of an upset customer are missed, and seen where there are none. So answers are not
+    taken or left: each weighs as much as answers of its kind (``CALLS``), by whomever, show the
+    marker, against the kind that shows it most. Warm words where nobody else has any weigh
+    next to nothing. What a unit's mix of answers would give is then taken off, by a logistic
+    regression on the kinds and on ``mix`` (indirect standardisation, as of hospitals' rates).
+
+    Parameters
+    ----------
+    answers : DataFrame
+        ``PreparedMarkers.answers``, joined with the unit's columns and the mix. Rows may stand
+        for several answers.
+    marker : str
+        ``"empathy"`` or ``"empathy_unique"``.
+    unit : sequence of str
+        Such as ``["agent_id"]``.
+    mix : sequence of str
+        Categories known before the agent acts, such as ``channel`` and ``priority``. Not those
+        that part the units, as the issues of a queue do.
+
+    Returns
+    -------
+    DataFrame, sorted by unit
+        As of ``by_unit``; ``contacts`` counts rows, ``occasions`` their weights.
+
+    Raises
+    ------
+    SchemaError
+        When a column is missing.
+    """
+    hits, occasions = f"{marker}_hits", f"{marker}_occasions"
+    missing = [c for c in (*unit, *CALLS, *mix, hits, occasions) if c not in answers.columns]
+    if missing:
+        raise SchemaError.missing_columns("answers", missing, answers.columns)
+    rows = answers.dropna(subset=[*unit, occasions])
+    kind = np.asarray(rows.groupby(list(CALLS), dropna=False).ngroup(), dtype=np.int64)
+    hit, asked = rows[hits].to_numpy(float), rows[occasions].to_numpy(float)
+    usual = shrink(_summed(kind, hit), _summed(kind, asked)).shrunk
+    weight = usual[kind] / usual.max(initial=np.finfo(float).tiny)
+    columns = [kind, *(pd.factorize(rows[name], sort=True)[0].astype(np.int64) for name in mix)]
+    expected = weight * asked * _share(columns, hit, asked)
+    return _rates(rows, unit, weight * hit, weight * asked, expected, weight**2 * asked)
+
+
+def _summed(codes: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.bincount(codes, values).astype(np.float64)
+
+
+def _share(
+    columns: Sequence[NDArray[np.int64]], hits: NDArray[np.float64], occasions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return each row's share of hits by a logistic regression on categories."""
+    codes, rows = np.unique(np.column_stack(columns), axis=0, return_inverse=True)
+    rows = rows.reshape(-1)
+    met = _summed(rows, hits)
+    missed = _summed(rows, occasions) - met
+    if not met.sum() > 0 or not missed.sum() > 0:
+        return np.full(len(rows), float(met.sum() > 0))
+    dummies = pd.get_dummies(pd.DataFrame(codes).astype(str), dtype=float).to_numpy()
+    model = LogisticRegression(max_iter=1_000)
+    model.fit(
+        np.concatenate([dummies, dummies]),
+        np.repeat([1, 0], len(codes)),
+        sample_weight=np.concatenate([met, np.maximum(missed, 0.0)]),
+    )
+    share: NDArray[np.float64] = model.predict_proba(dummies)[:, 1]
+    return share[rows]
 
 
 def split_half(contacts: pd.DataFrame, marker: str, unit: Sequence[str], *, seed: int = 0) -> float:

@@ -48,6 +48,10 @@ MEMORY_TURNS = 200
 """An agent's repetition is counted over so many of the agent's own turns, not over days: stock
 lines are as stale to the few customers of a quiet desk as to the many of a busy one."""
 
+ORDINARY_TURNS = 100
+"""A sentence said once in so many of an agent's turns is ordinary speech, not a stock line: the
+warm meet more occasions with words, and there are only so many words for it."""
+
 SPOKEN_WORDS = 5
 """Words after a find in speech that are looked at for repetition."""
 
@@ -219,9 +223,11 @@ def canned_turns(engine: Engine, uses: ir.Table, allowed: Sequence[str] = ()) ->
 def unique_credit(engine: Engine, sentences: ir.Table, allowed: Sequence[str] = ()) -> ir.Table:
     """Return what each turn's empathy counts for, once repetition is taken off.
 
-    The n-th use of a sentence's family by an agent in ``MEMORY_TURNS`` turns counts 1/n²: stock
-    lines in every conversation soon add up to next to nothing. A turn counts
-    for its least used empathic sentence.
+    The n-th use of a sentence's family in an agent's last m turns counts
+    (m / (n · ``ORDINARY_TURNS``))³, at most 1, where m is ``MEMORY_TURNS``, at first the turns so
+    far, at least ``ORDINARY_TURNS``. Once in a hundred turns counts in full; stock lines in every
+    conversation soon add up to next to nothing. A turn counts for its least used empathic
+    sentence.
 
     Parameters
     ----------
@@ -243,8 +249,10 @@ def unique_credit(engine: Engine, sentences: ir.Table, allowed: Sequence[str] = 
     known = family_table(engine, sentences)
     rows = sentences.inner_join(known, "skeleton")
     rows = rows.mutate(uses=repeated_uses(rows))
-    credit = (1000 // (rows.uses * rows.uses)).cast("int64")
-    rows = rows.mutate(credit_m=credit)
+    memory = (rows.turn_number + 1).clip(ORDINARY_TURNS, MEMORY_TURNS).cast("int64")
+    stale = rows.uses * ORDINARY_TURNS
+    credit = (1000 * memory * memory * memory) // (stale * stale * stale)
+    rows = rows.mutate(credit_m=ibis.least(credit, 1000).cast("int64"))
     best = rows.group_by("interaction_id", "position").aggregate(unique_m=rows.credit_m.max())
     held = engine.cache(best)
     engine.release(known)

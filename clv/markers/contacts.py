@@ -100,6 +100,37 @@ class PreparedMarkers:
         rows = ibis.union(done, divided.select(*done.columns)).drop("first_s", "last_s")
         return self._with_promises(rows, window)
 
+    def answers(self, window: Window | None) -> ir.Table:
+        """Return answers to customers as known at the window's cutoff, for ``by_opportunity``.
+
+        Parameters
+        ----------
+        window : Window or None
+            None: everything, whenever it was sent.
+
+        Returns
+        -------
+        ibis Table
+            One row per answer in the pack's language, keyed by ``interaction_id`` and ``heard``
+            (the customer's turns before it): what says how much empathy it called for
+            (``called``, ``answer``, ``mood``; see ``dialogue.answers_by_call``),
+            ``empathy_hits`` (0 or 1), ``empathy_unique_hits`` (less repetition, 0 to 1), and
+            ``empathy_occasions`` and ``empathy_unique_occasions`` (1).
+        """
+        turns = self.turns if window is None else self.turns.filter(window.seen(self.turns.sent_s))
+        rows = dialogue.answers_by_call(dialogue.placed(turns.filter(turns.spoken)))
+        return rows.select(
+            "interaction_id",
+            "heard",
+            "called",
+            "answer",
+            "mood",
+            empathy_hits=rows.met.cast("int64"),
+            empathy_occasions=ibis.literal(1, "int64"),
+            empathy_unique_hits=rows.unique_m / 1000.0,
+            empathy_unique_occasions=ibis.literal(1, "int64"),
+        )
+
     def _with_promises(self, rows: ir.Table, window: Window | None) -> ir.Table:
         if self.promises is None:
             return rows.drop("promised_s")

@@ -29,6 +29,12 @@ ECHO_WORDS = 20
 MIN_ECHO_LETTERS = 6
 """Shorter words are mostly function words: they say little about what was taken up."""
 
+MOODS = (-600, -300, -50, 50)
+"""Bounds of a customer's sentiment in thousandths: VADER's of neutral, and two below them."""
+
+LATE_ANSWER = 4
+"""From this answer of a contact on, answers are alike: what went wrong was said before."""
+
 _ORDINARY_NAMES_TEXT = """
 will may mark grace art bill chase hope joy faith rose sue pat rich rob frank drew dean
 miles june april august summer autumn dawn eve gene guy jack jean josh king lane max mac
@@ -133,26 +139,56 @@ def placed(turns: ir.Table) -> ir.Table:
     return turns.mutate(at_start=at_start, at_end=at_end, at_middle=~at_start & ~at_end)
 
 
-def empathy_in_answers(turns: ir.Table) -> ir.Table:
-    """Return empathy by contact: occasions, answers that met them, and their uniqueness.
+def answers(turns: ir.Table) -> ir.Table:
+    """Return one row per answer: whether it was called for, and what it held.
 
-    An answer is the agent's turns between two of the customer's. It is an occasion when any
-    customer turn since the agent last spoke was upset.
+    An answer is the agent's turns between two of the customer's; ``heard`` tells a contact's
+    answers apart. It is an occasion (``called``) when any customer turn since the agent last
+    spoke was upset. ``unique_m`` is zero where nothing in the answer was empathic.
     """
     said = turns.filter((turns.speaker == "agent") & (turns.heard > 0))
-    answers = said.group_by("interaction_id", "heard").aggregate(
+    rows = said.group_by("interaction_id", "heard").aggregate(
         met=said.is_empathic.max(),
-        unique_m=said.unique_m.max(),
+        unique_m=said.unique_m.max().fill_null(0).cast("int64"),
         upset_so_far=said.upset_so_far.max(),
     )
-    before = answers.upset_so_far.lag().over(
-        ibis.window(group_by=answers.interaction_id, order_by=answers.heard)
+    before = rows.upset_so_far.lag().over(_in_order(rows))
+    return rows.mutate(called=rows.upset_so_far > before.fill_null(0)).drop("upset_so_far")
+
+
+def _in_order(answers: ir.Table) -> ibis.expr.builders.WindowBuilder:
+    return ibis.window(group_by=answers.interaction_id, order_by=answers.heard)
+
+
+def empathy_in_answers(turns: ir.Table) -> ir.Table:
+    """Return empathy by contact: occasions, answers that met them, and their uniqueness."""
+    rows = answers(turns)
+    met = rows.called & rows.met
+    return rows.group_by("interaction_id").aggregate(
+        empathy_hits=met.sum().cast("int64"),
+        empathy_occasions=rows.called.sum().cast("int64"),
+        empathy_unique_m=rows.unique_m.sum(where=met).fill_null(0).cast("int64"),
     )
-    answers = answers.mutate(called=answers.upset_so_far > before.fill_null(0))
-    return answers.group_by("interaction_id").aggregate(
-        empathy_hits=(answers.called & answers.met).sum().cast("int64"),
-        empathy_occasions=answers.called.sum().cast("int64"),
-        empathy_unique_m=answers.unique_m.sum(where=answers.called & answers.met)
-        .fill_null(0)
-        .cast("int64"),
+
+
+def answers_by_call(turns: ir.Table) -> ir.Table:
+    """Add to ``answers`` how loud the call was: ``answer`` and ``mood``.
+
+    ``answer`` numbers a contact's answers from 1 to ``LATE_ANSWER``, which holds all later
+    ones. ``mood`` counts the bounds of ``MOODS`` that the mean sentiment of the customer's
+    turns since the agent last spoke lies above.
+    """
+    running = ibis.window(
+        group_by=turns.interaction_id, order_by=turns.position, preceding=None, following=0
     )
+    felt = turns.sentiment_m.fill_null(0).cast("int64").sum().over(running)
+    turns = turns.mutate(felt_so_far=felt)
+    said = turns.filter((turns.speaker == "agent") & (turns.heard > 0))
+    felt_at = said.group_by("interaction_id", "heard").aggregate(felt=said.felt_so_far.max())
+    rows = answers(turns).inner_join(felt_at, ["interaction_id", "heard"])
+    here = _in_order(rows)
+    felt = rows.felt - rows.felt.lag().over(here).fill_null(0)
+    spoke = rows.heard - rows.heard.lag().over(here).fill_null(0)
+    mood = sum(((felt > bound * spoke).cast("int64") for bound in MOODS), ibis.literal(0))
+    number = ibis.least(ibis.row_number().over(here) + 1, LATE_ANSWER)
+    return rows.mutate(mood=mood.cast("int64"), answer=number.cast("int64")).drop("felt")

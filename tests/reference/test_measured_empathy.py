@@ -18,6 +18,7 @@ from clv.data.tables import Tables, Terms
 from clv.features.contacts import build_contact_table
 from clv.features.outcomes import build_outcomes
 from clv.features.prepared import prepare
+from clv.markers.aggregate import by_opportunity
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
 from clv.simulation import SimulationOptions, simulate
@@ -92,20 +93,39 @@ def test_empathy_is_heard_where_it_was_meant_and_hardly_elsewhere():
     assert heard[False] < 0.05
 
 
-@pytest.mark.slow
-def test_fifty_contacts_rank_agents_by_their_true_warmth():
-    company = simulate(SimulationOptions(customers=2_500, agents=40, seed=5))
+def warmth_at_fifty_contacts(seed, draws=5):
+    """Return how fifty contacts' rate, weighed by opportunity, correlates with true warmth."""
+    company = simulate(SimulationOptions(customers=2_500, agents=40, seed=seed))
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, company.frames(), Terms(currency="USD"))
-        counts = engine.to_pandas(prepare_markers(tables, load_pack()).contacts(None))
-    contacts = company.tables["interactions"][["interaction_id", "agent_id"]]
-    counts = counts.merge(contacts.dropna(), on="interaction_id")
-    counts = counts.sample(frac=1, random_state=0).groupby("agent_id").head(50)
-    sums = counts.groupby("agent_id")[["empathy_unique_m", "empathy_occasions"]].sum()
-    rate = (sums["empathy_unique_m"] / sums["empathy_occasions"]).astype(float)
-    true = company.latent["agents"].set_index("agent_id")["true_empathy"].reindex(rate.index)
-    # What was done in fifty contacts correlates with the disposition at .93: the ceiling.
-    assert np.corrcoef(rate, true)[0, 1] >= 0.72
+        answers = engine.to_pandas(prepare_markers(tables, load_pack()).answers(None))
+    contacts = company.tables["interactions"].sort_values(["started_at", "interaction_id"])
+    before = contacts.groupby(["customer_id", "issue_type"])["started_at"].shift()
+    contacts["again"] = (contacts["started_at"] - before).dt.days <= 7
+    written = contacts["interaction_id"].isin(company.tables["messages"]["interaction_id"])
+    contacts = contacts[written & contacts["agent_id"].notna()]
+    true = company.latent["agents"].set_index("agent_id")["true_empathy"]
+    found = []
+    for draw in range(draws):
+        some = contacts.sample(frac=1, random_state=draw).groupby("agent_id").head(50)
+        some = some[["interaction_id", "agent_id", "channel", "priority", "again"]]
+        rates = by_opportunity(
+            answers.merge(some, on="interaction_id"),
+            "empathy_unique",
+            ["agent_id"],
+            mix=["channel", "priority", "again"],
+        ).set_index("agent_id")["standardised"]
+        found.append(np.corrcoef(rates, true.reindex(rates.index))[0, 1])
+    return float(np.mean(found))
+
+
+@pytest.mark.slow
+def test_fifty_contacts_rank_agents_by_their_true_warmth():
+    # What was done in fifty contacts correlates with the disposition at .91; with every occasion
+    # known, and heard in the 63 of 100 turns that patterns find, at .82. Seeds spread by .06.
+    found = [warmth_at_fifty_contacts(seed) for seed in (11, 12, 13, 14)]
+    assert np.mean(found) >= 0.76
+    assert min(found) >= 0.62
 
 
 @pytest.mark.slow

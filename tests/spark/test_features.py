@@ -15,7 +15,11 @@ from tests.spark.conftest import differences
 pytestmark = pytest.mark.spark
 
 CUTOFF = dt.date(2025, 5, 31)
-KEYS = {"markers": "interaction_id", "contacts": "interaction_id"}
+KEYS = {
+    "markers": ["interaction_id"],
+    "answers": ["interaction_id", "heard"],
+    "contacts": ["interaction_id"],
+}
 
 
 def computed(tables, horizon_days=180):
@@ -27,6 +31,7 @@ def computed(tables, horizon_days=180):
     with_features = build_feature_table(tables, CUTOFF, prepared=prepared)
     return {
         "markers": engine.to_pandas(markers.contacts(None)),
+        "answers": engine.to_pandas(markers.answers(None)),
         "features": with_features.to_pandas(),
         "outcomes": build_outcomes(tables, window, prepared=prepared, discount_rate_annual=0.1),
         "contacts": build_contact_table(tables, window, prepared=prepared),
@@ -38,8 +43,8 @@ def both(spark, duckdb, accepted):
     return computed(accepted(duckdb)), computed(accepted(spark))
 
 
-@pytest.mark.parametrize("name", ["markers", "features", "outcomes", "contacts"])
+@pytest.mark.parametrize("name", ["markers", "answers", "features", "outcomes", "contacts"])
 def test_every_column_is_the_same(both, name):
     left, right = (frames[name] for frames in both)
     assert len(left) > 1_000
-    assert differences(left, right, [KEYS.get(name, "customer_id")]) == {}
+    assert differences(left, right, KEYS.get(name, ["customer_id"])) == {}

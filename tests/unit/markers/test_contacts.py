@@ -81,6 +81,31 @@ def test_empathy_counts_in_answers_to_the_upset_alone(engine):
     }
 
 
+def test_answers_say_what_they_were_called_for_by(engine):
+    said = {
+        "two": [
+            ("customer", UPSET),
+            ("customer", "It is horrible, awful, terrible."),
+            ("agent", "I'm so sorry about this."),
+            ("agent", "One moment."),
+            ("customer", "Wonderful, thank you, that is great!"),
+            ("agent", "The form is on page two."),
+        ],
+        "unasked": [("agent", "I'm so sorry about this."), ("customer", "Ok.")],
+    }
+    frame, prepared = counted(engine, said)
+    found = engine.to_pandas(prepared.answers(None)).sort_values(["interaction_id", "heard"])
+    assert found["interaction_id"].tolist() == ["two", "two"]
+    assert found["heard"].tolist() == [2, 3]
+    assert found["answer"].tolist() == [1, 2]
+    assert found["called"].tolist() == [True, False]
+    assert found["mood"].tolist() == [0, 4]
+    assert found["empathy_hits"].tolist() == [1, 0]
+    assert found["empathy_unique_hits"].tolist() == [1, 0]
+    assert frame.loc["two", ["empathy_hits", "empathy_occasions"]].tolist() == [1, 1]
+    assert engine.to_pandas(prepared.answers(Window(dt.date(2025, 3, 2)))).empty
+
+
 def test_presence_counts_once_a_turn_and_bots_never(engine):
     said = {
         "a": [
@@ -226,7 +251,8 @@ def test_order_and_threads_change_nothing(engine):
         f"i{n}": [(("customer", "agent")[k % 2], stock[rng.integers(4)]) for k in range(5)]
         for n in range(40)
     }
-    frame, _ = counted(engine, said)
+    frame, prepared = counted(engine, said)
+    rows = engine.to_pandas(prepared.answers(None))
     made = conversations.tables(engine, said)
     with connect(threads=2) as other:
         shuffled = {
@@ -236,7 +262,11 @@ def test_order_and_threads_change_nothing(engine):
         held = {name: other.frame(rows) for name, rows in shuffled.items()}
         again = prepare_markers(Tables(other, held), PACK)
         moved = other.to_pandas(again.contacts(None)).set_index("interaction_id").sort_index()
+        asked = other.to_pandas(again.answers(None))
     pd.testing.assert_frame_equal(frame, moved)
+    key = ["interaction_id", "heard"]
+    left, right = (found.sort_values(key, ignore_index=True) for found in (rows, asked))
+    pd.testing.assert_frame_equal(left, right)
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)

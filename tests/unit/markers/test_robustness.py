@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from clv.data.engine import connect
+from clv.markers.aggregate import by_opportunity
 from clv.markers.canned import families
 from clv.markers.contacts import prepare_markers
 from clv.markers.explain import explain, redact
@@ -77,6 +78,41 @@ def test_spraying_stock_lines_leaves_the_unique_rate(place):
         raw_sprayed, sprayed = rates(engine, year(0.6, spray=True, place=place))
     assert raw_sprayed > 1.3 * raw
     assert sprayed == pytest.approx(unique, rel=0.10)
+
+
+def test_spraying_stock_lines_to_the_calm_too_leaves_an_agents_weighed_rate():
+    said = {}
+    for name, warm in (("a", 0.6), ("b", 0.3), ("c", 0.8), ("d", 0.5)):
+        for number, turns in year(warm).items():
+            said[f"{name}{number}"] = turns
+        for number in range(144):
+            told = f"The {THINGS[number % 12]} comes in size {number}."
+            said[f"{name}calm{number}"] = [("customer", "Which size fits?"), ("agent", told)]
+    stock = dict(said)
+    for name, (asked, (agent, told)) in said.items():
+        if name.startswith("a"):
+            stock[name] = [asked, (agent, " ".join([told, *SPRAY]))]
+    agents = [name[0] for name in said]
+    rate = {}
+    with connect(threads=1) as engine:
+        for case, talk in (("plain", said), ("sprayed", stock)):
+            made = conversations.tables(engine, talk, agent_id=agents)
+            rows = engine.to_pandas(prepare_markers(made, PACK).answers(None))
+            rows["agent_id"] = rows["interaction_id"].str[0]
+            found = by_opportunity(rows, "empathy_unique", ["agent_id"])
+            rate[case] = found.set_index("agent_id")["rate"]
+    assert rate["sprayed"]["a"] == pytest.approx(rate["plain"]["a"], rel=0.10)
+
+
+def test_words_that_come_back_once_in_a_hundred_turns_count_in_full():
+    said = {
+        f"i{n}": [("customer", "This is unacceptable!"), ("agent", "Noted.")] for n in range(300)
+    }
+    for number in (0, 199, 299):
+        said[f"i{number}"][1] = ("agent", "I'm so sorry your kettle leaks.")
+    with connect(threads=1) as engine:
+        _, unique = rates(engine, said)
+    assert unique * 300 == pytest.approx(3)
 
 
 def test_families_join_near_copies_and_never_change_with_later_text():
