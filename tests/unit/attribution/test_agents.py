@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clv.attribution.agents import adjusted_means, score_agents, shrunk, team_scores
+from clv.attribution.agents import adjusted_means, drawn_prices, score_agents, shrunk, team_scores
 from clv.attribution.exposure import CHANNELS
 from clv.attribution.study import EffectOptions, build_study
 from tests.unit.attribution.company import draw
@@ -59,15 +59,33 @@ def test_the_score_beats_what_is_usually_done(company, study, scores):
 
 def test_intervals_hold_the_doubt_in_prices_and_in_means(company, study, scores):
     fit = study.instrumented()
-    sure = replace(fit, covariance=np.zeros_like(fit.covariance))
+    sure = replace(fit, covariance=1e-9 * fit.covariance)
     narrow = score_agents(study, sure)
     truth = dict(zip(company.exposure.agents, by_pool(company.agent_value, company), strict=True))
     for one, other in zip(scores, narrow, strict=True):
-        assert one.index == other.index
-        assert one.low < other.low < other.index < other.high < one.high
+        assert one.high - one.low > other.high - other.low > 0
+        assert one.low < one.index < one.high
     # A price's error is shared by all agents, so that cover in one company varies widely.
     inside = [score.low <= truth[score.agent_id] <= score.high for score in scores]
     assert np.mean(inside) > 0.6
+
+
+def test_an_uncertain_price_is_drawn_towards_nothing(study):
+    fit, means = study.instrumented(), adjusted_means(study)
+
+    def drawn(**changes):
+        return drawn_prices(study, replace(fit, **changes), means, means.counts > 0).coefficients
+
+    known = drawn(covariance=1e-9 * fit.covariance)
+    np.testing.assert_allclose(known, fit.coefficients, rtol=1e-4)
+    warm, doubt = study.columns("empathy").start, np.diag(np.diag(fit.covariance)).copy()
+    doubt[warm, warm] *= 1e6
+    prices = drawn(covariance=doubt)
+    assert abs(prices[warm]) < 0.01 * abs(fit.coefficients[warm])
+    assert (np.abs(prices) <= np.abs(fit.coefficients)).all()
+    # Another unit of money changes nothing else.
+    other = drawn(coefficients=100 * fit.coefficients, covariance=1e4 * fit.covariance)
+    np.testing.assert_allclose(other, 100 * drawn(), rtol=1e-9)
 
 
 def test_only_agents_with_enough_contacts_are_scored(study):
