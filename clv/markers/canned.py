@@ -249,9 +249,10 @@ def unique_credit(engine: Engine, sentences: ir.Table, allowed: Sequence[str] = 
     known = family_table(engine, sentences)
     rows = sentences.inner_join(known, "skeleton")
     rows = rows.mutate(uses=repeated_uses(rows))
-    memory = (rows.turn_number + 1).clip(ORDINARY_TURNS, MEMORY_TURNS).cast("int64")
-    stale = rows.uses * ORDINARY_TURNS
-    credit = (1000 * memory * memory * memory) // (stale * stale * stale)
+    memory = (rows.turn_number + 1).clip(ORDINARY_TURNS, MEMORY_TURNS)
+    # A quotient of doubles: Spark's row numbers are 32 bits wide, and their cube is not.
+    fresh = memory / (rows.uses * ORDINARY_TURNS)
+    credit = (1000.0 * fresh * fresh * fresh).floor().cast("int64")
     rows = rows.mutate(credit_m=ibis.least(credit, 1000).cast("int64"))
     best = rows.group_by("interaction_id", "position").aggregate(unique_m=rows.credit_m.max())
     held = engine.cache(best)
