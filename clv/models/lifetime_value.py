@@ -16,7 +16,7 @@ from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, MODELS, Calibration
 from clv.models.contributions import Centring, split_log
 from clv.models.folds import Folds, learn, out_of_fold, sampled
 from clv.models.guards import guard_leaks
-from clv.models.model_files import read_parts, write_model
+from clv.models.model_files import model_texts, read_parts
 from clv.models.model_info import ModelInfo, describe
 from clv.models.purchases import Purchases, histories
 from clv.notes import silent
@@ -218,9 +218,15 @@ class LifetimeValue:
         """Count the category values that training never saw, by column."""
         return self.value.encoding.unseen(features)
 
+    def texts(self) -> dict[str, str]:
+        """Return the model as LightGBM text and JSON, by file name."""
+        return model_texts(self)
+
     def save(self, directory: Path) -> None:
-        """Write the model as LightGBM text and JSON."""
-        write_model(self, directory)
+        """Write the model's texts to a directory."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in self.texts().items():
+            (directory / name).write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, directory: Path, *, num_threads: int = 1) -> LifetimeValue:

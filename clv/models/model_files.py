@@ -26,13 +26,10 @@ FORMAT = 2
 DOCUMENT = "model.json"
 
 
-def write_model(model: LifetimeValue, directory: Path) -> None:
-    """Write ``model.json``, and ``value.txt`` and ``churn.txt`` where there are trees."""
-    directory.mkdir(parents=True, exist_ok=True)
+def model_texts(model: LifetimeValue) -> dict[str, str]:
+    """Return ``model.json``, and ``value.txt`` and ``churn.txt`` where there are trees."""
     trees = {"value": model.value.trees, "churn": model.churn.trees}
-    for name, booster in trees.items():
-        if booster is not None:
-            (directory / f"{name}.txt").write_text(booster.text, encoding="utf-8")
+    found = {f"{name}.txt": b.text for name, b in trees.items() if b is not None}
     document = {
         "format": FORMAT,
         "info": model.info.as_dict(),
@@ -51,8 +48,8 @@ def write_model(model: LifetimeValue, directory: Path) -> None:
         "centring": asdict(model.centring),
         "first_value": model.first_value,
     }
-    text = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
-    (directory / DOCUMENT).write_text(text, encoding="utf-8")
+    found[DOCUMENT] = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
+    return found
 
 
 def read_parts(directory: Path, num_threads: int) -> dict[str, Any]:

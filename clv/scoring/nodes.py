@@ -51,11 +51,7 @@ class NodeScorer:
     @classmethod
     def of(cls, model: LifetimeValue) -> NodeScorer:
         """Pack a model."""
-        with tempfile.TemporaryDirectory(prefix="clv-model-") as place:
-            folder = Path(place)
-            model.save(folder)
-            paths = sorted(path for path in folder.rglob("*") if path.is_file())
-            return cls(tuple((str(p.relative_to(folder)), p.read_bytes()) for p in paths))
+        return cls(tuple((name, text.encode()) for name, text in sorted(model.texts().items())))
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Return the predictions of some feature rows, rows as given."""
