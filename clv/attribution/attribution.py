@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from clv.attribution.effects import Effects
     from clv.attribution.encoding import Studied
     from clv.attribution.phrases import Phrases
+    from clv.attribution.results import Effect
     from clv.data.tables import Tables
     from clv.experiments.results import ReadOut
     from clv.features.prepared import Prepared
@@ -110,8 +111,7 @@ def attribute(
     model_version : int, optional
         Of that model.
     behaviours : PreparedMarkers, optional
-        Markers of contacts; ``empathy`` is the share of answers to an upset customer that
-        showed any.
+        Markers of contacts; ``empathy`` is the share of upset moments answered with any.
     prepared : Prepared, optional
         The same tables made ready, with ``behaviours`` in them.
     asked : sequence of Behaviour, optional
@@ -139,14 +139,9 @@ def attribute(
     finally:
         if prepared is None:
             ready.close()
-    chosen = tuple(asked) if asked is not None else asked_of(contacts, ready)
-    if contacts[GOODWILL.name].notna().any():
-        chosen = (*chosen, GOODWILL)
+    chosen = _chosen(asked, contacts, ready)
     studied = study_of(contacts, outcomes, chosen, window, options)
-    effects = _effects_of(studied, chosen, window, experiments, options, on_progress)
-    found = effects.effects
-    if options.premium_queue is not None:
-        found = (*found, premium_effect(studied, options.premium_queue, options.effects))
+    effects, found = _effects_of(studied, chosen, window, experiments, options, on_progress)
     money = worth(tables, studied, effects, outcomes, chosen, options)
     on_progress("phrases", 0, 1)
     phrases = spoken_phrases(tables, ready, window, studied, options)
@@ -159,12 +154,7 @@ def attribute(
         contributions=tuple(contributions or ()),
         effects=found,
         unavailable=(*missing, *money.unavailable),
-        notes=(
-            *studied.notes,
-            *counted_in_words(effects, ready),
-            *unmoved(experiments),
-            *(phrases.notes if phrases is not None else ()),
-        ),
+        notes=_noted(studied, effects, ready, experiments, phrases),
         phrases=phrases,
         workload=workload(tables, contacts, window, options.exposure_days),
     )
@@ -177,8 +167,11 @@ def _effects_of(
     experiments: Sequence[ReadOut],
     options: AttributionOptions,
     on_progress: OnProgress,
-) -> Effects:
-    """Estimate on every level; what an experiment read out is level 3."""
+) -> tuple[Effects, tuple[Effect, ...]]:
+    """Estimate on every level, and what is shown: a premium queue's effect among it.
+
+    What an experiment read out is level 3.
+    """
     levels = experimental_levels(
         experiments,
         chosen,
@@ -187,8 +180,36 @@ def _effects_of(
         outcome=VALUE,
         level=options.effects.level,
     )
-    return estimate_effects(
+    effects = estimate_effects(
         studied.exposure, chosen, options.effects, experiments=levels, on_progress=on_progress
+    )
+    if options.premium_queue is None:
+        return effects, effects.effects
+    premium = premium_effect(studied, options.premium_queue, options.effects)
+    return effects, (*effects.effects, premium)
+
+
+def _chosen(
+    asked: Sequence[Behaviour] | None, contacts: pd.DataFrame, ready: Prepared
+) -> tuple[Behaviour, ...]:
+    """Return what to study: what was asked, and goodwill where any was given."""
+    chosen = tuple(asked) if asked is not None else asked_of(contacts, ready)
+    return (*chosen, GOODWILL) if contacts[GOODWILL.name].notna().any() else chosen
+
+
+def _noted(
+    studied: Studied,
+    effects: Effects,
+    ready: Prepared,
+    experiments: Sequence[ReadOut],
+    phrases: Phrases | None,
+) -> tuple[Note, ...]:
+    """Return what there is to say about the run."""
+    return (
+        *studied.notes,
+        *counted_in_words(effects, ready),
+        *unmoved(experiments),
+        *(phrases.notes if phrases is not None else ()),
     )
 
 

@@ -124,10 +124,7 @@ def trial_rows(
         rows, named = _by_customer(assigned, contacts, behaviours)
     else:
         rows, named = _by_contact(assigned, contacts, unit, behaviours)
-        lost = int((~assigned["unit_id"].isin(rows["unit_id"])).sum())
-        if lost:
-            text = f"{unit}s without a contact of theirs before {window.cutoff}"
-            notes.append(Note("without_contacts", f"experiment.{experiment}", lost, text))
+        notes += _lost(assigned, rows, experiment, f"{unit}s", window)
     values = build_outcomes(tables, window, prepared=prepared).set_index("customer_id")[outcome]
     notes += _add_outcome(rows, values, experiment, window)
     rows, covariates, features = _before(tables, start, rows, prepared, notes)
@@ -146,6 +143,17 @@ def trial_rows(
         segment,
         tuple(notes),
     )
+
+
+def _lost(
+    assigned: pd.DataFrame, rows: pd.DataFrame, experiment: str, units: str, window: Window
+) -> tuple[Note, ...]:
+    """Say how many units had no contact."""
+    lost = int((~assigned["unit_id"].isin(rows["unit_id"])).sum())
+    if not lost:
+        return ()
+    text = f"{units} without a contact of theirs before {window.cutoff}"
+    return (Note("without_contacts", f"experiment.{experiment}", lost, text),)
 
 
 def _add_outcome(
