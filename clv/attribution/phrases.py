@@ -274,14 +274,13 @@ def find_phrases(spoken: Spoken, rest: Floats, options: PhraseOptions) -> Phrase
     found = compared(counts, spoken, rest[spoken.customer], background, options)
     q_values = benjamini_hochberg(found.p_values)
     sure = np.flatnonzero(q_values <= options.false_discoveries)
-    level = 1 - options.false_discoveries * len(sure) / len(counts.phrases)
-    by_size = sure[np.argsort(found.p_values[sure], kind="stable")]
-    by_size = _apart(counts, by_size)
+    by_size = _apart(counts, sure[np.argsort(found.p_values[sure], kind="stable")])
     shown = [
         place
         for sign in (1, -1)
         for place in by_size[np.sign(found.log_odds[by_size]) == sign][: options.max_phrases]
     ]
+    level = 1 - options.false_discoveries * len(shown) / len(counts.phrases)
     texts = pd.factorize(np.asarray(spoken.sentences, dtype=object), sort=True)
     rows = []
     for place in shown:
