@@ -125,7 +125,7 @@ def by_unit(
         rows[hits].to_numpy(float),
         rows[occasions].to_numpy(float),
         expected.fillna(0.0).to_numpy(float),
-    )
+    ).astype({"occasions": np.int64})
 
 
 def _rates(
