@@ -111,12 +111,14 @@ class DuckDBEngine(Engine):
         self._names = (f"clv_{number}" for number in itertools.count())
         self._texts: dict[Any, str] = {}
         self._attached: dict[Path, str] = {}
+        self._files: list[str] = []
 
     def read_parquet(self, paths: Sequence[str], *, hive: bool = False) -> ir.Table:
         """Return Parquet files as one table."""
         # A view of our own: the one Ibis makes is temporary, and no other cursor sees it.
         name = next(self._names)
-        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        listed = ", ".join(_quoted(path) for path in paths)
+        self._files += paths
         self.run(
             f'create view "{name}" as select * from '  # noqa: S608 (own names, quoted paths)
             f"read_parquet([{listed}], hive_partitioning = {hive}, union_by_name = true)"
@@ -136,8 +138,7 @@ class DuckDBEngine(Engine):
         try:
             if catalog is None:
                 catalog = next(self._names)
-                target = str(path).replace("'", "''")
-                self.connection.execute(f"attach '{target}' as \"{catalog}\" (read_only)")
+                self.connection.execute(f'attach {_quoted(path)} as "{catalog}" (read_only)')
                 self._attached[path] = catalog
             rows = self.connection.execute(
                 "select table_name from information_schema.tables "
@@ -176,7 +177,7 @@ class DuckDBEngine(Engine):
             When a file is no JSON.
         """
         name = next(self._names)
-        listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
+        listed = ", ".join(_quoted(path) for path in paths)
         inner = "select json, null::varchar as parent_id from objects"
         if within is not None:
             part = f"json_extract(json, '{within}')"
@@ -260,16 +261,15 @@ class DuckDBEngine(Engine):
         try:
             cursor.execute("set timezone = 'UTC'")
             reader = self._guard(lambda: cursor.sql(self._select(expression)).to_arrow_reader(rows))
-            for batch in reader:
+            while (batch := self._guard(lambda: next(reader, None))) is not None:
                 yield batch.cast(schema)
         finally:
             cursor.close()
 
     def to_parquet(self, expression: ir.Table, path: Path) -> None:
         """Compute a table and write it to one Parquet file, in the table's own order."""
-        target = str(path).replace("'", "''")
         self.run(
-            f"copy ({self._select(expression)}) to '{target}' "
+            f"copy ({self._select(expression)}) to {_quoted(path)} "
             "(format parquet, compression zstd, preserve_order true)"
         )
 
@@ -303,10 +303,10 @@ class DuckDBEngine(Engine):
         """
         body = self.backend.compile(expression)
         columns = ", ".join(
-            f'cast("{name}" as {_HELD[str(kind)]}) as "{name}"'
-            if str(kind) in _HELD
-            else f'"{name}"'
-            for name, kind in expression.schema().items()
+            f"cast({name} as {_HELD[kind]}) as {name}" if kind in _HELD else name
+            for name, kind in (
+                (_identifier(name), str(kind)) for name, kind in expression.schema().items()
+            )
         )
         return f"select {columns} from ({body})"  # noqa: S608 (compiled by Ibis)
 
@@ -321,8 +321,33 @@ class DuckDBEngine(Engine):
                 f"engine: {_first_line(error)} Raise engine.memory_limit, or free space in "
                 f"{self._directory.parent}."
             ) from error
-        except duckdb.IOException as error:
-            raise StorageError(f"engine: {_first_line(error)}") from error
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            for path in self._files:
+                self._read_through(path)
+            if isinstance(error, duckdb.IOException | OSError):
+                raise StorageError(f"engine: {_first_line(error)}") from error
+            raise
+
+    def _read_through(self, path: str) -> None:
+        """Refuse a Parquet file that is broken beyond its schema, which alone was read before."""
+        try:
+            with self.connection.cursor() as cursor:
+                cursor.execute(
+                    f"select max(hash(columns(*))) from read_parquet({_quoted(path)})"  # noqa: S608
+                ).fetchall()
+        except duckdb.Error as error:
+            raise SourceError(
+                f"{path} cannot be read as Parquet: {_first_line(error)} "
+                "Write the file again, or name another one."
+            ) from error
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _quoted(path: str | Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _first_line(error: Exception) -> str:

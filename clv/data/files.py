@@ -96,13 +96,13 @@ def read_parquet(engine: Engine, table: str, paths: Sequence[Path]) -> ir.Table:
     """Return Parquet files as one table; folders named ``column=value`` become columns."""
     for path in paths:
         try:
-            schema = pq.read_schema(path)
-        except (pa.ArrowInvalid, OSError) as error:
+            names = pq.read_schema(path).names
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise SourceError(
                 f"{table}: {path} cannot be read as Parquet: {_line(error)} "
                 "Write the file again, or name another one."
             ) from None
-        _distinct(table, path, schema.names)
+        _distinct(table, path, names)
     hive = any("=" in path.parent.name for path in paths)
     return engine.read_parquet([str(path.resolve()) for path in paths], hive=hive)
 
@@ -232,17 +232,16 @@ def _csv_reader(
     try:
         with pa.input_stream(str(path)) as stream:
             head = stream.read(SNIFF_BYTES)
-        text = io.StringIO(head.decode(encoding, errors="replace").lstrip("\ufeff"))
-        header = text.readline()
+        text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+        header = io.StringIO(text, newline=None).readline()
     except (OSError, pa.ArrowInvalid, LookupError) as error:
         raise SourceError(f"{table}: {path} cannot be read: {_line(error)}") from None
     if not header.strip():
         raise DataError(f"{table}: {path} is empty; expected a line of column names, then rows.")
     mark = delimiter or sniff_delimiter(header)
     names = next(csv.reader([header], delimiter=mark))
-    _distinct(table, path, names)
     try:
-        return pacsv.open_csv(
+        reader = pacsv.open_csv(
             pa.input_stream(str(path)),
             read_options=pacsv.ReadOptions(
                 block_size=BLOCK_BYTES, use_threads=False, encoding=encoding
@@ -254,8 +253,16 @@ def _csv_reader(
                 strings_can_be_null=True,
             ),
         )
+        found = reader.schema.names
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise _broken(table, path, error) from None
+    _distinct(table, path, found)
+    if not set(found) <= set(names):  # another column would be read as numbers, 007 as 7
+        raise DataError(
+            f"{table}: {path} has column names over several lines. Expected one line of column "
+            "names, then rows; mend the first line."
+        )
+    return reader
 
 
 def _guarded(table: str, path: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -195,6 +195,8 @@ def test_lines_become_orders_by_named_policies_with_counts(engine, tmp_path, ord
         ({"orders.csv": "a,b\n1,2,3 secret\n"}, {}, SourceError, ["CSV", "as many cells"]),
         ({"orders.csv": "a,A\n1,2\n"}, {}, SchemaError, ["column 'A', 'a' twice"]),
         ({"orders.csv": "a\n\xff\n"}, {}, SourceError, ["UTF-8", ".encoding"]),
+        ({"orders.csv": "a,\xff\n1,2\n"}, {}, SourceError, ["UTF-8", ".encoding"]),
+        ({"orders.csv": '"a\nb",c\n1,2\n'}, {}, DataError, ["names over several lines"]),
         ({"orders.parquet": "nonsense"}, {}, SourceError, ["cannot be read as Parquet"]),
         ({"orders.csv": "a\n", "orders.parquet": "x"}, {}, SourceError, ["holds it 2 times"]),
         (
@@ -222,6 +224,26 @@ def test_what_cannot_be_read_is_named(engine, tmp_path, files, settings, error, 
     assert "secret" not in message
     assert "\n" not in message
     assert caught.value.exit_code == 3
+
+
+def test_a_parquet_file_broken_beyond_its_schema_is_named(tmp_path):
+    frame = pd.DataFrame({"order_id": [f"order {k}" for k in range(1000)]})
+    frame.to_parquet(tmp_path / "orders.parquet")
+    content = bytearray((tmp_path / "orders.parquet").read_bytes())
+    content[4:2000] = bytes(1996)
+    (tmp_path / "orders.parquet").write_bytes(content)
+    with connect("duckdb", threads=1) as engine:
+        table = read(engine, folder=str(tmp_path)).frames["orders"]
+        with pytest.raises(SourceError, match=r"orders\.parquet cannot be read as Parquet"):
+            engine.to_pandas(table)
+
+
+def test_any_column_name_and_any_end_of_line(engine, tmp_path):
+    (tmp_path / "orders.csv").write_bytes(b'order_id,"the ""note"" = 1"\r007,008\r')
+    assert orders(engine, folder=str(tmp_path)).to_dict("list") == {
+        "order_id": ["007"],
+        'the "note" = 1': ["008"],
+    }
 
 
 @pytest.mark.parametrize(
