@@ -29,6 +29,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     """Train on the legal cutoffs, log everything, register, and verify in a fresh process."""
     from clv.evaluation.backtest import run_backtest
     from clv.evaluation.documents import contributions_document, logged_metrics, training_document
+    from clv.evaluation.stability import stability
     from clv.models.folds import out_of_fold
     from clv.models.lifetime_value import LifetimeValue
     from clv.monitoring import SCORES, Profile
@@ -47,6 +48,8 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     with ctx.step("Splitting value over its groups"):
         contributions = contributions_document(model, portfolio)
         audit = audited(model, portfolio, contributions)
+        again = stability(model, panel, folds, options, portfolio)
+        contributions["stability"] = None if again is None else again.as_dict()
         said = model.predict(portfolio)[list(SCORES)].set_axis(portfolio.index)
         profile = Profile.learn(portfolio.join(said), (*model.info.features, *SCORES))
     fingerprint = checked.validation.fingerprint

@@ -4,13 +4,14 @@ This is the door to shap.
 
 Contributions come from one pass over the trees. The audit computes the exact
 interventional Shapley value of every group, in currency, from all coalitions of groups, and
-says how well the two agree. Neither is an effect.
+says how well the two agree, and what two groups predict together beyond the sum of both.
+None of it is an effect.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from itertools import combinations
+from dataclasses import asdict, dataclass, replace
+from itertools import chain, combinations
 from math import comb
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from clv.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -29,6 +30,24 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MAX_GROUPS = 10
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """What two groups predict together beyond the sum of both, in currency per customer.
+
+    Attributes
+    ----------
+    one, other : str
+        The groups.
+    mean, mean_abs : float
+        Over the audited customers, with sign and by size.
+    """
+
+    one: str
+    other: str
+    mean: float
+    mean_abs: float
 
 
 @dataclass(frozen=True)
@@ -47,6 +66,8 @@ class Audit:
         Share of cells above ``material`` with the same sign.
     same_order : bool
         Whether groups have the same order by mean size.
+    interactions : tuple of Interaction
+        Of every two groups, largest first.
     """
 
     rows: int
@@ -55,71 +76,116 @@ class Audit:
     top_agreement: float
     sign_agreement: float
     same_order: bool
+    interactions: tuple[Interaction, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Return the audit as JSON-able values."""
         return asdict(self)
 
 
-def group_shapley(
-    value: Callable[[Floats, NDArray[np.int64]], Floats],
-    rows: Floats,
-    background: Floats,
-    groups: Sequence[Sequence[int]],
-) -> tuple[Floats, Floats]:
-    """Return exact interventional Shapley values of groups of columns.
+@dataclass(frozen=True)
+class Coalitions:
+    """What every coalition of groups of columns predicts, the other groups as in a background.
 
-    Parameters
+    Attributes
     ----------
-    value : callable
-        A matrix and, for each of its rows, the number of the audited row it belongs to (so
-        that its own offset applies), to currency.
-    rows : array, shape (n, columns)
-        Customers to explain.
-    background : array, shape (b, columns)
-        Customers to compare with.
-    groups : sequence of sequences of int
-        Columns of each group.
-
-    Returns
-    -------
-    base : array, shape (n,)
-        Mean value with all groups taken from the background.
-    parts : array, shape (n, groups)
-        base + Σ parts is the value.
-
-    Raises
-    ------
-    UsageError
-        With more groups than coalitions can be counted for.
+    worth : dict of frozenset of int to array, shape (n,)
+        Mean over the background, by the groups that are the customer's own.
+    groups : int
 
     Examples
     --------
     >>> rows, typical = np.array([[2.0, 3.0]]), np.array([[1.0, 1.0]])
-    >>> base, parts = group_shapley(lambda m, i: m[:, 0] * m[:, 1], rows, typical, [[0], [1]])
-    >>> base.tolist(), parts.tolist()
-    ([1.0], [[2.0, 3.0]])
+    >>> found = Coalitions.of(lambda m, i: m[:, 0] * m[:, 1], rows, typical, [[0], [1]])
+    >>> base, parts = found.shapley()
+    >>> base.tolist(), parts.tolist(), found.interactions()[:, 0, 1].tolist()
+    ([1.0], [[2.0, 3.0]], [2.0])
     """
-    count = len(groups)
-    if count > MAX_GROUPS:
-        raise UsageError(f"audit: {count} groups; at most {MAX_GROUPS} can be enumerated.")
-    owner = np.repeat(np.arange(len(rows)), len(background))
-    typical = np.tile(background, (len(rows), 1))
-    worth: dict[frozenset[int], Floats] = {}
-    for size in range(count + 1):
-        for members in combinations(range(count), size):
+
+    worth: dict[frozenset[int], Floats]
+    groups: int
+
+    @classmethod
+    def of(
+        cls,
+        value: Callable[[Floats, NDArray[np.int64]], Floats],
+        rows: Floats,
+        background: Floats,
+        groups: Sequence[Sequence[int]],
+    ) -> Coalitions:
+        """Ask a model about all coalitions.
+
+        Parameters
+        ----------
+        value : callable
+            A matrix and, for each of its rows, the number of the audited row it belongs to
+            (so that its own offset applies), to currency.
+        rows : array, shape (n, columns)
+            Customers to explain.
+        background : array, shape (b, columns)
+            Customers to compare with.
+        groups : sequence of sequences of int
+            Columns of each group.
+
+        Raises
+        ------
+        UsageError
+            With more groups than coalitions can be counted for.
+        """
+        if len(groups) > MAX_GROUPS:
+            raise UsageError(
+                f"audit: {len(groups)} groups; at most {MAX_GROUPS} can be enumerated."
+            )
+        owner = np.repeat(np.arange(len(rows)), len(background))
+        typical = np.tile(background, (len(rows), 1))
+        worth: dict[frozenset[int], Floats] = {}
+        for members in _subsets(range(len(groups))):
             mixed = typical.copy()
             for member in members:
                 columns = list(groups[member])
                 mixed[:, columns] = rows[owner][:, columns]
             values = value(mixed, owner).reshape(len(rows), len(background))
             worth[frozenset(members)] = values.mean(axis=1)
-    parts = np.zeros((len(rows), count))
-    for joined, before in worth.items():
-        for group in set(range(count)) - joined:
-            weight = 1 / (count * comb(count - 1, len(joined)))
-            parts[:, group] += weight * (worth[joined | {group}] - before)
-    return worth[frozenset()], parts
+        return cls(worth, len(groups))
+
+    def shapley(self) -> tuple[Floats, Floats]:
+        """Return exact interventional Shapley values of the groups.
+
+        Returns
+        -------
+        base : array, shape (n,)
+            Mean value with all groups taken from the background.
+        parts : array, shape (n, groups)
+            base + Σ parts is the value.
+        """
+        base = self.worth[frozenset()]
+        parts = np.zeros((len(base), self.groups))
+        for joined, before in self.worth.items():
+            for group in set(range(self.groups)) - joined:
+                weight = 1 / (self.groups * comb(self.groups - 1, len(joined)))
+                parts[:, group] += weight * (self.worth[joined | {group}] - before)
+        return base, parts
+
+    def interactions(self) -> Floats:
+        """Return what each two groups predict together beyond the sum of both.
+
+        The Shapley interaction index (Grabisch & Roubens 1999, International Journal of Game
+        Theory 28, equation 4), of shape (n, groups, groups), symmetric, 0 on the diagonal.
+        """
+        found = np.zeros((len(self.worth[frozenset()]), self.groups, self.groups))
+        for one, other in combinations(range(self.groups), 2):
+            for joined in _subsets(set(range(self.groups)) - {one, other}):
+                rest = frozenset(joined)
+                weight = 1 / ((self.groups - 1) * comb(self.groups - 2, len(rest)))
+                both, alone = self.worth[rest | {one, other}], self.worth[rest]
+                beyond = both - self.worth[rest | {one}] - self.worth[rest | {other}] + alone
+                found[:, one, other] += weight * beyond
+            found[:, other, one] = found[:, one, other]
+        return found
+
+
+def _subsets(items: Collection[int]) -> Iterator[tuple[int, ...]]:
+    return chain.from_iterable(combinations(items, size) for size in range(len(items) + 1))
 
 
 def agreement(
@@ -181,15 +247,33 @@ def audit_model(
     forecast = model.purchases.forecast(asked, info.horizon_days, info.discount_rate_annual)
     btyd = np.nan_to_num(forecast["value"].to_numpy())
 
+    scale = (1 - model.calibration.weight) * model.level.factor(asked["as_of"])
+
     def worth(matrix: Floats, owner: NDArray[np.int64]) -> Floats:
-        return value.predict(matrix, btyd[owner])
+        return scale[owner] * value.predict(matrix, btyd[owner])
 
     matrix = encoding.matrix(asked)
-    _, exact = group_shapley(worth, matrix, encoding.matrix(typical), columns)
+    coalitions = Coalitions.of(worth, matrix, encoding.matrix(typical), columns)
+    _, exact = coalitions.shapley()
     found = model.contributions(asked)[names].to_numpy(np.float64)
     # Material is a hundredth of what a customer is worth.
     material = 0.01 * float(np.abs(model.predict(asked)["clv"]).mean())
-    return agreement(found, exact, background, material)
+    audit = agreement(found, exact, background, material)
+    return replace(audit, interactions=_named(names, coalitions.interactions()))
+
+
+def _named(names: Sequence[str], values: Floats) -> tuple[Interaction, ...]:
+    """Return the interactions of every two groups, largest first."""
+    found = [
+        Interaction(
+            names[one],
+            names[other],
+            float(values[:, one, other].mean()),
+            float(np.abs(values[:, one, other]).mean()),
+        )
+        for one, other in combinations(range(len(names)), 2)
+    ]
+    return tuple(sorted(found, key=lambda pair: -pair.mean_abs))
 
 
 def share_intervals(

@@ -49,7 +49,7 @@ class Calibration:
         Parameters
         ----------
         rows : DataFrame
-            Of ``Fold.test`` or ``Fold.held_out``, with ``customer_id``.
+            Of ``Fold.test`` or ``Fold.held_out``.
         model : str
             A key of ``MODELS``.
         level : float
@@ -65,9 +65,8 @@ class Calibration:
         fixed = MODELS[model]
         weight = fixed
         if weight is None:
-            customer = rows["customer_id"].to_numpy(dtype=str)
             folds = len(np.unique(fold)) if source == EARLIER_FOLDS else 1
-            weight = learn_weight(actual, btyd, trees, fold, customer, folds=folds)
+            weight = learn_weight(actual, btyd, trees, fold, folds=folds)
         clv = factor * (weight * btyd + (1 - weight) * trees)
         return cls(
             weight=weight,

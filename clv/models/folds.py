@@ -300,13 +300,19 @@ def learn(
     panel: Panel, forecasts: Forecasts, train: pd.DataFrame, options: ModelOptions
 ) -> tuple[ValueModel, ChurnModel]:
     """Fit the value and the churn trees to some rows of a panel."""
-    btyd = forecasts.frame.loc[train.index]
+    value = learn_value(panel, forecasts, train, options.growth)
+    p_none = forecasts.frame.loc[train.index, "p_none"].to_numpy()
+    return value, ChurnModel.fit(train, p_none, value.encoding, options.growth)
+
+
+def learn_value(
+    panel: Panel, forecasts: Forecasts, train: pd.DataFrame, growth: Growth
+) -> ValueModel:
+    """Fit the value trees to some rows of a panel; a row may come several times."""
     encoding = Encoding.learn(panel.features, train)
-    own = btyd["value"].to_numpy()
+    own = forecasts.frame.loc[train.index, "value"].to_numpy()
     ratio = forecasts.level.ratio(train["as_of"])
-    value = ValueModel.fit(train, own, encoding, options.growth, ratio=ratio)
-    churn = ChurnModel.fit(train, btyd["p_none"].to_numpy(), encoding, options.growth)
-    return value, churn
+    return ValueModel.fit(train, own, encoding, growth, ratio=ratio)
 
 
 def customer_part(rows: pd.DataFrame, parts: int = HELD_OUT_OF) -> np.ndarray:

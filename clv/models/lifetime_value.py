@@ -199,6 +199,12 @@ class LifetimeValue:
         frame.insert(0, "customer_id", features["customer_id"])
         return frame
 
+    def with_trees(self, value: ValueModel, portfolio: pd.DataFrame) -> LifetimeValue:
+        """Return the model with other value trees, centred on a portfolio; the rest as it is."""
+        btyd = np.nan_to_num(self._forecast(portfolio)["value"].to_numpy())
+        split = _split(value, value.encoding.matrix(portfolio), btyd)
+        return replace(self, value=value, centring=Centring.learn(*split))
+
     def feature_contributions(self, features: pd.DataFrame) -> pd.DataFrame:
         """Return one column per feature, in currency, before centring."""
         btyd = np.nan_to_num(self._forecast(features)["value"].to_numpy())

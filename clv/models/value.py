@@ -25,7 +25,6 @@ OFFSET_SHARE = 0.5
 TWEEDIE_POWER = 1.5
 WEIGHTS = np.round(np.linspace(0.0, 1.0, 21), 2)
 LOSS_FLOOR = 0.02
-MOST_BTYD = 0.8
 
 
 def offset_floor(btyd: np.ndarray) -> float:
@@ -142,7 +141,6 @@ def learn_weight(
     btyd: np.ndarray,
     trees: np.ndarray,
     group: np.ndarray,
-    customer: np.ndarray,
     *,
     folds: int,
 ) -> float:
@@ -150,8 +148,7 @@ def learn_weight(
 
     Every candidate is first brought to the realised level of each group, so that the
     weight is chosen for how customers differ; the level is calibrated apart. Trees that
-    improve no blend get no weight. Otherwise BTYD gets the largest weight, up to
-    ``MOST_BTYD``, that is within one standard error of the best, drawn to one half as if by
+    improve no blend get no weight. Otherwise the best weight is drawn to one half as if by
     one more fold, since few folds say little.
 
     Parameters
@@ -160,8 +157,6 @@ def learn_weight(
         Realised value and both forecasts, of rows that neither had learned from.
     group : ndarray of shape (rows,)
         The cutoff of each row.
-    customer : ndarray of shape (rows,)
-        Whose rows they are: a customer's rows err together.
     folds : int
         How many tests in time the rows stand for.
     """
@@ -171,25 +166,14 @@ def learn_weight(
     if not label.any():
         return 1.0
 
-    def losses(w: float) -> np.ndarray:
+    def loss(w: float) -> float:
         mean = w * btyd + (1 - w) * trees
         mean = np.maximum(mean, LOSS_FLOOR * float(mean.mean()))
         level = np.maximum(realised, 1e-12) / np.bincount(place, mean, len(names))
-        return tweedie_deviance(label, mean * level[place])
+        return float(tweedie_deviance(label, mean * level[place]).mean())
 
-    found = [losses(float(w)) for w in WEIGHTS]
-    best = int(np.argmin([loss.mean() for loss in found]))
-    if WEIGHTS[best] == 1.0:
-        return 1.0
-    _, who = np.unique(customer, return_inverse=True)
-    chosen = float(WEIGHTS[best])
-    for w, loss in zip(WEIGHTS[best + 1 :], found[best + 1 :], strict=True):
-        worse = loss - found[best]
-        error = np.sqrt((np.bincount(who, worse - worse.mean()) ** 2).sum()) / worse.size
-        if w > MOST_BTYD or worse.mean() > error:
-            break
-        chosen = float(w)
-    return round((chosen * folds + 0.5) / (folds + 1), 3)
+    best = min(map(float, WEIGHTS), key=loss)
+    return best if best == 1.0 else round((best * folds + 0.5) / (folds + 1), 3)
 
 
 def tweedie_deviance(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from clv.report.sections.answer import Association, Behaviour, Caution, Recommendation
     from clv.report.sections.changes import Why
     from clv.report.sections.customers import Referrals
+    from clv.report.sections.firmness import Firmness
     from clv.report.sections.levers import Lever
     from clv.report.sections.teams import Training
     from clv.report.sections.trust import Disagreement, Trust
@@ -253,6 +254,26 @@ def disagreement(item: Disagreement, texts: Texts) -> str:
         evidence=texts.name("evidence", item.evidence).lower(),
         measured=texts.formats.figure(item.measured, signed=True),
     )
+
+
+def firmness(item: Firmness, texts: Texts) -> list[str]:
+    """Return how far the associations hold beyond their table."""
+    write, said = texts.formats, []
+    if item.same_first is not None:
+        said.append(texts.say("firmness.same_first", share=write.share(item.same_first)))
+    if item.audit_correlation is not None and item.audited:
+        said.append(
+            texts.say(
+                "firmness.audit",
+                n=write.number(item.audited),
+                correlation=write.number(item.audit_correlation, 2),
+            )
+        )
+    if item.together is not None:
+        one, other = (texts.name("group", key) for key in (item.together.one, item.together.other))
+        size = write.figure(item.together.size)
+        said.append(texts.say("firmness.together", one=one, other=other, size=size))
+    return said
 
 
 def why(item: Why, texts: Texts) -> str:

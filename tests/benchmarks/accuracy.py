@@ -2,8 +2,10 @@
 
 CDNOW comes with the lifetimes package; the other two are read from the folder that CLV_REALDATA
 names, and are left out, loudly, where it does not. With CLV_PYMC naming a Python that has
-pymc-marketing (its own environment: requirements in pymc_peer.py), that peer is a row too. A
-second table compares ways to treat the many customers who buy nothing.
+pymc-marketing (its own environment: requirements in pymc_peer.py), that peer is a row too.
+The last row of a company is ours less the best other, with a 95 % interval over customers: one
+that includes 0 is noise. A second table compares ways to treat the many who buy nothing. Name
+companies (`accuracy.py CDNOW`) to run them alone.
 """
 
 from __future__ import annotations
@@ -33,9 +35,13 @@ from clv.data.tables import Terms  # noqa: E402
 from clv.evaluation.backtest import run_backtest  # noqa: E402
 from clv.evaluation.metrics import (  # noqa: E402
     VALUE_METRICS,
+    bins_of,
+    bootstrap,
+    brier,
     calibration_error,
     calibration_noise,
     coverage,
+    mae,
     total_bias,
 )
 from clv.models.churn import log_odds  # noqa: E402
@@ -44,6 +50,8 @@ from clv.models.panel import BTYD_COLUMNS, build_panel, training_windows  # noqa
 from pipelines.settings import load_settings  # noqa: E402
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clv.models.panel import Panel
     from pipelines.settings import Settings
 
@@ -59,8 +67,11 @@ MODELS = {
     "lightgbm": "LightGBM alone",
     "last_period": "last period repeated",
     "mean": "mean of all",
+    "zero": "nothing for everybody",
 }
 PEER = "pymc-marketing BG/NBD + Gamma-Gamma MAP"
+FORECASTS = ("btyd", "lightgbm", "last_period", "peer")  # that a user could pick instead
+LARGER_IS_BETTER = ("gini", "spearman")
 METRICS = ("gini", "spearman", "mae", "decile_mape", "total_bias", "brier", "calibration_error")
 HEADER = (
     "| company | forecast | Gini | Spearman | MAE | decile MAPE | total | Brier "
@@ -72,7 +83,8 @@ def main() -> None:
     """Print both Markdown tables, with the day and the command that made them."""
     lines = [HEADER, "|" + " --- |" * 10]
     zeros = [zero_inflation.HEADER, "|" + " --- |" * 7]
-    for company, (config, folder) in COMPANIES.items():
+    for company in sys.argv[1:] or COMPANIES:
+        config, folder = COMPANIES[company]
         data = os.environ.get("CLV_REALDATA")
         if folder and not data:
             sys.stderr.write(f"{company}: left out; CLV_REALDATA names no folder of real data\n")
@@ -113,8 +125,20 @@ def rows_of(company: str, panel: Panel) -> list[str]:
             inside = f"{backtest.coverage:.1%} ({backtest.coverage_elsewhere:.1%})"
         first = company if model == "blend" else ""
         found.append(f"| {first} | {label} | {' | '.join(cells)} | {inside} |")
+    rows = backtest.rows
     if python := os.environ.get("CLV_PYMC"):
-        found.append(_peer_row(panel, backtest.rows, python))
+        rows = _with_peer(panel, rows, python)
+        peer = [
+            _cell(name, metric(rows["value"].to_numpy(), rows["peer"].to_numpy()))
+            for name, metric in VALUE_METRICS.items()
+        ]
+        found.append(f"|  | {PEER} | {' | '.join(peer)} | – | – | – |")
+    found.append(_difference_row(rows))
+    actual = rows["value"].to_numpy()
+    levelled = ", ".join(
+        f"{name} {_mae_at_level(actual, rows[name]):.2f}"
+        for name in ("blend", *(f for f in FORECASTS if f in rows))
+    )
     ours = backtest.models["blend"]
     errors = ", ".join(f"{name} {ours[name].standard_error:.3f}" for name in METRICS)
     facts = "\n".join(
@@ -122,9 +146,20 @@ def rows_of(company: str, panel: Panel) -> list[str]:
     )
     sys.stderr.write(
         f"{company}: standard errors: {errors}\n{facts}\n"
-        f"  {backtest.at_floor.mean():.1%} of intervals at their floor\n"
+        f"  {backtest.at_floor.mean():.1%} of intervals at their floor; "
+        f"{(actual == 0).mean():.1%} bought nothing\n"
+        f"  MAE with every decile brought to its realised mean: {levelled}\n"
     )
     return found
+
+
+def _mae_at_level(actual: np.ndarray, predicted: pd.Series) -> float:
+    """Return the MAE once too low and too high deciles are mended: MAE rewards too low ones."""
+    levelled = predicted.to_numpy(copy=True)
+    for rows in bins_of(levelled):
+        mean = levelled[rows].mean()
+        levelled[rows] *= actual[rows].mean() / mean if mean else 0.0
+    return mae(actual, levelled)
 
 
 def _facts(rows: pd.DataFrame) -> str:
@@ -145,8 +180,8 @@ def _at_level(churned: np.ndarray, p_churn: np.ndarray) -> np.ndarray:
     return np.asarray(expit(odds + shift))
 
 
-def _peer_row(panel: Panel, rows: pd.DataFrame, python: str) -> str:
-    """Let pymc-marketing fit each tested cutoff, and measure it on the same rows."""
+def _with_peer(panel: Panel, rows: pd.DataFrame, python: str) -> pd.DataFrame:
+    """Let pymc-marketing fit each tested cutoff; return the rows with its column ``peer``."""
     tested = panel.frame["as_of"].isin(rows["as_of"].unique())
     history = panel.frame.loc[tested, ["customer_id", "as_of", *BTYD_COLUMNS]]
     with tempfile.TemporaryDirectory() as folder:
@@ -156,16 +191,49 @@ def _peer_row(panel: Panel, rows: pd.DataFrame, python: str) -> str:
         command += [str(HORIZON_DAYS), str(panel.discount_rate_annual)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         predicted = pd.read_csv(told, dtype={"customer_id": str, "as_of": str})
-    both = rows.merge(predicted, on=["customer_id", "as_of"], validate="one_to_one")
-    actual, value = both["value"].to_numpy(), both["peer"].to_numpy()
-    cells = [_cell(name, metric(actual, value)) for name, metric in VALUE_METRICS.items()]
-    return f"|  | {PEER} | {' | '.join(cells)} | – | – | – |"
+    return rows.merge(predicted, on=["customer_id", "as_of"], validate="one_to_one")
 
 
-def _cell(name: str, value: float) -> str:
+def _difference_row(rows: pd.DataFrame) -> str:
+    """Return ours less the best other by each metric, with a 95 % interval over customers."""
+    customer = pd.factorize(rows["customer_id"])[0]
+    actual = rows["value"].to_numpy()
+    others = [name for name in FORECASTS if name in rows]
+    cells = []
+    for name, metric in VALUE_METRICS.items():
+        if name == "total_bias":
+            cells.append("–")
+            continue
+        sign = -1 if name in LARGER_IS_BETTER else 1
+        best = min(others, key=lambda other: sign * metric(actual, rows[other].to_numpy()))
+        cells.append(_difference(name, metric, actual, rows[["blend", best]].to_numpy(), customer))
+    churned = rows["churned"].to_numpy(float)
+    best = min(("p_none", "p_raw"), key=lambda other: brier(churned, rows[other].to_numpy()))
+    cells.append(_difference("brier", brier, churned, rows[["p_churn", best]].to_numpy(), customer))
+    return f"|  | clv less the best other | {' | '.join(cells)} | – | – |"
+
+
+def _difference(
+    name: str,
+    metric: Callable[..., float],
+    actual: np.ndarray,
+    pair: np.ndarray,
+    customer: np.ndarray,
+) -> str:
+    def apart(actual: np.ndarray, pair: np.ndarray, weight: np.ndarray | None = None) -> float:
+        return metric(actual, pair[:, 0], weight) - metric(actual, pair[:, 1], weight)
+
+    found = bootstrap(apart, actual, pair, customer)
+    mean, low, high = (_cell(name, x, sign="+") for x in (found.mean, found.low, found.high))
+    return f"{mean} ({low} to {high})"
+
+
+def _cell(name: str, value: float, sign: str = "") -> str:
     if name == "total_bias":
         return f"{value:+.1%}"
-    return f"{value:.2f}" if name == "mae" else f"{value:.3f}"
+    if np.isnan(value):
+        return "–"
+    return f"{value:{sign}.2f}" if name == "mae" else f"{value:{sign}.3f}"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from clv.report.figures import (
     words,
 )
 from clv.report.sections.answer import behaviours
+from clv.report.sections.firmness import Firmness, firmness
 
 if TYPE_CHECKING:
     from clv.report.figures import Document
@@ -160,6 +161,7 @@ class Trust:
     checks: tuple[EvidenceCheck, ...]
     checked: tuple[Checked, ...]
     disagreements: tuple[Disagreement, ...]
+    firmness: Firmness | None
     tables: tuple[Table, ...]
     drift: tuple[Drift, ...]
     watched: tuple[Watched, ...]
@@ -197,6 +199,7 @@ def trust(inputs: ReportInputs) -> Trust:
         checks=looked_at,
         checked=checked(looked_at),
         disagreements=disagreements(inputs.attribution),
+        firmness=firmness(inputs.contributions),
         tables=found,
         drift=moved,
         watched=watched(inputs.monitoring),

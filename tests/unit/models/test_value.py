@@ -8,40 +8,40 @@ import pytest
 from clv.models.folds import mean_scale
 from clv.models.forecasts import PastForecasts
 from clv.models.options import ModelOptions
-from clv.models.value import MOST_BTYD, learn_weight
+from clv.models.value import learn_weight
 
 
 def company(n=4000, seed=0):
     rng = np.random.default_rng(seed)
     truth = rng.gamma(0.7, 100, n)
     actual = np.where(rng.random(n) < 0.5, 0.0, truth * rng.gamma(2.0, 1.0, n))
-    return rng, truth, actual, rng.integers(0, 2, n), np.arange(n)
+    return rng, truth, actual, rng.integers(0, 2, n)
 
 
 def test_trees_that_know_nothing_get_no_weight():
-    rng, truth, actual, fold, customer = company()
+    rng, truth, actual, fold = company()
     noise = truth * rng.lognormal(0, 1.5, truth.size)
-    weight = learn_weight(actual, truth, noise, fold, customer, folds=8)
+    weight = learn_weight(actual, truth, noise, fold, folds=8)
     assert weight > 0.75
     # only a blend that is worse with any share of them leaves BTYD alone
-    assert learn_weight(actual, truth, actual.mean() / (truth + 1), fold, customer, folds=8) == 1.0
+    assert learn_weight(actual, truth, actual.mean() / (truth + 1), fold, folds=8) == 1.0
 
 
 def test_trees_that_know_more_get_most_of_it_and_few_folds_stay_near_one_half():
-    rng, truth, actual, fold, customer = company()
+    rng, truth, actual, fold = company()
     btyd = truth * rng.lognormal(0, 1.5, truth.size)
-    many = learn_weight(actual, btyd, truth, fold, customer, folds=50)
-    one = learn_weight(actual, btyd, truth, fold, customer, folds=1)
+    many = learn_weight(actual, btyd, truth, fold, folds=50)
+    one = learn_weight(actual, btyd, truth, fold, folds=1)
     assert many < 0.2
     assert one == pytest.approx((many * 51 - 0.5) / 50 / 2 + 0.25, abs=0.01)
-    assert one < MOST_BTYD
+    assert one < 0.5
 
 
 def test_a_weight_knows_nothing_of_the_level():
-    rng, truth, actual, fold, customer = company()
+    rng, truth, actual, fold = company()
     btyd = truth * rng.lognormal(0, 0.7, truth.size)
-    plain = learn_weight(actual, btyd, truth, fold, customer, folds=4)
-    lifted = learn_weight(actual * np.where(fold, 3.0, 1.0), btyd, truth, fold, customer, folds=4)
+    plain = learn_weight(actual, btyd, truth, fold, folds=4)
+    lifted = learn_weight(actual * np.where(fold, 3.0, 1.0), btyd, truth, fold, folds=4)
     assert plain == pytest.approx(lifted, abs=0.15)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -58,10 +59,10 @@ def purchases_only() -> ReportInputs:
     )
 
 
-def hostile() -> ReportInputs:
-    """The complete company with an attack in every text of every document."""
+def hostile(first: int = 0) -> ReportInputs:
+    """The complete company with an attack in every text of every document, in turn."""
     whole = complete()
-    turn = iter(range(10**9))
+    turn = itertools.count(first)
 
     def poison(value: Any, key: str = "") -> Any:
         if isinstance(value, dict):
@@ -97,6 +98,8 @@ _STRUCTURE = (
     "data_until",
     "which",
     "team",
+    "one",
+    "other",
 )
 
 
@@ -223,6 +226,21 @@ def _contributions() -> dict[str, Any]:
             {"feature": "fcr_rate_365d", "group": "resolution", "mean_abs": 5.3},
             {"feature": "empathy_rate", "group": "empathy", "mean_abs": 4.4},
         ],
+        "stability": {
+            "times": 5, "same_first": 0.83,
+            "shares": {
+                group: {"low": round(0.9 * share, 3), "high": round(1.2 * share, 3)}
+                for group, _, _, share, _, _ in rows
+            },
+            "correlation": {row[0]: 0.97 if row[3] > 0.5 else 0.71 for row in rows},
+        },
+        "audit": {
+            "rows": 100, "correlation": 0.986,
+            "interactions": [
+                {"one": "purchase_history", "other": "resolution", "mean": 0.3, "mean_abs": 2.9},
+                {"one": "empathy", "other": "efficiency", "mean": -0.02, "mean_abs": 0.41},
+            ],
+        },
     }  # fmt: skip
 
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from clv.report.facts import collect
+from clv.report.render import to_html
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,9 +36,11 @@ def browser() -> Iterator[sync_api.Browser]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, page, short_page, hostile_page):
+def folder(tmp_path_factory, builder, page, short_page, hostile_page):
     place = tmp_path_factory.mktemp("report")
-    for name, text in (("full", page), ("short", short_page), ("hostile", hostile_page)):
+    turned = to_html(collect(builder.hostile(first=1)))
+    pages = {"full": page, "short": short_page, "hostile": hostile_page, "turned": turned}
+    for name, text in pages.items():
         (place / f"{name}.html").write_text(text, "utf-8")
     return place
 
@@ -60,7 +65,7 @@ def open_page(browser, folder):
         tab.close()
 
 
-@pytest.mark.parametrize("name", ["full", "short", "hostile"])
+@pytest.mark.parametrize("name", ["full", "short", "hostile", "turned"])
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (375, "dark")])
 def test_it_fits_asks_nothing_and_stays_quiet(open_page, folder, name, width, scheme):
     tab = open_page(name, width, scheme)

@@ -299,6 +299,17 @@ def test_purchases_only_names_what_support_tables_would_add(builder):
     assert not facts.value_is_margin
 
 
+def test_how_firm_associations_are_is_told_only_where_models_were_grown_again(builder):
+    inputs = builder.complete()
+    found = collect(inputs).trust.firmness
+    assert [g.group for g in found.groups][:2] == ["purchase_history", "customer"]
+    assert (found.groups[0].share.low, found.groups[0].share.high) == (0.549, 0.732)
+    assert (found.together.one, found.together.other) == ("empathy", "efficiency")
+    assert found.together.size.value == 0.41
+    inputs.contributions["stability"] = None
+    assert collect(inputs).trust.firmness is None
+
+
 def test_a_model_without_service_says_there_is_nothing_to_split(builder):
     inputs = builder.purchases_only()
     for row in inputs.contributions["groups"]:

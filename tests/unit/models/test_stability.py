@@ -1,0 +1,44 @@
+"""Contributions of models grown again: what is really there stays, what is noise moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from clv.evaluation.stability import stability
+from clv.features.base import GROUPS
+
+
+@pytest.fixture(scope="module")
+def found(model, panel, folds, options, portfolio):
+    return stability(model, panel, folds, options, portfolio, times=3)
+
+
+def test_shares_are_of_one_whole_and_the_largest_group_stays(found):
+    assert found.times == 3
+    assert set(found.shares) == set(GROUPS) == set(found.correlation)
+    lows, highs = zip(*found.shares.values(), strict=True)
+    assert sum(lows) <= 1.0 <= sum(highs)
+    strongest = max(GROUPS, key=lambda group: found.shares[group][0])
+    assert found.correlation[strongest] > 0.9
+    assert 0.5 < found.same_first <= 1.0
+
+
+def test_the_same_seed_gives_the_same_answer(found, model, panel, folds, options, portfolio):
+    assert stability(model, panel, folds, options, portfolio, times=3) == found
+    other = stability(model, panel, folds, replace(options, seed=9), portfolio, times=3)
+    assert other.shares != found.shares
+
+
+def test_a_model_of_purchases_alone_has_nothing_to_grow_again(
+    model, panel, folds, options, portfolio
+):
+    alone = replace(model, calibration=replace(model.calibration, weight=1.0))
+    assert stability(alone, panel, folds, options, portfolio) is None
+
+
+def test_the_same_trees_give_the_same_contributions(model, portfolio):
+    again = model.with_trees(model.value, portfolio)
+    mine, other = model.contributions(portfolio), again.contributions(portfolio)
+    assert (mine[list(GROUPS)] - other[list(GROUPS)]).abs().to_numpy().max() < 1e-6
