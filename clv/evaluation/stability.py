@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from clv.models.panel import Panel
     from clv.models.value import ValueModel
 
-TIMES = 5
+TIMES = 4
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def stability(
     folds : Folds
     options : ModelOptions
     portfolio : DataFrame
-        Features of the customers that are described.
+        Features of the customers that are described, all of whom have bought.
     times : int
         Models to grow.
 
@@ -94,9 +94,8 @@ def stability(
     groups = list(GROUPS)
     own = model.contributions(portfolio)[groups].to_numpy(np.float64)
     shares, correlations, same = [], [], []
-    for value in side_by_side(calls, options.growth, len(train)):
-        again = model.with_trees(replace(value, scale=model.value.scale), portfolio)
-        found = again.contributions(portfolio)[groups].to_numpy(np.float64)
+    for trees in side_by_side(calls, options.growth, len(train)):
+        found = model.contributions_with(replace(trees, scale=model.value.scale), portfolio)
         size = np.abs(found).sum(axis=0)
         shares.append(size / max(float(size.sum()), 1e-300))
         correlations.append([_correlation(a, b) for a, b in zip(own.T, found.T, strict=True)])

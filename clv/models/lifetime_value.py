@@ -199,11 +199,16 @@ class LifetimeValue:
         frame.insert(0, "customer_id", features["customer_id"])
         return frame
 
-    def with_trees(self, value: ValueModel, portfolio: pd.DataFrame) -> LifetimeValue:
-        """Return the model with other value trees, centred on a portfolio; the rest as it is."""
+    def contributions_with(self, value: ValueModel, portfolio: pd.DataFrame) -> np.ndarray:
+        """Return what contributions would be with other trees, centred on the portfolio.
+
+        Of shape (rows, groups), in currency; only for customers who have bought.
+        """
         btyd = np.nan_to_num(self._forecast(portfolio)["value"].to_numpy())
-        split = _split(value, value.encoding.matrix(portfolio), btyd)
-        return replace(self, value=value, centring=Centring.learn(*split))
+        base, groups = _split(value, value.encoding.matrix(portfolio), btyd)
+        _, groups = Centring.learn(base, groups).apply(base, groups)
+        scale = (1 - self.calibration.weight) * self.level.factor(portfolio["as_of"])
+        return groups * scale[:, None]
 
     def feature_contributions(self, features: pd.DataFrame) -> pd.DataFrame:
         """Return one column per feature, in currency, before centring."""
