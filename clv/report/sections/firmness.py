@@ -10,7 +10,7 @@ from clv.report.figures import Figure, count, figure, number, records, words
 if TYPE_CHECKING:
     from clv.report.figures import Document
 
-TOGETHER = {"empathy", "efficiency"}
+TOGETHER = ("empathy", "efficiency")
 """The pair that companies ask about: what empathy and its minutes go with at once."""
 
 
@@ -52,7 +52,7 @@ def firmness(contributions: Document | None) -> Firmness | None:
         return None
     audited = count(contributions, "audit", "rows")
     pairs = records(contributions, "audit", "interactions")
-    asked = next((p for p in pairs if {words(p, "one"), words(p, "other")} == TOGETHER), None)
+    asked = next((p for p in pairs if {words(p, "one"), words(p, "other")} == set(TOGETHER)), None)
     size = figure(asked, "mean_abs", "currency", n=audited)
     groups = []
     for row in records(contributions, "groups"):
@@ -71,5 +71,5 @@ def firmness(contributions: Document | None) -> Firmness | None:
         groups=tuple(sorted(groups, key=lambda g: (-g.share.value, g.group))),
         audited=audited,
         audit_correlation=number(contributions, "audit", "correlation"),
-        together=Together(words(asked, "one"), words(asked, "other"), size) if size else None,
+        together=Together(*TOGETHER, size) if size else None,
     )
