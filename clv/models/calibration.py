@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.models.churn import Platt
-from clv.models.intervals import Intervals, TotalInterval
+from clv.models.intervals import LONE_FOLD_SPREAD, Intervals, TotalInterval
 from clv.models.value import learn_weight
 
 if TYPE_CHECKING:
@@ -68,10 +68,12 @@ class Calibration:
             folds = len(np.unique(fold)) if source == EARLIER_FOLDS else 1
             weight = learn_weight(actual, btyd, trees, fold, folds=folds)
         clv = factor * (weight * btyd + (1 - weight) * trees)
+        # customers held out of the same cutoffs: their totals were never forecast
+        spread = LONE_FOLD_SPREAD if source == HELD_OUT else 0.0
         return cls(
             weight=weight,
             platt=Platt.learn(score, p_none, churned, fold),
-            intervals=Intervals.learn(actual, clv, level),
+            intervals=Intervals.learn(actual, clv, level, spread=spread),
             total=TotalInterval.learn(actual, clv, fold, level),
             source=source,
         )

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.stats import norm
 from scipy.stats import t as student_t
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ MAX_BINS = 20
 FLOOR_SLACK = 0.02
 LONE_FOLD_SPREAD = 0.15
 ASSUMED_DEGREES = 30
+_SHOCKS = norm.ppf((np.arange(49) + 0.5) / 49)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class Intervals:
     may_be_negative: bool
 
     @classmethod
-    def learn(cls, actual: np.ndarray, predicted: np.ndarray, level: float) -> Intervals:
+    def learn(
+        cls, actual: np.ndarray, predicted: np.ndarray, level: float, *, spread: float = 0.0
+    ) -> Intervals:
         """Take quantiles from rows out of fold.
 
         Parameters
@@ -60,6 +64,10 @@ class Intervals:
         actual, predicted : ndarray of shape (rows,)
         level : float
             Such as 0.9.
+        spread : float
+            Standard deviation of log(realised / predicted total) to allow for beside what
+            the rows show: those of the learning cutoffs know nothing of how far the next
+            total will be off, those of earlier tests do.
         """
         softening = 0.05 * max(float(predicted.mean()), 1e-9)
         bins = int(np.clip(predicted.size // BIN_ROWS, 1, MAX_BINS))
@@ -68,8 +76,8 @@ class Intervals:
         ratio = actual / (predicted + softening)
         place = np.searchsorted(edges, predicted, side="right")
         within = level_beside_floors(actual <= predicted, place, level)
-        ends = [conformal_ends(ratio[place == k], within) for k in range(edges.size + 1)]
-        pooled = conformal_ends(ratio, level)
+        ends = [conformal_ends(ratio[place == k], within, spread) for k in range(edges.size + 1)]
+        pooled = conformal_ends(ratio, level, spread)
         ends = [pooled if np.isnan(low) else (low, high) for low, high in ends]
         return cls(
             level=level,
@@ -100,25 +108,30 @@ class Intervals:
         return cls(**{**saved, **lists})
 
 
-def conformal_ends(ratio: np.ndarray, level: float) -> tuple[float, float]:
+def conformal_ends(ratio: np.ndarray, level: float, spread: float = 0.0) -> tuple[float, float]:
     """Return the ends that miss 1 − level of ratios, finite-sample corrected.
 
-    The lower end misses at most half; whatever it does not miss, the upper end may.
+    The lower end misses at most half; whatever it does not miss, the upper end may. With a
+    spread every ratio stands for itself times a lognormal factor.
 
     Examples
     --------
     >>> conformal_ends(np.array([0.0] * 60 + [1.0] * 40), 0.9)
     (0.0, 1.0)
+    >>> low, high = conformal_ends(np.ones(999), 0.9, spread=0.15)
+    >>> round(low, 2), round(high, 2)
+    (0.78, 1.28)
     """
     if ratio.size == 0:
         return float("nan"), float("nan")
-    ordered = np.sort(ratio)
-    n = ordered.size
+    moved = np.exp(spread * _SHOCKS) if spread else np.ones(1)
+    ordered = np.sort(np.outer(ratio, moved), axis=None)
+    n, times = ratio.size, moved.size
     miss = 1.0 - level
-    low = float(ordered[max(int(np.floor(miss / 2 * (n + 1))) - 1, 0)])
+    low = float(ordered[max(int(np.floor(miss / 2 * (n + 1) * times)) - 1, 0)])
     missed_low = float((ordered < low).mean())
-    rank = int(np.ceil((1 - miss + missed_low) * (n + 1))) - 1
-    return low, float(ordered[min(rank, n - 1)])
+    rank = int(np.ceil((1 - miss + missed_low) * (n + 1) * times)) - 1
+    return low, float(ordered[min(rank, ordered.size - 1)])
 
 
 def level_beside_floors(reached: np.ndarray, place: np.ndarray, level: float) -> float:

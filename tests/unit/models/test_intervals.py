@@ -62,6 +62,25 @@ def test_intervals_survive_json():
     assert Intervals.from_dict(intervals.as_dict()) == intervals
 
 
+def test_a_spread_covers_customers_whose_total_was_off():
+    rng = np.random.default_rng(5)
+
+    def company(off):
+        predicted = rng.lognormal(3, 1, 2000)
+        return predicted * off * rng.lognormal(-0.02, 0.2, 2000), predicted
+
+    rows = company(1.0)
+    plain, wide = (Intervals.learn(*rows, 0.9, spread=spread) for spread in (0.0, 0.2))
+    inside = []
+    for _ in range(200):
+        actual, predicted = company(np.exp(0.2 * rng.standard_normal()))
+        ends = (intervals.apply(predicted) for intervals in (plain, wide))
+        inside.append([((actual >= low) & (actual <= high)).mean() for low, high in ends])
+    of_plain, of_wide = np.mean(inside, axis=0)
+    assert of_plain < 0.8
+    assert of_wide == pytest.approx(0.9, abs=0.02)
+
+
 def test_the_total_knows_how_folds_differed():
     actual = np.concatenate([np.full(500, 10.0), np.full(500, 14.0)])
     predicted, fold = np.full(1000, 12.0), np.repeat(["a", "b"], 500)
