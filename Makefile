@@ -76,7 +76,7 @@ bench-accuracy: $(READY) ## Rolling backtests on real companies (CLV_REALDATA na
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) tests/benchmarks/accuracy.py
 
 bench-recovery: $(READY) ## Planted effects over 400 simulated companies, every method beside truth
-	@PYTHONPATH=. $(RUN) tests/benchmarks/recovery.py --seeds 400 --shap --workers $(WORKERS)
+	@PYTHONPATH=. $(RUN) tests/benchmarks/recovery.py --first 100 --seeds 400 --shap --workers $(WORKERS)
 
 lock: $(UV) ## Renew requirements/ from pyproject.toml
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
