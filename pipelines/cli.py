@@ -20,7 +20,6 @@ from pipelines.options import show as _show
 
 app = typer.Typer(
     name="clv",
-    help="What your customers will be worth, and what your support service does to that worth.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -31,6 +30,24 @@ scores_app = typer.Typer(no_args_is_help=True, help="Published score tables: com
 app.add_typer(scores_app, name="scores")
 app.add_typer(experiment_app, name="experiment")
 app.add_typer(models_app, name="models")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib import metadata
+
+        typer.echo(f"clv {metadata.version('clv')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_version, help="Show the version."),
+    ] = False,
+) -> None:
+    """Say what your customers will be worth, and what your support service does to that worth."""
 
 
 @app.command()

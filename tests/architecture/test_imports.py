@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -25,12 +27,19 @@ def test_importing_loads_nothing_heavy(code):
     assert loaded(code) == set()
 
 
-def test_help_loads_nothing_heavy():
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_load_nothing_heavy(option):
     code = (
-        "import sys\nfrom pipelines.cli import app\nsys.argv = ['clv', '--help']\n"
+        f"import sys\nfrom pipelines.cli import app\nsys.argv = ['clv', '{option}']\n"
         "app(standalone_mode=False)"
     )
     assert loaded(code) == set()
+
+
+def test_the_version_is_the_packages():
+    command = [str(Path(sys.executable).with_name("clv")), "--version"]
+    out = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert out.stdout == f"clv {metadata.version('clv')}\n"
 
 
 def test_scoring_loads_neither_lifetimes_nor_shap():
