@@ -4,8 +4,8 @@ This is the door to shap.
 
 Contributions come from one pass over the trees. The audit computes the exact
 interventional Shapley value of every group, in currency, from all coalitions of groups, and
-says how well the two agree, and what two groups predict together beyond the sum of both.
-None of it is an effect.
+says how well the two agree, and what two groups predict together beyond what each does by
+itself. None of it is an effect.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ MAX_GROUPS = 10
 
 @dataclass(frozen=True)
 class Interaction:
-    """What two groups predict together beyond the sum of both, in currency per customer.
+    """What two groups predict together that is not one times the other, per customer.
+
+    Counted where the trees add up, in logarithms, and turned into currency at the
+    customer's own value: groups that merely multiply do not interact.
 
     Attributes
     ----------
@@ -233,10 +236,11 @@ def audit_model(
     Returns
     -------
     Audit or None
-        None where the model holds no trees to explain.
+        None where the model holds no trees, or they have no say.
     """
     bought = features[features["frequency"].notna()]
-    if model.value.trees is None or len(bought) < 2 * background:
+    trees = model.value.trees
+    if trees is None or model.calibration.weight == 1.0 or len(bought) < 2 * background:
         return None
     asked = bought.iloc[np.linspace(0, len(bought) - 1, min(rows, len(bought))).astype(int)]
     typical = bought.iloc[np.linspace(0, len(bought) - 1, background).astype(int)]
@@ -253,13 +257,16 @@ def audit_model(
         return scale[owner] * value.predict(matrix, btyd[owner])
 
     matrix = encoding.matrix(asked)
-    coalitions = Coalitions.of(worth, matrix, encoding.matrix(typical), columns)
-    _, exact = coalitions.shapley()
+    _, exact = Coalitions.of(worth, matrix, encoding.matrix(typical), columns).shapley()
     found = model.contributions(asked)[names].to_numpy(np.float64)
+    together = Coalitions.of(
+        lambda rows, _: trees.raw(rows), matrix, encoding.matrix(typical), columns
+    ).interactions()
+    worth_now = worth(matrix, np.arange(len(matrix)))
     # Material is a hundredth of what a customer is worth.
     material = 0.01 * float(np.abs(model.predict(asked)["clv"]).mean())
     audit = agreement(found, exact, background, material)
-    return replace(audit, interactions=_named(names, coalitions.interactions()))
+    return replace(audit, interactions=_named(names, together * worth_now[:, None, None]))
 
 
 def _named(names: Sequence[str], values: Floats) -> tuple[Interaction, ...]:

@@ -118,7 +118,7 @@ class DuckDBEngine(Engine):
         # A view of our own: the one Ibis makes is temporary, and no other cursor sees it.
         name = next(self._names)
         listed = ", ".join(_quoted(path) for path in paths)
-        self._files += paths
+        self._files += [path for path in paths if Path(path).parent != self._directory]
         self.run(
             f'create view "{name}" as select * from '  # noqa: S608 (own names, quoted paths)
             f"read_parquet([{listed}], hive_partitioning = {hive}, union_by_name = true)"
@@ -322,8 +322,9 @@ class DuckDBEngine(Engine):
                 f"{self._directory.parent}."
             ) from error
         except (duckdb.Error, pa.ArrowException, OSError) as error:
-            for path in self._files:
-                self._read_through(path)
+            if _may_be_a_file(error):
+                for path in self._files:
+                    self._read_through(path)
             if isinstance(error, duckdb.IOException | OSError):
                 raise StorageError(f"engine: {_first_line(error)}") from error
             raise
@@ -336,10 +337,24 @@ class DuckDBEngine(Engine):
                     f"select max(hash(columns(*))) from read_parquet({_quoted(path)})"  # noqa: S608
                 ).fetchall()
         except duckdb.Error as error:
-            raise SourceError(
-                f"{path} cannot be read as Parquet: {_first_line(error)} "
-                "Write the file again, or name another one."
-            ) from error
+            if _may_be_a_file(error):
+                raise SourceError(
+                    f"{path} cannot be read as Parquet: {_first_line(error)} "
+                    "Write the file again, or name another one."
+                ) from error
+
+
+def _may_be_a_file(error: Exception) -> bool:
+    """Say whether a broken file can have caused an error; one of another kind is the engine's.
+
+    What DuckDB has no name for, such as a page of Parquet that it cannot follow, is a plain
+    ``Error``.
+    """
+    if type(error) is duckdb.Error or isinstance(error, pa.ArrowException):
+        return True
+    if isinstance(error, duckdb.IOException):
+        return "write" not in str(error).lower()  # a full disk is not the source's
+    return isinstance(error, duckdb.InvalidInputException | duckdb.SerializationException)
 
 
 def _identifier(name: str) -> str:

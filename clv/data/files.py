@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from clv.data.engine import Engine
 
 BLOCK_BYTES = 32 * 2**20  # the longest row of a CSV file that can be read
-SNIFF_BYTES = 2**16
+SNIFF_BYTES = 2**20
 DELIMITERS = (",", ";", "\t", "|")
 ROWS = 50_000
 PACKAGE = "package:"
@@ -232,12 +232,13 @@ def _csv_reader(
     try:
         with pa.input_stream(str(path)) as stream:
             head = stream.read(SNIFF_BYTES)
-        text = head.decode(encoding, errors="replace").lstrip("\ufeff")
+        text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
         header = io.StringIO(text, newline=None).readline()
     except (OSError, pa.ArrowInvalid, LookupError) as error:
         raise SourceError(f"{table}: {path} cannot be read: {_line(error)}") from None
     if not header.strip():
-        raise DataError(f"{table}: {path} is empty; expected a line of column names, then rows.")
+        found = "is empty" if not text.strip() else "begins with a blank line"
+        raise DataError(f"{table}: {path} {found}; expected a line of column names, then rows.")
     mark = delimiter or sniff_delimiter(header)
     names = next(csv.reader([header], delimiter=mark))
     try:
@@ -259,8 +260,8 @@ def _csv_reader(
     _distinct(table, path, found)
     if not set(found) <= set(names):  # another column would be read as numbers, 007 as 7
         raise DataError(
-            f"{table}: {path} has column names over several lines. Expected one line of column "
-            "names, then rows; mend the first line."
+            f"{table}: {path} has column names that cannot be told apart from its rows, such as "
+            "over several lines. Expected one line of column names, then rows; mend the first line."
         )
     return reader
 
@@ -276,6 +277,11 @@ def _guarded(table: str, path: Path, batches: Iterable[pa.RecordBatch]) -> Itera
 def _broken(table: str, path: Path, error: Exception) -> SourceError:
     # Arrow quotes the offending row after the second colon; rows are not for messages.
     problem = ": ".join(_line(error).split(": ")[:2]).rstrip(".:")
+    if isinstance(error, UnicodeDecodeError) and error.encoding not in ("utf-8", "utf8"):
+        return SourceError(
+            f"{table}: {path} is not {error.encoding} text, as sources.{table}.encoding says; "
+            "mend the setting, or save it as UTF-8."
+        )
     if "UTF8" in str(error) or isinstance(error, UnicodeDecodeError):
         return SourceError(
             f"{table}: {path} is not UTF-8 text. Set sources.{table}.encoding to what it is, such "

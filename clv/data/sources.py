@@ -90,6 +90,15 @@ class TableSpec:
     cancellations: Cancellations | None = None
     group_by: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.delimiter is not None and not (
+            len(self.delimiter) == 1 and self.delimiter.isascii()
+        ):
+            raise SettingsError(
+                f"sources: delimiter is {self.delimiter!r}; expected one ASCII character, such as "
+                "';', or \"\\t\" in double quotes for a tab."
+            )
+
 
 @dataclass(frozen=True)
 class SourceSpec:

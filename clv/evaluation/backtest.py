@@ -21,6 +21,7 @@ from clv.evaluation.metrics import (
 )
 from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, Calibration
 from clv.models.folds import Fold, Folds, out_of_fold
+from clv.models.intervals import LONE_FOLD_SPREAD
 from clv.notes import Note, silent
 
 if TYPE_CHECKING:
@@ -173,7 +174,10 @@ def _as_known(
 ) -> Calibration:
     """Calibrate on held-out customers where too few folds were over, else on those folds."""
     if fold.held_out is not None:
-        return Calibration.learn(fold.held_out, options.model, options.level, HELD_OUT)
+        # a test on customers is of the cutoffs that were learned from: its total cannot be off
+        spread = LONE_FOLD_SPREAD if fold.kind == "time" else 0.0
+        held = fold.held_out
+        return Calibration.learn(held, options.model, options.level, HELD_OUT, spread=spread)
     reach = panel.horizon_days + options.reporting_delay_days
     day = _day(fold.as_of)
     known = [other.test for other in folds if (day - _day(other.as_of)).days >= reach]

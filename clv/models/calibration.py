@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.models.churn import Platt
-from clv.models.intervals import LONE_FOLD_SPREAD, Intervals, TotalInterval
+from clv.models.intervals import Intervals, TotalInterval
 from clv.models.value import learn_weight
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ class Calibration:
     source: str
 
     @classmethod
-    def learn(cls, rows: pd.DataFrame, model: str, level: float, source: str) -> Calibration:
+    def learn(
+        cls, rows: pd.DataFrame, model: str, level: float, source: str, *, spread: float = 0.0
+    ) -> Calibration:
         """Learn from out-of-fold rows.
 
         Parameters
@@ -56,6 +58,8 @@ class Calibration:
             Nominal coverage of the intervals.
         source : str
             Which rows they are, for the record.
+        spread : float
+            What customers' intervals allow for beside these rows; see ``Intervals.learn``.
         """
         names = ("value", "btyd", "trees", "factor", "score", "p_none", "churned")
         actual, btyd, trees, factor, score, p_none, churned = (
@@ -68,8 +72,6 @@ class Calibration:
             folds = len(np.unique(fold)) if source == EARLIER_FOLDS else 1
             weight = learn_weight(actual, btyd, trees, fold, folds=folds)
         clv = factor * (weight * btyd + (1 - weight) * trees)
-        # customers held out of the same cutoffs: their totals were never forecast
-        spread = LONE_FOLD_SPREAD if source == HELD_OUT else 0.0
         return cls(
             weight=weight,
             platt=Platt.learn(score, p_none, churned, fold),

@@ -18,6 +18,7 @@ import pandas as pd
 from clv.models.boosting import Encoding, side_by_side
 from clv.models.churn import ChurnModel
 from clv.models.forecasts import PastForecasts
+from clv.models.intervals import LONE_FOLD_SPREAD
 from clv.models.value import ValueModel
 from clv.notes import Note, silent
 from clv.windows import gapped
@@ -101,6 +102,12 @@ class Folds:
     def frame(self) -> pd.DataFrame:
         """Every test row of every fold."""
         return pd.concat([fold.test for fold in self.folds], ignore_index=True)
+
+    @property
+    def unseen_spread(self) -> float:
+        """What intervals of customers must allow for beside what these tests show."""
+        tests = sum(fold.kind == "time" for fold in self.folds)
+        return 0.0 if tests >= CALIBRATING_FOLDS else LONE_FOLD_SPREAD
 
     @property
     def scale(self) -> float:
@@ -308,7 +315,7 @@ def learn(
 def learn_value(
     panel: Panel, forecasts: Forecasts, train: pd.DataFrame, growth: Growth
 ) -> ValueModel:
-    """Fit the value trees to some rows of a panel; a row may come several times."""
+    """Fit the value trees to some rows of a panel."""
     encoding = Encoding.learn(panel.features, train)
     own = forecasts.frame.loc[train.index, "value"].to_numpy()
     ratio = forecasts.level.ratio(train["as_of"])

@@ -66,8 +66,8 @@ class Intervals:
             Such as 0.9.
         spread : float
             Standard deviation of log(realised / predicted total) to allow for beside what
-            the rows show: those of the learning cutoffs know nothing of how far the next
-            total will be off, those of earlier tests do.
+            the rows show. Customers held out of the learning cutoffs, or of one test, say
+            nothing of how far the next total will be off; those of several tests do.
         """
         softening = 0.05 * max(float(predicted.mean()), 1e-9)
         bins = int(np.clip(predicted.size // BIN_ROWS, 1, MAX_BINS))

@@ -127,7 +127,9 @@ class LifetimeValue:
         on_progress("final models", 0, 1)
         value, churn = learn(panel, folds.forecasts, train, options)
         value = replace(value, scale=folds.scale)
-        calibration = Calibration.learn(folds.frame, options.model, options.level, _source(folds))
+        calibration = Calibration.learn(
+            folds.frame, options.model, options.level, _source(folds), spread=folds.unseen_spread
+        )
         forecasts = folds.forecasts
         btyd = forecasts.frame.loc[last.index, "value"].to_numpy()
         base, parts = _split(value, value.encoding.matrix(last), btyd)

@@ -272,7 +272,15 @@ def firmness(item: Firmness, texts: Texts) -> list[str]:
     if item.together is not None:
         one, other = (texts.name("group", key) for key in (item.together.one, item.together.other))
         size = write.figure(item.together.size)
-        said.append(texts.say("firmness.together", one=one, other=other, size=size))
+        said.append(
+            texts.say(
+                "firmness.together",
+                one=one,
+                other=other,
+                size=size,
+                n=write.number(item.together.size.n or 0),
+            )
+        )
     return said
 
 

@@ -3,13 +3,14 @@
 CDNOW comes with the lifetimes package; the other two are read from the folder that CLV_REALDATA
 names, and are left out, loudly, where it does not. With CLV_PYMC naming a Python that has
 pymc-marketing (its own environment: requirements in pymc_peer.py), that peer is a row too.
-The last row of a company is ours less the best other, with a 95 % interval over customers: one
-that includes 0 is noise. A second table compares ways to treat the many who buy nothing. Name
-companies (`accuracy.py CDNOW`) to run them alone.
+The last row of a company is ours less the best other forecast that tells customers apart, with a
+95 % interval over customers: one that includes 0 is noise. A second table compares ways to treat
+the many who buy nothing. Name companies (`accuracy.py CDNOW`) to run them alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import os
 import subprocess
@@ -70,7 +71,7 @@ MODELS = {
     "zero": "nothing for everybody",
 }
 PEER = "pymc-marketing BG/NBD + Gamma-Gamma MAP"
-FORECASTS = ("btyd", "lightgbm", "last_period", "peer")  # that a user could pick instead
+FORECASTS = ("btyd", "lightgbm", "last_period", "peer")  # that tell customers apart
 LARGER_IS_BETTER = ("gini", "spearman")
 METRICS = ("gini", "spearman", "mae", "decile_mape", "total_bias", "brier", "calibration_error")
 HEADER = (
@@ -83,7 +84,12 @@ def main() -> None:
     """Print both Markdown tables, with the day and the command that made them."""
     lines = [HEADER, "|" + " --- |" * 10]
     zeros = [zero_inflation.HEADER, "|" + " --- |" * 7]
-    for company in sys.argv[1:] or COMPANIES:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("companies", nargs="*", help=f"of {', '.join(COMPANIES)}; all by default")
+    asked = parser.parse_args().companies
+    if unknown := sorted(set(asked) - set(COMPANIES)):
+        parser.error(f"no company {', '.join(unknown)}; expected {', '.join(COMPANIES)}")
+    for company in asked or COMPANIES:
         config, folder = COMPANIES[company]
         data = os.environ.get("CLV_REALDATA")
         if folder and not data:
@@ -191,7 +197,9 @@ def _with_peer(panel: Panel, rows: pd.DataFrame, python: str) -> pd.DataFrame:
         command += [str(HORIZON_DAYS), str(panel.discount_rate_annual)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         predicted = pd.read_csv(told, dtype={"customer_id": str, "as_of": str})
-    return rows.merge(predicted, on=["customer_id", "as_of"], validate="one_to_one")
+    both = rows.merge(predicted, how="left", on=["customer_id", "as_of"], validate="one_to_one")
+    assert both["peer"].notna().all(), "the peer left customers out"
+    return both
 
 
 def _difference_row(rows: pd.DataFrame) -> str:
@@ -210,7 +218,9 @@ def _difference_row(rows: pd.DataFrame) -> str:
     churned = rows["churned"].to_numpy(float)
     best = min(("p_none", "p_raw"), key=lambda other: brier(churned, rows[other].to_numpy()))
     cells.append(_difference("brier", brier, churned, rows[["p_churn", best]].to_numpy(), customer))
-    return f"|  | clv less the best other | {' | '.join(cells)} | – | – |"
+    return (
+        f"|  | clv less the best other that tells customers apart | {' | '.join(cells)} | – | – |"
+    )
 
 
 def _difference(
@@ -233,7 +243,8 @@ def _cell(name: str, value: float, sign: str = "") -> str:
         return f"{value:+.1%}"
     if np.isnan(value):
         return "–"
-    return f"{value:{sign}.2f}" if name == "mae" else f"{value:{sign}.3f}"
+    digits = 2 if name == "mae" else 4 if sign and name == "brier" else 3
+    return f"{value:{sign}.{digits}f}"
 
 
 if __name__ == "__main__":

@@ -60,8 +60,8 @@ def firmness(contributions: Document | None) -> Firmness | None:
         share = number(row, "share")
         low = number(contributions, "stability", "shares", group, "low")
         high = number(contributions, "stability", "shares", group, "high")
-        if share is None or low is None or high is None:
-            continue
+        if share is None or low is None or not high:
+            continue  # not known, or a group without any amount
         correlation = number(contributions, "stability", "correlation", group)
         shown = Figure(share, "share", low, high, count(row, "customers"))
         groups.append(FirmGroup(group, words(row, "label"), shown, correlation))

@@ -10,7 +10,7 @@ import yaml
 
 from clv.data.engine import connect
 from clv.data.sources import SourceSpec, read_sources
-from clv.errors import DataError, SchemaError, SettingsError, SourceError
+from clv.errors import DataError, SchemaError, SettingsError, SourceError, StorageError
 
 ORDERS = pd.DataFrame(
     {
@@ -192,11 +192,12 @@ def test_lines_become_orders_by_named_policies_with_counts(engine, tmp_path, ord
         ({"order.csv": "a\n"}, {}, SourceError, ["found 'order.csv'"]),
         ({}, {"orders": {"path": "no.csv"}}, SourceError, ["no file at", "sources.orders.path"]),
         ({"orders.csv": ""}, {}, DataError, ["orders.csv is empty"]),
+        ({"orders.csv": "\na,b\n1,2\n"}, {}, DataError, ["begins with a blank line"]),
         ({"orders.csv": "a,b\n1,2,3 secret\n"}, {}, SourceError, ["CSV", "as many cells"]),
         ({"orders.csv": "a,A\n1,2\n"}, {}, SchemaError, ["column 'A', 'a' twice"]),
         ({"orders.csv": "a\n\xff\n"}, {}, SourceError, ["UTF-8", ".encoding"]),
         ({"orders.csv": "a,\xff\n1,2\n"}, {}, SourceError, ["UTF-8", ".encoding"]),
-        ({"orders.csv": '"a\nb",c\n1,2\n'}, {}, DataError, ["names over several lines"]),
+        ({"orders.csv": '"a\nb",c\n1,2\n'}, {}, DataError, ["over several lines"]),
         ({"orders.parquet": "nonsense"}, {}, SourceError, ["cannot be read as Parquet"]),
         ({"orders.csv": "a\n", "orders.parquet": "x"}, {}, SourceError, ["holds it 2 times"]),
         (
@@ -238,6 +239,20 @@ def test_a_parquet_file_broken_beyond_its_schema_is_named(tmp_path):
             engine.to_pandas(table)
 
 
+def test_what_is_the_engines_fault_is_not_laid_on_a_source(tmp_path):
+    ORDERS.to_parquet(tmp_path / "orders.parquet")
+    with connect("duckdb", threads=1) as engine:
+        table = engine.cache(read(engine, folder=str(tmp_path)).frames["orders"])
+        with pytest.raises(StorageError, match="engine: "):
+            engine.to_parquet(table, tmp_path / "no such folder" / "o.parquet")
+        (tmp_path / "orders.parquet").unlink()
+        with pytest.raises(duckdb.ConversionException):
+            engine.to_pandas(table.mutate(number=table.order_id.cast("int64")))
+        engine.connection.close()
+        with pytest.raises(duckdb.ConnectionException):
+            engine.run("select 1")
+
+
 def test_any_column_name_and_any_end_of_line(engine, tmp_path):
     (tmp_path / "orders.csv").write_bytes(b'order_id,"the ""note"" = 1"\r007,008\r')
     assert orders(engine, folder=str(tmp_path)).to_dict("list") == {
@@ -273,6 +288,7 @@ def test_a_table_that_the_database_lacks(engine, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"orders": {"delimiter": ";;"}}, "delimiter is ';;'; expected one ASCII character"),
         ({"foldr": "x"}, "sources.foldr is not a setting. Did you mean 'folder'?"),
         ({"order": {}}, "sources.order is not a setting. Did you mean 'orders'?"),
         (

@@ -9,6 +9,7 @@ import pytest
 
 from clv.evaluation.stability import stability
 from clv.features.base import GROUPS
+from clv.models.contributions import summarise
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +17,15 @@ def found(model, panel, folds, options, portfolio):
     return stability(model, panel, folds, options, portfolio, times=3)
 
 
-def test_shares_are_of_one_whole_and_the_largest_group_stays(found):
+def test_shares_are_of_one_whole_and_the_largest_group_stays(found, model, portfolio):
     assert found.times == 3
     assert set(found.shares) == set(GROUPS) == set(found.correlation)
     lows, highs = zip(*found.shares.values(), strict=True)
     assert sum(lows) <= 1.0 <= sum(highs)
+    for row in summarise(model.contributions(portfolio), portfolio):
+        low, high = found.shares[row["group"]]
+        assert low - 1e-12 <= row["share"] <= high + 1e-12
+        assert (found.correlation[row["group"]] is None) == (high == 0.0)
     strongest = max(GROUPS, key=lambda group: found.shares[group][0])
     assert found.correlation[strongest] > 0.9
     assert 0.5 < found.same_first <= 1.0
