@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EXAMPLES = 5
+NAMED_CHARACTERS = 80
 _STORAGE = {
     errno.ENOSPC: "Free some space, or choose another place.",
     errno.EFBIG: "Free some space, or choose another place.",
@@ -44,7 +45,7 @@ _STORAGE = {
 
 
 def listing(items: Iterable[object], limit: int = EXAMPLES) -> str:
-    """Name the first few items, and how many there are besides.
+    """Name the first few items, long ones cut, and how many there are besides.
 
     Examples
     --------
@@ -54,8 +55,12 @@ def listing(items: Iterable[object], limit: int = EXAMPLES) -> str:
     '0, 1 and 7 more'
     """
     shown = list(items)
-    text = ", ".join(repr(item) for item in shown[:limit])
+    text = ", ".join(_cut(repr(item)) for item in shown[:limit])
     return f"{text} and {len(shown) - limit} more" if len(shown) > limit else text
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= NAMED_CHARACTERS else text[: NAMED_CHARACTERS - 1] + "…"
 
 
 class ClvError(Exception):

@@ -239,6 +239,14 @@ def test_a_parquet_file_broken_beyond_its_schema_is_named(tmp_path):
             engine.to_pandas(table)
 
 
+def test_a_message_is_short_however_long_a_name_is(engine, tmp_path):
+    (tmp_path / "orders.csv").write_text("x" * 70_000 + ",b\n1,2\n")
+    with pytest.raises(SettingsError) as caught:
+        read(engine, folder=str(tmp_path), orders={"columns": {"order_id": "no_such"}})
+    assert "no_such" in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
 def test_what_is_the_engines_fault_is_not_laid_on_a_source(tmp_path):
     ORDERS.to_parquet(tmp_path / "orders.parquet")
     with connect("duckdb", threads=1) as engine:
