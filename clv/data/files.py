@@ -239,8 +239,14 @@ def _csv_reader(
     if not header.strip():
         found = "is empty" if not text.strip() else "begins with a blank line"
         raise DataError(f"{table}: {path} {found}; expected a line of column names, then rows.")
-    mark = delimiter or sniff_delimiter(header)
-    names = next(csv.reader([header], delimiter=mark))
+    try:
+        mark = delimiter or sniff_delimiter(header)
+        names = next(csv.reader([header], delimiter=mark))
+    except csv.Error as error:
+        raise DataError(
+            f"{table}: {path} has a first line that holds no column names: {error}. "
+            "Expected one line of column names, then rows; mend the first line."
+        ) from None
     try:
         reader = pacsv.open_csv(
             pa.input_stream(str(path)),

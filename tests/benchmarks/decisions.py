@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -65,12 +65,23 @@ class Case:
         )
 
 
+def curved(factor: float, optimum: float) -> Effects:
+    """Plant an optimum of handle time with so many times the usual curvature."""
+    usual = Effects()
+    return replace(usual, handle_log2=factor * usual.handle_log2).with_optimum(optimum)
+
+
 STUDIES = {
     "null": {"nothing planted": Case(27_000, 150, Effects.none())},
     "targets": {
         "shorter": Case(52_000, 200, Effects().with_optimum(0.65)),
         "as today": Case(52_000, 200, Effects()),
         "longer": Case(52_000, 200, Effects().with_optimum(1.5)),
+    },
+    "power": {
+        f"{side} × {factor}": Case(52_000, 200, curved(factor, optimum))
+        for factor in (1.5, 2)
+        for side, optimum in (("shorter", 0.65), ("longer", 1.5))
     },
     "large": {
         "shorter": Case(208_000, 400, Effects().with_optimum(0.65)),
@@ -300,7 +311,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 def company(study: str, case: str, seed: int) -> Row:
     """Return one company's row of a study."""
-    run = {"null": null, "targets": targets, "large": targets, "agents": agents}[study]
+    run = {"null": null, "agents": agents}.get(study, targets)
     found = {name: float(value) for name, value in run(STUDIES[study][case], seed).items()}
     return {"study": study, "case": case, "seed": seed, **found}  # type: ignore[dict-item]
 

@@ -198,6 +198,7 @@ def test_lines_become_orders_by_named_policies_with_counts(engine, tmp_path, ord
         ({"orders.csv": "a\n\xff\n"}, {}, SourceError, ["UTF-8", ".encoding"]),
         ({"orders.csv": "a,\xff\n1,2\n"}, {}, SourceError, ["UTF-8", ".encoding"]),
         ({"orders.csv": '"a\nb",c\n1,2\n'}, {}, DataError, ["over several lines"]),
+        ({"orders.csv": "x" * 140_000 + ",b\n1,2\n"}, {}, DataError, ["holds no column names"]),
         ({"orders.parquet": "nonsense"}, {}, SourceError, ["cannot be read as Parquet"]),
         ({"orders.csv": "a\n", "orders.parquet": "x"}, {}, SourceError, ["holds it 2 times"]),
         (
