@@ -355,11 +355,15 @@ def _to_parquet(
 def _distinct(table: str, path: Path, names: Sequence[str]) -> None:
     """Refuse columns that engines cannot tell apart."""
     lower = [name.lower() for name in names]
-    twice = sorted({name for name in names if lower.count(name.lower()) > 1})
+    unnamed = {f"c{place}" for place, name in enumerate(names) if not name}  # as DuckDB has them
+    twice = sorted(
+        {n for n, low in zip(names, lower, strict=True) if lower.count(low) > 1 or low in unnamed}
+    )
     if twice:
         raise SchemaError(
             f"{table}: {path} has the column {listing(twice)} twice (case does not tell columns "
-            "apart). Rename or leave out one of them."
+            "apart, and those without a name are called C0, C1 … by their place). Rename or leave "
+            "out one of them."
         )
 
 

@@ -195,6 +195,12 @@ def test_lines_become_orders_by_named_policies_with_counts(engine, tmp_path, ord
         ({"orders.csv": "\na,b\n1,2\n"}, {}, DataError, ["begins with a blank line"]),
         ({"orders.csv": "a,b\n1,2,3 secret\n"}, {}, SourceError, ["CSV", "as many cells"]),
         ({"orders.csv": "a,A\n1,2\n"}, {}, SchemaError, ["column 'A', 'a' twice"]),
+        (
+            {"orders.csv": "a,,C1\n1,2,3\n"},
+            {},
+            SchemaError,
+            ["column 'C1' twice", "by their place"],
+        ),
         ({"orders.csv": "a\n\xff\n"}, {}, SourceError, ["UTF-8", ".encoding"]),
         ({"orders.csv": "a,\xff\n1,2\n"}, {}, SourceError, ["UTF-8", ".encoding"]),
         ({"orders.csv": '"a\nb",c\n1,2\n'}, {}, DataError, ["over several lines"]),
