@@ -179,7 +179,7 @@ def prepare_markers(
                 f"interactions. Add a file {name}.parquet, or map one under sources.{name}."
             )
     engine = tables.engine
-    said = engine.cache(language.with_prefilters(language.turns_of(tables, pack), pack))
+    said = language.searched(engine, language.turns_of(tables, pack), pack)
     turns = _turns(tables, pack, said, allowed_scripts)
     notes = _notes(tables, said, pack)
     engine.release(said)

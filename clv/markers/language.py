@@ -15,6 +15,7 @@ import ibis
 
 from clv.markers.base import joined
 from clv.markers.dialogue import first_name
+from clv.markers.nodes import Searches
 from clv.markers.normalise import BLANK, VOICE, normalised, was_cut
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
+    from clv.data.engine import Engine
     from clv.data.tables import Tables
     from clv.markers.base import Marker, Pack
 
@@ -106,6 +108,19 @@ def _either(markers: Sequence[Marker]) -> str:
     """Return one pattern that finds whatever any of the markers finds, spoken or written."""
     patterns = (pattern for m in markers for pattern in (*m.include, *m.voice_include))
     return joined(dict.fromkeys(patterns))
+
+
+def searches(pack: Pack) -> Searches:
+    """Return what ``with_prefilters`` looks for, in a form that travels to nodes."""
+    groups = prefilters(pack).items()
+    return Searches({name: (markers[0].speaker, pattern) for name, (markers, pattern) in groups})
+
+
+def searched(engine: Engine, turns: ir.Table, pack: Pack) -> ir.Table:
+    """Hold turns beside one column per group of markers; see ``with_prefilters``."""
+    search = searches(pack)
+    on_nodes = engine.mapped(turns, lambda: search, search.schema)
+    return engine.cache(with_prefilters(turns, pack)) if on_nodes is None else on_nodes
 
 
 def with_prefilters(turns: ir.Table, pack: Pack) -> ir.Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from clv.errors import SchemaError
 from clv.markers import timing
 from clv.markers.base import Pack
 from clv.markers.contacts import prepare_markers
-from clv.markers.language import turns_of, with_flags, with_prefilters
+from clv.markers.language import searches, turns_of, with_flags, with_prefilters
 from clv.markers.normalise import normalise, normalised
 from clv.markers.packs import load_pack
 from clv.windows import Window
@@ -334,6 +335,9 @@ def test_the_engine_agrees_with_the_standard_library_on_any_text(texts):
         mine = found[found["speaker"] == marker.speaker]
         expected = [bool(marker.spans(text)) for text in mine["text"]]
         assert mine[marker.id].tolist() == expected
+    on_nodes = searches(FULL)(pa.Table.from_pandas(found[["speaker", "text"]]))
+    for name in on_nodes.column_names:
+        assert on_nodes[name].to_pylist() == found[name].tolist()
 
 
 def test_messages_are_needed(engine):
