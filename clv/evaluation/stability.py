@@ -17,7 +17,8 @@ import pandas as pd
 
 from clv.features.base import GROUPS
 from clv.models.boosting import side_by_side
-from clv.models.folds import learn_value, sampled
+from clv.models.folds import learn_value
+from clv.models.sampling import sampled
 
 if TYPE_CHECKING:
     from clv.models.boosting import Growth

@@ -19,6 +19,7 @@ from clv.models.boosting import Encoding, side_by_side
 from clv.models.churn import ChurnModel
 from clv.models.forecasts import PastForecasts
 from clv.models.intervals import LONE_FOLD_SPREAD
+from clv.models.sampling import HELD_OUT_OF, customer_part, sampled
 from clv.models.value import ValueModel
 from clv.notes import Note, silent
 from clv.windows import gapped
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     _Part = Callable[[Panel, ModelOptions], tuple[pd.DataFrame, float]]
 
-HELD_OUT_OF = 4
 SCALE_FOLDS = 3
 CALIBRATING_FOLDS = 2
 CARRIED = (
@@ -320,29 +320,6 @@ def learn_value(
     own = forecasts.frame.loc[train.index, "value"].to_numpy()
     ratio = forecasts.level.ratio(train["as_of"])
     return ValueModel.fit(train, own, encoding, growth, ratio=ratio)
-
-
-def customer_part(rows: pd.DataFrame, parts: int = HELD_OUT_OF) -> np.ndarray:
-    """Return a part in 0 … parts − 1 per row, the same for every row of a customer."""
-    ids = rows["customer_id"].astype(str).to_numpy(dtype=object)
-    hashed: np.ndarray = pd.util.hash_array(ids) % np.uint64(parts)
-    return hashed.astype(int)
-
-
-def sampled(rows: pd.DataFrame, options: ModelOptions) -> pd.DataFrame:
-    """Return at most about ``options.rows`` rows, of whole customers, always the same ones."""
-    if len(rows) <= options.rows:
-        return rows
-    # another key than the panel's, or a sample of a sample would be all of it
-    place = customer_place(rows["customer_id"], options.seed + 1)
-    return rows[place < options.rows / len(rows)]
-
-
-def customer_place(ids: pd.Series, seed: int) -> np.ndarray:
-    """Return a number in [0, 1) per row, the same for every row of a customer."""
-    words = ids.astype(str).to_numpy(dtype=object)
-    hashed = pd.util.hash_array(words, hash_key=f"{seed % 10**16:016d}")
-    return np.asarray(hashed.astype(float) / 2.0**64)
 
 
 def last_period(rows: pd.DataFrame, horizon_days: int) -> np.ndarray:

@@ -14,11 +14,12 @@ from clv.features.base import GROUPS, SERVICE_GROUPS
 from clv.models.btyd import cross_check
 from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, MODELS, Calibration
 from clv.models.contributions import Centring, split_log
-from clv.models.folds import Folds, learn, out_of_fold, sampled
+from clv.models.folds import Folds, learn, out_of_fold
 from clv.models.guards import guard_leaks
 from clv.models.model_files import model_texts, read_parts
 from clv.models.model_info import ModelInfo, describe
 from clv.models.purchases import Purchases, histories
+from clv.models.sampling import sampled
 from clv.notes import silent
 
 if TYPE_CHECKING:

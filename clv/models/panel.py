@@ -13,7 +13,7 @@ from clv.features.base import fingerprint
 from clv.features.outcomes import build_outcomes
 from clv.features.prepared import prepare
 from clv.features.table import build_feature_table
-from clv.models.folds import customer_place
+from clv.models.sampling import customer_place
 from clv.notes import Note, silent
 from clv.windows import Window, rolling_cutoffs
 

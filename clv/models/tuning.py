@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clv.errors import ModelError
-from clv.models.folds import learn, sampled
+from clv.models.folds import learn
 from clv.models.forecasts import PastForecasts
+from clv.models.sampling import sampled
 from clv.models.value import tweedie_deviance
 from clv.notes import Note, silent
 from clv.windows import gapped

@@ -14,8 +14,9 @@ from scipy.special import expit, logit
 
 from clv.evaluation.metrics import VALUE_METRICS
 from clv.models.boosting import grow
-from clv.models.folds import learn, sampled
+from clv.models.folds import learn
 from clv.models.forecasts import PastForecasts
+from clv.models.sampling import sampled
 from clv.windows import gapped
 
 if TYPE_CHECKING:
