@@ -7,18 +7,15 @@ number or a time is decided later by the contract's rules, row by row.
 
 from __future__ import annotations
 
-import csv
 import importlib.util
-import io
 import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from clv.errors import DataError, SchemaError, SourceError, StorageError, listing
+from clv.errors import SchemaError, SourceError, StorageError, listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,9 +24,6 @@ if TYPE_CHECKING:
 
     from clv.data.engine import Engine
 
-BLOCK_BYTES = 32 * 2**20  # the longest row of a CSV file that can be read
-SNIFF_BYTES = 2**20
-DELIMITERS = (",", ";", "\t", "|")
 ROWS = 50_000
 PACKAGE = "package:"
 SUFFIXES = {
@@ -94,28 +88,23 @@ def format_of(path: Path) -> str | None:
 
 def read_parquet(engine: Engine, table: str, paths: Sequence[Path]) -> ir.Table:
     """Return Parquet files as one table; folders named ``column=value`` become columns."""
+    held = 0
     for path in paths:
         try:
-            names = pq.read_schema(path).names
+            footer = pq.read_metadata(path)
+            names = footer.schema.to_arrow_schema().names
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise SourceError(
-                f"{table}: {path} cannot be read as Parquet: {_line(error)} "
+                f"{table}: {path} cannot be read as Parquet: {first_line(error)} "
                 "Write the file again, or name another one."
             ) from None
-        _distinct(table, path, names)
+        distinct(table, path, names)
+        held += footer.num_rows
     hive = any("=" in path.parent.name for path in paths)
-    return engine.read_parquet([str(path.resolve()) for path in paths], hive=hive)
-
-
-def read_csv(
-    engine: Engine, table: str, paths: Sequence[Path], *, delimiter: str | None, encoding: str
-) -> ir.Table:
-    """Return CSV files as one table of text; an empty cell is null."""
-    parts = []
-    for path in paths:
-        reader = _csv_reader(table, path, delimiter, encoding)
-        parts.append(_to_parquet(engine, table, path, reader.schema, _guarded(table, path, reader)))
-    return engine.read_parquet(parts)
+    rows = engine.read_parquet([str(path.resolve()) for path in paths], hive=hive)
+    read = engine.to_pandas(rows.aggregate(rows=rows.count()))["rows"].iloc[0]
+    require_all(table, listing(path.name for path in paths), held, int(read))
+    return rows
 
 
 def read_whitespace(
@@ -132,7 +121,7 @@ def read_whitespace(
     parts = []
     for path in paths:
         rows = _words(table, path, len(names), skip_rows, encoding)
-        parts.append(_to_parquet(engine, table, path, schema, _batched(rows, schema)))
+        parts.append(to_parquet(engine, table, path, schema, _batched(rows, schema)))
     return engine.read_parquet(parts)
 
 
@@ -172,7 +161,9 @@ def read_sql(engine: Engine, table: str, url: str, name: str) -> ir.Table:
             query = sa.select(*(sa.cast(source.c[n], sa.Text).label(n) for n in names))
             rows = connection.execution_options(yield_per=ROWS).execute(query)
             schema = pa.schema([(n, pa.string()) for n in names])
-            part = _to_parquet(engine, table, shown, schema, _batched(rows, schema))
+            part = to_parquet(engine, table, shown, schema, _batched(rows, schema))
+            held = connection.execute(sa.select(sa.func.count()).select_from(source)).scalar_one()
+            require_all(table, f"{shown}, {name}", held, pq.read_metadata(part).num_rows)
     except sa.exc.NoSuchTableError:
         found = sorted(sa.inspect(database).get_table_names(schema=space or None))
         raise SourceError(
@@ -181,7 +172,7 @@ def read_sql(engine: Engine, table: str, url: str, name: str) -> ir.Table:
         ) from None
     except sa.exc.SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
-        raise SourceError(f"{table}: {shown} cannot be read: {_line(cause)}") from None
+        raise SourceError(f"{table}: {shown} cannot be read: {first_line(cause)}") from None
     finally:
         database.dispose()
     return engine.read_parquet([part])
@@ -200,7 +191,7 @@ def sql_tables(url: str) -> set[str]:
             database.dispose()
     except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
         cause = getattr(error, "orig", None) or error
-        problem = f"{type(cause).__name__}: {_hidden(url, _line(cause))}"
+        problem = f"{type(cause).__name__}: {_hidden(url, first_line(cause))}"
         raise SourceError(
             f"sources.database cannot be opened: {problem} "
             "Expected something like sqlite:///shop.db or postgresql+psycopg://user@host/base "
@@ -213,91 +204,19 @@ def _hidden(url: str, message: str) -> str:
     return message.replace(url, "the address")
 
 
-def sniff_delimiter(header: str) -> str:
-    r"""Return the delimiter that cuts a header into most cells, a comma in doubt.
+def require_all(table: str, place: Path | str, held: int, read: int) -> None:
+    """Refuse what was read in part.
 
-    Examples
-    --------
-    >>> sniff_delimiter('order_id;"amount, net";customer_id')
-    ';'
+    Raises
+    ------
+    SourceError
+        With both numbers.
     """
-    counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in DELIMITERS}
-    return max(DELIMITERS, key=lambda mark: (counts[mark], -DELIMITERS.index(mark)))
-
-
-def _csv_reader(
-    table: str, path: Path, delimiter: str | None, encoding: str
-) -> pacsv.CSVStreamingReader:
-    """Open a CSV file with every column as text."""
-    try:
-        with pa.input_stream(str(path)) as stream:
-            head = stream.read(SNIFF_BYTES)
-        text = head.decode(encoding, errors="replace").removeprefix("\ufeff")
-        header = io.StringIO(text, newline=None).readline()
-    except (OSError, pa.ArrowInvalid, LookupError) as error:
-        raise SourceError(f"{table}: {path} cannot be read: {_line(error)}") from None
-    if not header.strip():
-        found = "is empty" if not text.strip() else "begins with a blank line"
-        raise DataError(f"{table}: {path} {found}; expected a line of column names, then rows.")
-    try:
-        mark = delimiter or sniff_delimiter(header)
-        names = next(csv.reader([header], delimiter=mark))
-    except csv.Error as error:
-        raise DataError(
-            f"{table}: {path} has a first line that holds no column names: {error}. "
-            "Expected one line of column names, then rows; mend the first line."
-        ) from None
-    try:
-        reader = pacsv.open_csv(
-            pa.input_stream(str(path)),
-            read_options=pacsv.ReadOptions(
-                block_size=BLOCK_BYTES, use_threads=False, encoding=encoding
-            ),
-            parse_options=pacsv.ParseOptions(delimiter=mark, newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(
-                column_types={name: pa.string() for name in names},
-                null_values=[""],
-                strings_can_be_null=True,
-            ),
+    if held != read:
+        raise SourceError(
+            f"{table}: {place} holds {held:,} rows and {read:,} were read. Expected the same "
+            "number; write the file again as UTF-8 text or Parquet, and report this if it stays."
         )
-        found = reader.schema.names
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-        raise _broken(table, path, error) from None
-    _distinct(table, path, found)
-    if not set(found) <= set(names):  # another column would be read as numbers, 007 as 7
-        raise DataError(
-            f"{table}: {path} has column names that cannot be told apart from its rows, such as "
-            "over several lines. Expected one line of column names, then rows; mend the first line."
-        )
-    return reader
-
-
-def _guarded(table: str, path: Path, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Pass batches on; a file that breaks off becomes a source error without its rows."""
-    try:
-        yield from batches
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-        raise _broken(table, path, error) from None
-
-
-def _broken(table: str, path: Path, error: Exception) -> SourceError:
-    # Arrow quotes the offending row after the second colon; rows are not for messages.
-    problem = ": ".join(_line(error).split(": ")[:2]).rstrip(".:")
-    if isinstance(error, UnicodeDecodeError) and error.encoding not in ("utf-8", "utf8"):
-        return SourceError(
-            f"{table}: {path} is not {error.encoding} text, as sources.{table}.encoding says; "
-            "mend the setting, or save it as UTF-8."
-        )
-    if "UTF8" in str(error) or isinstance(error, UnicodeDecodeError):
-        return SourceError(
-            f"{table}: {path} is not UTF-8 text. Set sources.{table}.encoding to what it is, such "
-            "as cp1252 for a file from Windows or Excel; or save it as UTF-8."
-        )
-    return SourceError(
-        f"{table}: {path} cannot be read as CSV: {problem}. Expected UTF-8 text with as many cells "
-        f"in each row as in the header, rows of at most {BLOCK_BYTES // 2**20} MB; mend the file, "
-        f"or set sources.{table}.delimiter or .encoding."
-    )
 
 
 def _words(
@@ -317,7 +236,7 @@ def _words(
                     )
                 yield words
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{table}: {path} cannot be read: {_line(error)}") from None
+        raise SourceError(f"{table}: {path} cannot be read: {first_line(error)}") from None
 
 
 def _batched(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -331,7 +250,7 @@ def _batched(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> Iterator[pa.Re
         yield pa.record_batch([pa.array(c, pa.string()) for c in columns], schema=schema)
 
 
-def _to_parquet(
+def to_parquet(
     engine: Engine,
     table: str,
     source: Path | str,
@@ -352,7 +271,7 @@ def _to_parquet(
     return str(target)
 
 
-def _distinct(table: str, path: Path, names: Sequence[str]) -> None:
+def distinct(table: str, path: Path, names: Sequence[str]) -> None:
     """Refuse columns that engines cannot tell apart."""
     lower = [name.lower() for name in names]
     unnamed = {f"c{place}" for place, name in enumerate(names) if not name}  # as DuckDB has them
@@ -367,5 +286,6 @@ def _distinct(table: str, path: Path, names: Sequence[str]) -> None:
         )
 
 
-def _line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its name where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import ibis
 
-from clv.data import files
+from clv.data import csv_files, files
 from clv.data.expressions import compile_expression
 from clv.data.lines import Cancellations, LinePolicy, apply_policies, match_cancellations
 from clv.errors import SettingsError, SourceError, listing
@@ -281,7 +281,7 @@ def _read(engine: Engine, name: str, table: TableSpec, spec: SourceSpec, base: P
     if kind == "parquet":
         return files.read_parquet(engine, name, paths)
     if kind == "csv":
-        return files.read_csv(
+        return csv_files.read_csv(
             engine, name, paths, delimiter=table.delimiter, encoding=table.encoding
         )
     if not table.names:

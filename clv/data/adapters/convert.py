@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from clv.data import files
+from clv.data import csv_files
 from clv.data.adapters.base import alike, pseudonym, utc
 from clv.data.adapters.reading import read_export
 from clv.data.expressions import compile_expression
@@ -181,7 +181,7 @@ def _wanted(adapter: Adapter, tables: Sequence[str]) -> list[TableMap]:
 
 def _identities(engine: DuckDBEngine, path: Path, key: Key) -> ir.Table:
     """Return the company's own ids by key, each key once."""
-    rows = files.read_csv(engine, "identities", [path], delimiter=None, encoding="utf-8")
+    rows = csv_files.read_csv(engine, "identities", [path], delimiter=None, encoding="utf-8")
     missing = [name for name in ("key", "customer_id") if name not in rows.columns]
     if missing:
         raise SchemaError(

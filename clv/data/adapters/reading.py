@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from clv.data import files
+from clv.data import csv_files, files
 from clv.errors import SchemaError, SourceError, listing
 from clv.notes import Note
 
@@ -127,7 +127,9 @@ def _raw(
                 f"{export.name}: {listing(path.name for path in paths)} are of both kinds; "
                 "expected CSV or JSON. Remove one of them."
             )
-        return files.read_csv(engine, export.name, paths, delimiter=None, encoding="utf-8"), paths
+        return csv_files.read_csv(
+            engine, export.name, paths, delimiter=None, encoding="utf-8"
+        ), paths
     if export.within is not None:
         parent, path, _ = export.within
         parents = sorted_files.get(parent, [])

@@ -193,7 +193,12 @@ def test_lines_become_orders_by_named_policies_with_counts(engine, tmp_path, ord
         ({}, {"orders": {"path": "no.csv"}}, SourceError, ["no file at", "sources.orders.path"]),
         ({"orders.csv": ""}, {}, DataError, ["orders.csv is empty"]),
         ({"orders.csv": "\na,b\n1,2\n"}, {}, DataError, ["begins with a blank line"]),
-        ({"orders.csv": "a,b\n1,2,3 secret\n"}, {}, SourceError, ["CSV", "as many cells"]),
+        (
+            {"orders.csv": "a,b\n1,2,3 secret\n"},
+            {},
+            SourceError,
+            ["CSV", "line 2", "as many cells"],
+        ),
         ({"orders.csv": "a,A\n1,2\n"}, {}, SchemaError, ["column 'A', 'a' twice"]),
         (
             {"orders.csv": "a,,C1\n1,2,3\n"},
