@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from clv.errors import ModelError
+from clv.models.btyd.select import Choice, compare_purchase_models
 from clv.models.level import Level
 from clv.models.options import AUTO
-from clv.models.purchases import Choice, Purchases, compare_purchase_models
+from clv.models.purchases import Purchases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,25 +11,26 @@ import pandas as pd
 
 from clv.errors import ModelError
 from clv.features.base import GROUPS, SERVICE_GROUPS
-from clv.models.btyd import cross_check
+from clv.models.btyd.histories import histories
+from clv.models.btyd.reference import cross_check
 from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, MODELS, Calibration
 from clv.models.contributions import Centring, split_log
 from clv.models.folds import Folds, learn, out_of_fold
 from clv.models.guards import guard_leaks
 from clv.models.model_files import model_texts, read_parts
 from clv.models.model_info import ModelInfo, describe
-from clv.models.purchases import Purchases, histories
 from clv.models.sampling import sampled
 from clv.notes import silent
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from clv.models.btyd import CrossCheck
+    from clv.models.btyd.reference import CrossCheck
     from clv.models.churn import ChurnModel
     from clv.models.level import Level
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
+    from clv.models.purchases import Purchases
     from clv.models.value import ValueModel
     from clv.notes import OnProgress
 

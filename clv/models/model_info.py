@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clv.models.btyd import fit_purchases
-from clv.models.purchases import histories
+from clv.models.btyd.fit import fit_purchases
+from clv.models.btyd.histories import histories
 from clv.notes import Note
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from clv.models.btyd import CrossCheck
+    from clv.models.btyd.reference import CrossCheck
     from clv.models.calibration import Calibration
     from clv.models.churn import ChurnModel
     from clv.models.folds import Folds

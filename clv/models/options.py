@@ -7,7 +7,7 @@ from typing import Any
 
 from clv.errors import UsageError
 from clv.models.boosting import Growth
-from clv.models.btyd import PURCHASE_MODELS
+from clv.models.btyd import BTYD
 
 AUTO = "auto"
 
@@ -21,7 +21,7 @@ class ModelOptions:
     model : str
         A key of ``MODELS``: ``blend`` lets the folds weigh BTYD against the trees.
     purchase_model : str
-        ``auto`` (held-out likelihood and tracking decide) or one of ``PURCHASE_MODELS``.
+        ``auto`` (held-out likelihood and tracking decide) or a key of ``BTYD``.
     level : float
         Nominal coverage of intervals.
     folds : int
@@ -52,10 +52,10 @@ class ModelOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.purchase_model not in (AUTO, *PURCHASE_MODELS):
+        if self.purchase_model not in (AUTO, *BTYD):
             raise UsageError(
                 f"purchase_model is {self.purchase_model!r}; expected {AUTO!r} or one of "
-                f"{', '.join(PURCHASE_MODELS)}."
+                f"{', '.join(BTYD)}."
             )
         if not 0.5 <= self.level < 1:
             raise UsageError(f"level is {self.level}; expected at least 0.5 and below 1.")

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from clv.models.btyd import PURCHASE_MODELS, Fit, Verdict, fit_purchases, fit_spend
-from clv.models.btyd_forecast import (
-    probability_alive,
-    probability_none_if_alive,
-    purchases_if_alive,
-)
+from clv.models.btyd import BTYD
+from clv.models.btyd.fit import fit_purchases
+from clv.models.btyd.gamma_gamma import fit_spend
+from clv.models.btyd.histories import histories
+from clv.models.btyd.results import Fit, Verdict
 from clv.models.discounting import log_discount_per_day
 from clv.notes import Note
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEPENDENCE_LIMIT = 0.30
-CHOICE_CUSTOMERS = 20_000
+ALIVE_MODEL = "mbg_nbd"
 
 
 @dataclass(frozen=True)
@@ -57,13 +56,14 @@ class Purchases:
         rows : DataFrame
             ``frequency``, ``recency_days``, ``age_days``, ``monetary_value``.
         model : str
-            One of ``PURCHASE_MODELS``.
+            A key of ``BTYD``.
         pooled_spend : float
             Mean amount of a purchase, for want of any repeat purchase.
         """
         x, t_x, t, z = histories(rows[rows["frequency"].notna()])
         purchase = fit_purchases(model, x, t_x, t)
-        alive = purchase if model != "bg_nbd" else fit_purchases("mbg_nbd", x, t_x, t)
+        mute = BTYD[model].one_time_buyers_alive
+        alive = fit_purchases(ALIVE_MODEL, x, t_x, t) if mute else purchase
         slope, centre, dependence = spend_dependence(x, z)
         unit = np.exp(slope * (np.log1p(x) - centre))
         return cls(
@@ -88,14 +88,14 @@ class Purchases:
         """
         known = rows["frequency"].notna().to_numpy()
         x, t_x, t, z = histories(rows[known])
-        model, parameters = self.purchase.model, self.purchase.parameters
-        living = probability_alive(model, parameters, x, t_x, t)
-        none = probability_none_if_alive(model, parameters, x, t, horizon_days)
+        model, parameters = BTYD[self.purchase.model], self.purchase.parameters
+        living = model.p_alive(parameters, x, t_x, t)
+        none = model.p_none_if_alive(parameters, x, t, horizon_days)
         delta = log_discount_per_day(discount_rate_annual)
-        count = living * purchases_if_alive(model, parameters, x, t, horizon_days)
+        count = living * model.purchases_if_alive(parameters, x, t, horizon_days)
         present = count
         if delta:
-            present = living * purchases_if_alive(model, parameters, x, t, horizon_days, delta)
+            present = living * model.purchases_if_alive(parameters, x, t, horizon_days, delta)
         spend = self.expected_spend(x, z)
         ratio = np.ones(x.size)
         if "margin_ratio" in rows.columns:
@@ -105,7 +105,7 @@ class Purchases:
             "purchases": count,
             "spend": spend,
             "p_none": 1 - living + living * none,
-            "p_alive": probability_alive(self.alive.model, self.alive.parameters, x, t_x, t),
+            "p_alive": BTYD[self.alive.model].p_alive(self.alive.parameters, x, t_x, t),
         }
         forecast = pd.DataFrame(np.nan, index=rows.index, columns=list(found))
         for name, values in found.items():
@@ -157,13 +157,6 @@ class Purchases:
         return cls(**{**saved, **fits})
 
 
-def histories(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return frequency, recency, age and mean spend as arrays of shape (n,)."""
-    names = ("frequency", "recency_days", "age_days", "monetary_value")
-    x, t_x, t, z = (rows[name].to_numpy(dtype=np.float64) for name in names)
-    return x, t_x, t, z
-
-
 def spend_dependence(frequency: np.ndarray, mean_spend: np.ndarray) -> tuple[float, float, float]:
     """Test Gamma-Gamma's assumption that spend does not depend on the number of purchases.
 
@@ -183,80 +176,3 @@ def spend_dependence(frequency: np.ndarray, mean_spend: np.ndarray) -> tuple[flo
     centre = float(x.mean())
     slope = float(((x - centre) @ (z - z.mean())) / ((x - centre) @ (x - centre)))
     return slope, centre, dependence
-
-
-@dataclass(frozen=True)
-class Choice:
-    """How one purchase model forecast the customers it had not seen buying.
-
-    Attributes
-    ----------
-    model : str
-    fit : Fit
-        On the histories up to the cutoff.
-    log_likelihood : float
-        Held-out, mean per customer, of having bought in the horizon or not.
-    standard_error : float
-        Of that mean.
-    tracking : float
-        Purchases forecast over purchases made in the horizon.
-    """
-
-    model: str
-    fit: Fit
-    log_likelihood: float
-    standard_error: float
-    tracking: float
-
-
-def compare_purchase_models(
-    rows: pd.DataFrame, horizon_days: int, *, seed: int = 0, models: tuple[str, ...] = ()
-) -> tuple[Choice, ...]:
-    """Fit every purchase model at one cutoff and hold it against what came after.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Histories as of the cutoff, with the outcome ``purchases`` of the horizon.
-    horizon_days : int
-    seed : int
-        Of the sample of at most 20,000 customers.
-    models : tuple of str
-        By default all.
-
-    Returns
-    -------
-    tuple of Choice
-        The best first: converged before degenerate, then held-out likelihood; models within
-        one standard error of the best are ordered by how well they track the total.
-    """
-    rows = rows[rows["frequency"].notna()]
-    if len(rows) > CHOICE_CUSTOMERS:
-        keep = np.random.default_rng(seed).permutation(len(rows))[:CHOICE_CUSTOMERS]
-        rows = rows.iloc[np.sort(keep)]
-    x, t_x, t, _ = histories(rows)
-    bought = rows["purchases"].to_numpy(float)
-    choices = []
-    for model in models or PURCHASE_MODELS:
-        fit = fit_purchases(model, x, t_x, t)
-        living = probability_alive(model, fit.parameters, x, t_x, t)
-        none = probability_none_if_alive(model, fit.parameters, x, t, horizon_days)
-        p_none = np.clip(1 - living + living * none, 1e-9, 1 - 1e-9)
-        score = np.where(bought > 0, np.log1p(-p_none), np.log(p_none))
-        forecast = (living * purchases_if_alive(model, fit.parameters, x, t, horizon_days)).sum()
-        tracking = float(forecast / max(bought.sum(), 1.0))
-        error = float(score.std() / np.sqrt(score.size))
-        choices.append(Choice(model, fit, float(score.mean()), error, tracking))
-    best = max(choices, key=lambda c: (c.fit.verdict is Verdict.CONVERGED, c.log_likelihood))
-    floor = best.log_likelihood - best.standard_error
-
-    def rank(choice: Choice) -> tuple[bool, bool, float]:
-        close = choice.log_likelihood >= floor
-        off = abs(float(np.log(max(choice.tracking, 1e-9))))
-        return (
-            choice.fit.verdict is not Verdict.CONVERGED,
-            not close,
-            off if close else -choice.log_likelihood,
-        )
-
-    return tuple(sorted(choices, key=rank))

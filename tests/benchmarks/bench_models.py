@@ -74,7 +74,8 @@ def run_clv(customers: int, _sample: int) -> dict[str, float]:
     """Time clv: DuckDB's summary, BG/NBD, Gamma-Gamma, 36 months of discounted value."""
     import pandas as pd
 
-    from clv.models.btyd import fit_purchases, fit_spend
+    from clv.models.btyd.fit import fit_purchases
+    from clv.models.btyd.gamma_gamma import fit_spend
     from clv.models.purchases import Purchases
 
     rows = orders(customers)

@@ -14,21 +14,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.models.btyd import PURCHASE_MODELS, Verdict, cross_check, fit_purchases, fit_spend
-from clv.models.btyd_forecast import (
-    PARAMETERS,
-    count_probability,
-    expected_new_customer,
-    probability_alive,
-    probability_none_if_alive,
-    purchases_if_alive,
-    residual_purchases,
-)
+from clv.models.btyd import BTYD, BetaGeo, ParetoNBD
+from clv.models.btyd.base import expected_new_customer
+from clv.models.btyd.fit import fit_purchases
+from clv.models.btyd.gamma_gamma import fit_spend
+from clv.models.btyd.reference import cross_check
+from clv.models.btyd.results import Verdict
+
+count_probability = BetaGeo().count_probability
+residual_purchases = ParetoNBD().residual_purchases
 
 CUT, END = pd.Timestamp("1997-09-30"), pd.Timestamp("1998-06-30")
 WEEK = 7
-BG = dict(zip(PARAMETERS["bg_nbd"], (0.243, 4.414, 0.793, 2.426), strict=True))
-PARETO = dict(zip(PARAMETERS["pareto_nbd"], (0.553, 10.578, 0.606, 11.669), strict=True))
+BG = dict(zip(BTYD["bg_nbd"].parameters, (0.243, 4.414, 0.793, 2.426), strict=True))
+PARETO = dict(zip(BTYD["pareto_nbd"].parameters, (0.553, 10.578, 0.606, 11.669), strict=True))
 
 
 class Cdnow(NamedTuple):
@@ -66,9 +65,7 @@ def sample():
 
 @pytest.fixture(scope="module")
 def fits(sample):
-    return {
-        model: fit_purchases(model, sample.x, sample.t_x, sample.t) for model in PURCHASE_MODELS
-    }
+    return {model: fit_purchases(model, sample.x, sample.t_x, sample.t) for model in BTYD}
 
 
 def one(*values):
@@ -76,8 +73,8 @@ def one(*values):
 
 
 def expected(model, parameters, x, t_x, t, horizon):
-    alive = probability_alive(model, parameters, x, t_x, t)
-    return alive * purchases_if_alive(model, parameters, x, t, horizon)
+    alive = BTYD[model].p_alive(parameters, x, t_x, t)
+    return alive * BTYD[model].purchases_if_alive(parameters, x, t, horizon)
 
 
 def test_histories_sum_to_the_published_totals(sample):
@@ -100,14 +97,14 @@ def test_histories_sum_to_the_published_totals(sample):
 def test_purchase_models_on_the_sample(fits, model, published, log_likelihood):
     fit = fits[model].in_units_of(WEEK)
     assert fit.verdict is Verdict.CONVERGED
-    found = [fit.parameters[name] for name in PARAMETERS[model]]
+    found = [fit.parameters[name] for name in BTYD[model].parameters]
     np.testing.assert_allclose(found, published, atol=0.002)
     assert fit.log_likelihood == pytest.approx(log_likelihood, abs=0.05)
 
 
 def test_bg_nbd_to_the_digits_of_clvtools(fits):
     fit = fits["bg_nbd"].in_units_of(WEEK)
-    found = [fit.parameters[name] for name in PARAMETERS["bg_nbd"]]
+    found = [fit.parameters[name] for name in BTYD["bg_nbd"].parameters]
     np.testing.assert_allclose(found, (0.2425945, 4.4136019, 0.7929199, 2.4258881), atol=1e-4)
     assert fit.log_likelihood == pytest.approx(-9582.4292, abs=1e-3)
 
@@ -129,7 +126,7 @@ def test_gamma_gamma_means_of_the_first_customers(sample):
     np.testing.assert_allclose(found, published, atol=0.01)
 
 
-@pytest.mark.parametrize("model", PURCHASE_MODELS)
+@pytest.mark.parametrize("model", BTYD)
 def test_lifetimes_agrees(sample, model):
     check = cross_check(model, sample.x, sample.t_x, sample.t)
     assert abs(check.gap) < 1e-4
@@ -139,7 +136,7 @@ def test_lifetimes_agrees(sample, model):
 def test_bg_nbd_expectations_of_a_new_customer():
     elapsed = np.array([0.1429, 1.0, 3.0, 31.8571, 32.0, 78.0])
     precise = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259}
-    found = expected_new_customer("bg_nbd", precise, elapsed)
+    found = expected_new_customer(BTYD["bg_nbd"], precise, elapsed)
     published = (0.0078, 0.0532, 0.1506, 1.0405, 1.0437, 1.8576)
     np.testing.assert_allclose(found, published, rtol=4e-3)
 
@@ -166,20 +163,22 @@ def test_counts_far_out_are_finite_and_sum_to_one():
     assert (far >= 0).all()
     assert count_probability(BG, np.arange(3000), 78.0).sum() == pytest.approx(1.0, abs=1e-6)
     mean = (np.arange(3000) * count_probability(BG, np.arange(3000), 78.0)).sum()
-    assert mean == pytest.approx(expected_new_customer("bg_nbd", BG, [78.0])[0], rel=1e-6)
+    assert mean == pytest.approx(expected_new_customer(BTYD["bg_nbd"], BG, [78.0])[0], rel=1e-6)
 
 
 def test_pareto_nbd_expectations_of_the_btyd_manual():
     parameters = {"r": 0.5533, "alpha": 10.5779, "s": 0.6062, "beta": 11.6675}
-    found = expected_new_customer("pareto_nbd", parameters, np.arange(10.0))
+    found = expected_new_customer(BTYD["pareto_nbd"], parameters, np.arange(10.0))
     published = (
         0, 0.05077821, 0.09916088, 0.14542507, 0.18979930,
         0.23247466, 0.27361274, 0.31335159, 0.35181024, 0.38909211,
     )  # fmt: skip
     np.testing.assert_allclose(found, published, rtol=6e-3, atol=1e-12)
-    theta = dict(zip(PARAMETERS["pareto_nbd"], (0.5534, 10.5802, 0.6061, 11.6562), strict=True))
+    theta = dict(
+        zip(BTYD["pareto_nbd"].parameters, (0.5534, 10.5802, 0.6061, 11.6562), strict=True)
+    )
     history = one(26, 30.86, 31)
-    assert probability_alive("pareto_nbd", theta, *history)[0] == pytest.approx(0.9979, abs=5e-5)
+    assert BTYD["pareto_nbd"].p_alive(theta, *history)[0] == pytest.approx(0.9979, abs=5e-5)
     assert expected("pareto_nbd", theta, *history, 52.0)[0] == pytest.approx(25.46, abs=0.01)
 
 
@@ -225,8 +224,8 @@ def test_conditional_forecast_of_the_next_39_weeks(sample, fits, model, total, e
 def test_cumulative_tracking(sample, fits, model, week_39, week_78):
     # week 39 ends a day after the cut: 273 days after the first of January
     elapsed, customers = np.unique(sample.t + 1, return_counts=True)
-    at_cut = expected_new_customer(model, fits[model].parameters, elapsed) @ customers
-    at_end = expected_new_customer(model, fits[model].parameters, elapsed + 273) @ customers
+    at_cut = expected_new_customer(BTYD[model], fits[model].parameters, elapsed) @ customers
+    at_end = expected_new_customer(BTYD[model], fits[model].parameters, elapsed + 273) @ customers
     assert at_cut == pytest.approx(week_39, abs=1.5)
     assert at_end == pytest.approx(week_78, abs=1.5)
     assert sample.x.sum() + sample.ahead.sum() == 4339
@@ -235,7 +234,7 @@ def test_cumulative_tracking(sample, fits, model, week_39, week_78):
 def test_no_purchase_is_what_the_counts_say(fits):
     """P(no purchase in H) of a new customer is P(X(H) = 0)."""
     parameters = fits["bg_nbd"].parameters
-    none = probability_none_if_alive("bg_nbd", parameters, *one(0, 0), 273.0)
+    none = BTYD["bg_nbd"].p_none_if_alive(parameters, *one(0, 0), 273.0)
     assert none[0] == pytest.approx(count_probability(parameters, np.array([0]), 273.0)[0])
 
 
@@ -249,7 +248,7 @@ def test_the_full_master():
     }
     for model, values in published.items():
         fit = fit_purchases(model, master.x, master.t_x, master.t).in_units_of(WEEK)
-        found = [fit.parameters[name] for name in PARAMETERS[model]]
+        found = [fit.parameters[name] for name in BTYD[model].parameters]
         np.testing.assert_allclose(found, values, rtol=2e-3, err_msg=model)
     spend = fit_spend(master.x, master.z).parameters
     np.testing.assert_allclose(
@@ -259,13 +258,13 @@ def test_the_full_master():
 
 def degenerate_or_finite(sample, rows):
     x, t_x, t, z = sample.x[rows], sample.t_x[rows], sample.t[rows], sample.z[rows]
-    for model in PURCHASE_MODELS:
+    for model in BTYD:
         fit = fit_purchases(model, x, t_x, t)
         assert bool(fit.fallback) == (fit.verdict is not Verdict.CONVERGED)
         assert fit.detail
-        alive = probability_alive(model, fit.parameters, x, t_x, t)
-        count = purchases_if_alive(model, fit.parameters, x, t, 1095.0, 3e-4)
-        none = probability_none_if_alive(model, fit.parameters, x, t, 1095.0)
+        alive = BTYD[model].p_alive(fit.parameters, x, t_x, t)
+        count = BTYD[model].purchases_if_alive(fit.parameters, x, t, 1095.0, 3e-4)
+        none = BTYD[model].p_none_if_alive(fit.parameters, x, t, 1095.0)
         for found in (alive, count, none):
             assert np.isfinite(found).all()
         assert (count >= 0).all()

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.models.purchases import Purchases, compare_purchase_models, spend_dependence
+from clv.models.btyd.select import compare_purchase_models
+from clv.models.purchases import Purchases, spend_dependence
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clv.models.btyd_forecast import PARAMETERS
+from clv.models.btyd import BTYD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,10 +72,11 @@ class Fit:
         Scale parameters of time (α, β) shrink by the unit; the density of the purchase
         times grows by it once per purchase.
         """
-        if self.model not in PARAMETERS or days == 1:
+        if self.model not in BTYD or days == 1:
             return self
+        times = BTYD[self.model].times
         scaled = {
-            name: value / days if name in ("alpha", "beta") else value
+            name: value / days if name in times else value
             for name, value in self.parameters.items()
         }
         shift = self.purchases * float(np.log(days))
