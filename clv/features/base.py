@@ -40,6 +40,7 @@ UNITS = ("days", "currency", "count", "share", "ratio", "seconds", "hours", "sco
 """What a feature may be measured in; a slope is in its unit per day."""
 
 SIGNIFICANT_DIGITS = 9
+_EXACT = ibis.dtype("decimal(38, 0)")
 LARGEST, SMALLEST = 1.0e290, 1.0e-290
 """What lies beyond cannot be scaled: it is as good as infinite, or as zero."""
 
@@ -215,6 +216,15 @@ def previous(rows: ir.Table, days: int) -> ir.BooleanValue:
 def ratio(part: ir.Value, whole: ir.Value) -> ir.Value:
     """Divide exact sums; null where the whole is zero."""
     return part.cast("float64") / whole.cast("float64").nullif(0.0)
+
+
+def exact(whole: ir.Value) -> ir.Value:
+    """Return a whole number that may be multiplied and summed to 38 digits, on every engine.
+
+    Engines differ in what they make of a product that no longer fits into 64 bits: an error, a
+    null, or a wrong number.
+    """
+    return whole.cast(_EXACT)
 
 
 def in_currency(total: ir.Value) -> ir.Value:

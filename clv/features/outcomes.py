@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ibis
 import pandas as pd
 
 from clv.data.tables import MONEY_SCALE
 from clv.errors import UsageError, WindowError
-from clv.features.base import in_currency, significant
+from clv.features.base import exact, in_currency, significant
 from clv.features.moments import day_number
 from clv.features.prepared import Prepared, prepare
 from clv.features.rows import cutoff_day
@@ -127,7 +126,7 @@ def outcome_rows(prepared: Prepared, window: Window, weights: ir.Table) -> ir.Ta
         )
     )
     weighed = daily.inner_join(weights, "days_after")
-    weighed = weighed.mutate(discounted=_product(weighed.margin, weighed.weight))
+    weighed = weighed.mutate(discounted=exact(weighed.margin) * exact(weighed.weight))
     totals = weighed.group_by("customer_id").aggregate(
         value=weighed.discounted.sum().cast("float64") / float(WEIGHT_SCALE * MONEY_SCALE),
         value_undiscounted=in_currency(weighed.margin.sum()),
@@ -146,8 +145,3 @@ def outcome_rows(prepared: Prepared, window: Window, weights: ir.Table) -> ir.Ta
         purchases=purchases,
         churned=(purchases == 0).cast("float64"),
     )
-
-
-def _product(money: ir.Value, weight: ir.Value) -> ir.Value:
-    """Multiply whole numbers without overflow: 18 and 10 digits give 28."""
-    return money.cast(ibis.dtype("decimal(18, 0)")) * weight.cast(ibis.dtype("decimal(10, 0)"))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from clv.features.base import feature, in_currency, inside, previous, ratio
+from clv.features.base import exact, feature, in_currency, inside, previous, ratio
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -246,10 +246,11 @@ def order_value_slope(rows: ir.Table) -> ir.Value:
     """Change of the amount of a purchase per day (least squares, from exact sums)."""
     bought = rows.is_bought
     x, y = -rows.days_ago, rows.amount
-    n = rows.count(where=bought).cast("float64")
-    sx, sy = x.sum(where=bought).cast("float64"), y.sum(where=bought).cast("float64")
-    sxx, sxy = (x * x).sum(where=bought).cast("float64"), (x * y).sum(where=bought).cast("float64")
-    return in_currency((n * sxy - sx * sy) / (n * sxx - sx * sx).nullif(0.0))
+    n, sx, sy = rows.count(where=bought), x.sum(where=bought), y.sum(where=bought)
+    sxx, sxy = (x * x).sum(where=bought), (exact(x) * exact(y)).sum(where=bought)
+    # Differences of products of the same size: exact, or what is left would be rounding.
+    rise = exact(n) * exact(sxy) - exact(sx) * exact(sy)
+    return in_currency(ratio(rise, n * sxx - sx * sx))
 
 
 @purchase(unit="count", windows=LONG, fill=0, needs=("orders.category",))
