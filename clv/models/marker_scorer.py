@@ -20,6 +20,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from clv.errors import ModelError, UsageError, listing
 from clv.models.boosting import Booster, Encoding, Growth, Input, grow
+from clv.models.tree_check import check_trees
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -278,7 +279,7 @@ class MarkerScorer:
         """
         try:
             saved = json.loads((directory / FILE).read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ModelError(f"{directory / FILE}: the scorer cannot be read: {error}.") from error
         if saved.get("format") != FORMAT:
             raise ModelError(
@@ -288,6 +289,7 @@ class MarkerScorer:
         held = saved["model"]
         model: Logistic | Booster
         if "trees" in held:
+            check_trees(held["trees"], [0] * len(saved["markers"]), "binary", FILE)
             model = Booster(held["trees"])
         else:
             mean, scale, weights = (np.array(held[k]) for k in ("mean", "scale", "weights"))

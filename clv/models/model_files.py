@@ -12,9 +12,11 @@ from clv.models.boosting import Booster, Encoding
 from clv.models.calibration import Calibration
 from clv.models.churn import ChurnModel
 from clv.models.contributions import Centring
+from clv.models.document_check import check_document
 from clv.models.level import Level
 from clv.models.model_info import ModelInfo
 from clv.models.purchases import Purchases
+from clv.models.tree_check import check_trees
 from clv.models.value import ValueModel
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 DOCUMENT = "model.json"
+OBJECTIVES = {"value": "tweedie", "churn": "binary"}
+MAX_BYTES = 2**28
+"""Of one file; read_text() takes what there is."""
 
 
 def model_texts(model: LifetimeValue) -> dict[str, str]:
@@ -58,12 +63,14 @@ def read_parts(directory: Path, num_threads: int) -> dict[str, Any]:
     Raises
     ------
     ModelError
-        When the directory holds no model, one of another format, or one that was changed.
+        When the directory holds no model, one of another format, one that was changed, or
+        trees and numbers that no fit leaves behind: they are looked at before LightGBM, which
+        believes its text, sees them.
     """
     document = _document(directory)
     try:
         return _parts(directory, document, num_threads)
-    except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OSError, ArithmeticError) as error:
         raise ModelError(
             f"model: {directory} is damaged ({type(error).__name__}); expected what "
             "LifetimeValue.save() wrote. Restore it, or train again."
@@ -71,16 +78,18 @@ def read_parts(directory: Path, num_threads: int) -> dict[str, Any]:
 
 
 def _parts(directory: Path, document: dict[str, Any], num_threads: int) -> dict[str, Any]:
+    check_document(document, DOCUMENT)
     encoding = Encoding.from_dict(document["encoding"])
+    categories = [len(column.categories) for column in encoding.inputs]
     trees: dict[str, Booster | None] = {"value": None, "churn": None}
     for name, digest in document["trees"].items():
-        text = (directory / f"{name}.txt").read_text(encoding="utf-8")
+        text = _text(directory / f"{name}.txt")
         if _digest(text) != digest:
-            # LightGBM ends the process on a text that is cut off.
             raise ModelError(
                 f"model: {directory}/{name}.txt is cut off or was changed; expected the trees "
                 "that LifetimeValue.save() wrote. Restore it, or train again."
             )
+        check_trees(text, categories, OBJECTIVES[name], f"{name}.txt")
         trees[name] = Booster(text, num_threads=num_threads)
     return {
         "info": ModelInfo.from_dict(document["info"]),
@@ -94,14 +103,23 @@ def _parts(directory: Path, document: dict[str, Any], num_threads: int) -> dict[
     }
 
 
+def _text(path: Path) -> str:
+    if path.stat().st_size > MAX_BYTES:
+        raise ModelError(
+            f"model: {path} is larger than {MAX_BYTES:,} bytes; expected what "
+            "LifetimeValue.save() wrote. Restore it, or train again."
+        )
+    return path.read_text(encoding="utf-8")
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _document(directory: Path) -> dict[str, Any]:
     try:
-        found = json.loads((directory / DOCUMENT).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+        found = json.loads(_text(directory / DOCUMENT))
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"model: {directory} holds no readable {DOCUMENT}; expected a directory that "
             "LifetimeValue.save() wrote."
