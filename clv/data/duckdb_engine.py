@@ -158,8 +158,8 @@ class DuckDBEngine(Engine):
             )
         return self.backend.table(name, database=(catalog, "main"))
 
-    def read_json(self, paths: Sequence[Path], member: str, within: str | None = None) -> ir.Table:
-        """Return the objects of JSON files as a table of one column of text, ``json``.
+    def read_json(self, paths: Sequence[Path], member: str) -> ir.Table:
+        """Return the objects of JSON files as a table of two columns of text, json and file.
 
         Parameters
         ----------
@@ -167,9 +167,6 @@ class DuckDBEngine(Engine):
             One object per line, an array of objects, or pages that hold such an array.
         member : str
             The name of that array in a page.
-        within : str, optional
-            JSONPath of what to take of each object, such as ``$.comments[*]``; it is given
-            the object's id as ``parent_id``.
 
         Raises
         ------
@@ -178,19 +175,13 @@ class DuckDBEngine(Engine):
         """
         name = next(self._names)
         listed = ", ".join(_quoted(path) for path in paths)
-        inner = "select json, null::varchar as parent_id from objects"
-        if within is not None:
-            part = f"json_extract(json, '{within}')"
-            part = f"unnest({part})" if "*" in within else part
-            inner = f"select {part} as json, json_extract_string(json, '$.id') as parent_id "
-            inner += "from objects"
         try:
             self.connection.execute(
-                f'create table "{name}" as with pages as (select json from read_json_objects('  # noqa: S608 (quoted paths)
-                f"[{listed}], format = 'auto', maximum_object_size = {JSON_BYTES})), "
-                f"objects as (select unnest(case when json_type(json, '$.{member}') = 'ARRAY' "
-                f"then json_extract(json, '$.{member}[*]') else [json] end) as json from pages) "
-                f"select json::varchar as json, parent_id from ({inner}) where json is not null"
+                f"create table \"{name}\" as select unnest(case when json_type(json, '$.{member}') "  # noqa: S608 (quoted paths)
+                f"= 'ARRAY' then json_extract(json, '$.{member}[*]') else [json] end)::varchar "
+                "as json, filename as file from read_json_objects("
+                f"[{listed}], format = 'auto', filename = true, "
+                f"maximum_object_size = {JSON_BYTES})"
             )
         except duckdb.InvalidInputException as error:
             raise SourceError(

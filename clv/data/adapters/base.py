@@ -49,6 +49,15 @@ class Export:
         then that object's id.
     array : str
         The name of the array in JSON pages, if not the export's.
+    key : tuple of str
+        What names a record: of several versions the newest counts. Without it, files hold
+        something else than records, such as lines.
+    versions : tuple of str
+        Times or numbers by which the vendor says which version is newer, the weightiest first.
+    ids : tuple of str
+        Columns of ids, which are written alike (the adapter's ``id_form``).
+    times : tuple of str
+        Columns of times, which are written in UTC.
     needed : bool
         No import without it.
     """
@@ -59,6 +68,10 @@ class Export:
     paths: Mapping[str, str] = field(default_factory=dict)
     within: tuple[str, str, str] | None = None
     array: str = ""
+    key: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
     needed: bool = False
 
     @property
@@ -130,6 +143,8 @@ class Adapter:
         Adds sources made from several exports.
     remarks : tuple of str
         What a reader of the result must know.
+    id_form : callable
+        Writes the vendor's ids alike, so that they join however a file has them.
     """
 
     kind: str
@@ -140,6 +155,7 @@ class Adapter:
     keys: Mapping[str, Key]
     prepare: Callable[[Inputs], Inputs] = lambda inputs: inputs
     remarks: tuple[str, ...] = ()
+    id_form: Callable[[ir.Value], ir.Value] = lambda text: text
 
 
 def alike(value: ir.Value, style: Style) -> ir.Value:

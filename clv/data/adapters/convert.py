@@ -11,6 +11,7 @@ import ibis
 from clv.data import csv_files
 from clv.data.adapters.base import alike, pseudonym, utc
 from clv.data.adapters.reading import read_export
+from clv.data.adapters.versions import lookup, unique
 from clv.data.expressions import compile_expression
 from clv.data.lines import LinePolicy, apply_policies
 from clv.errors import SchemaError, UsageError, listing, storing
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from clv.data.adapters.base import Adapter, Key, TableMap
+    from clv.data.adapters.versions import Unique
     from clv.data.duckdb_engine import DuckDBEngine
     from clv.notes import OnProgress
 
 PRIVATE = 0o600
 RAW_KEY = "customer_key"
+CONTACTS = "interactions.interaction_id"
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,14 @@ def convert(
     wanted = _wanted(adapter, tables)
     if timezone not in zoneinfo.available_timezones():
         raise UsageError(f"timezone {timezone!r} is not known; expected one as Europe/Berlin.")
-    found = read_export(engine, adapter, source)
-    known = None if identities is None else _identities(engine, identities, key)
+    found = read_export(engine, adapter, source, timezone)
+    known = None if identities is None else _identities(engine, identities, adapter, key)
     inputs = adapter.prepare(found.inputs)
     written: dict[str, Path] = {}
     rows: dict[str, int] = {}
     notes = [*found.notes, *(Note("read_as", adapter.kind, 0, text) for text in adapter.remarks)]
-    for done, table in enumerate(wanted):
+    contacts: ir.Table | None = None
+    for done, table in enumerate(_in_need(adapter, wanted)):
         on_progress(table.table, done, len(wanted))
         own, left_out = apply_policies(
             engine,
@@ -130,29 +134,82 @@ def convert(
             [LinePolicy(name, when) for name, when in table.left_out.items()],
             table.table,
         )
-        notes += [note for note in left_out if note.count]
+        left_out = [note for note in left_out if note.count]
         mapped = engine.cache(_mapped(own, table, adapter, key, known, timezone))
-        kept, count, nameless = _owned(engine, mapped, table, key)
-        notes += nameless
-        if count:
-            written[table.table] = _write(engine, kept, out / table.table, adapter.kind)
-            rows[table.table] = count
+        kept, nameless = _owned(engine, mapped, table, key)
+        kept, loose = _of_contacts(engine, kept, table, contacts)
+        kept, shared = _once(engine, kept, table)
+        if table.table == "interactions":
+            contacts = engine.cache(kept.select("interaction_id").distinct())
+        if table in wanted:
+            notes += [*left_out, *nameless, *loose, *shared]
+            count = _count(engine, kept)
+            if count:
+                written[table.table] = _write(
+                    engine, _in_order(kept, table.table), out / table.table, adapter.kind
+                )
+                rows[table.table] = count
         engine.release(mapped)
     on_progress("tables", len(wanted), len(wanted))
     return Imported(adapter.kind, written, rows, found.rows, found.unread, tuple(notes))
 
 
+def _in_need(adapter: Adapter, wanted: Sequence[TableMap]) -> list[TableMap]:
+    """Return the tables to make, the contacts before what refers to them."""
+    refers = any(CONTACTS in _references(table) for table in wanted)
+    made = [t for t in adapter.tables if t in wanted or (refers and t.table == "interactions")]
+    return sorted(made, key=lambda table: CONTACTS in _references(table))
+
+
+def _references(table: TableMap) -> list[str | None]:
+    return [SCHEMA[table.table][name].references for name in table.columns]
+
+
 def _owned(
     engine: DuckDBEngine, mapped: ir.Table, table: TableMap, key: Key
-) -> tuple[ir.Table, int, tuple[Note, ...]]:
-    """Return the rows that belong to a customer, their count, and how many do not."""
-    kept = mapped.filter(mapped.customer_id.notnull()) if table.customer else mapped
-    count = _count(engine, kept)
-    nameless = _count(engine, mapped) - count
-    if not nameless:
-        return kept, count, ()
+) -> tuple[ir.Table, list[Note]]:
+    """Return the rows that belong to a customer, and how many do not."""
+    if not table.customer:
+        return mapped, []
+    kept = mapped.filter(mapped.customer_id.notnull())
+    nameless = _count(engine, mapped) - _count(engine, kept)
     text = f"rows left out: no {key.column} that says whose they are"
-    return kept, count, (Note("no_customer", table.table, nameless, text),)
+    return kept, [Note("no_customer", table.table, nameless, text)] if nameless else []
+
+
+def _of_contacts(
+    engine: DuckDBEngine, rows: ir.Table, table: TableMap, contacts: ir.Table | None
+) -> tuple[ir.Table, list[Note]]:
+    """Return the rows of contacts that are imported, and how many are of others."""
+    if contacts is None or CONTACTS not in _references(table):
+        return rows, []
+    kept = rows.semi_join(contacts, "interaction_id")
+    loose = _count(engine, rows) - _count(engine, kept)
+    text = "rows left out: their contact is left out, or not in the export"
+    return kept, [Note("no_contact", table.table, loose, text)] if loose else []
+
+
+def _once(engine: DuckDBEngine, rows: ir.Table, table: TableMap) -> tuple[ir.Table, list[Note]]:
+    """Make one customer of the records that share a key, such as the contacts of an account.
+
+    Of each column the value given first counts, in the order of sign-up, then of content.
+    """
+    if table.table != "customers":
+        return rows, []
+    people = rows.group_by("customer_id").aggregate(records=rows.count())
+    more = _count(engine, rows) - _count(engine, people)
+    if not more:
+        return rows, []
+    others = [name for name in rows.columns if name != "customer_id"]
+    order = [name for name in ("signed_up_at", *others) if name in others]
+    by_age = ibis.window(group_by="customer_id", order_by=[rows[name].asc() for name in order])
+    placed = engine.cache(rows.mutate(place=ibis.row_number().over(by_age)))
+    first = {
+        name: placed[name].argmin(placed.place, where=placed[name].notnull()) for name in others
+    }
+    made = engine.cache(placed.group_by("customer_id").aggregate(**first))
+    text = "records that share a customer made one, with what was first given of each column"
+    return made.select(*rows.columns), [Note("customer_shared", table.table, more, text)]
 
 
 def _count(engine: DuckDBEngine, rows: ir.Table) -> int:
@@ -179,7 +236,7 @@ def _wanted(adapter: Adapter, tables: Sequence[str]) -> list[TableMap]:
     return [table for table in adapter.tables if not tables or table.table in tables]
 
 
-def _identities(engine: DuckDBEngine, path: Path, key: Key) -> ir.Table:
+def _identities(engine: DuckDBEngine, path: Path, adapter: Adapter, key: Key) -> Unique:
     """Return the company's own ids by key, each key once."""
     rows = csv_files.read_csv(engine, "identities", [path], delimiter=None, encoding="utf-8")
     missing = [name for name in ("key", "customer_id") if name not in rows.columns]
@@ -188,16 +245,17 @@ def _identities(engine: DuckDBEngine, path: Path, key: Key) -> ir.Table:
             f"identities: {path} lacks the column {listing(missing)}; found "
             f"{listing(rows.columns)}. Expected key and customer_id."
         )
-    same = rows.select(known_key=alike(rows.key, key.style), known_id=rows.customer_id)
-    held = engine.cache(same.filter(same.known_key.notnull()).distinct())
-    twice = held.group_by("known_key").aggregate(n=held.count()).filter(lambda t: t.n > 1)
+    own = adapter.id_form(rows.key) if key.style == "id" else rows.key
+    same = rows.select(key=alike(own, key.style), customer_id=rows.customer_id)
+    held = engine.cache(same.filter(same.key.notnull()).distinct())
+    twice = held.group_by("key").aggregate(n=held.count()).filter(lambda t: t.n > 1)
     count = _count(engine, twice)
     if count:
         raise SchemaError(
             f"identities: {path} gives {count:,} keys more than one customer_id; expected one. "
             "Remove the others."
         )
-    return held
+    return unique(held, "key")
 
 
 def _mapped(
@@ -205,7 +263,7 @@ def _mapped(
     table: TableMap,
     adapter: Adapter,
     key: Key,
-    known: ir.Table | None,
+    known: Unique | None,
     zone: str,
 ) -> ir.Table:
     """Return the rows of one table of the contract, all of them text."""
@@ -222,10 +280,9 @@ def _mapped(
     rows = own.select(**made, **{RAW_KEY: alike(own[key.column], key.style)})
     own_id = rows[RAW_KEY] if key.style == "id" else pseudonym(rows[RAW_KEY])
     if known is not None:
-        rows = rows.left_join(known, rows[RAW_KEY] == known.known_key)
-        own_id = ibis.coalesce(
-            rows.known_id, rows[RAW_KEY] if key.style == "id" else pseudonym(rows[RAW_KEY])
-        )
+        rows = lookup(rows, RAW_KEY, known, known_id="customer_id")
+        by_key = rows[RAW_KEY] if key.style == "id" else pseudonym(rows[RAW_KEY])
+        own_id = ibis.coalesce(rows.known_id, by_key)
     return rows.select(customer_id=own_id, **{name: rows[name] for name in made})
 
 
@@ -233,6 +290,16 @@ def _worded(value: ir.Value, words: Mapping[str, str]) -> ir.Value:
     """Translate a vendor's words; others are lowered."""
     low = value.strip().lower()
     return ibis.cases(*((low == word, text) for word, text in words.items()), else_=low)
+
+
+def _in_order(rows: ir.Table, table: str) -> ir.Table:
+    """Sort rows by their key, then by content: the same rows are the same bytes."""
+    own_key = [name for name in SCHEMA[table].key if name in rows.columns]
+    order: list[ir.Value] = []
+    for name in (*own_key, *(name for name in rows.columns if name not in own_key)):
+        whole = SCHEMA[table][name].kind is Kind.INTEGER  # 2 before 10
+        order += [rows[name].length(), rows[name]] if whole else [rows[name]]
+    return rows.order_by(order)
 
 
 def _write(engine: DuckDBEngine, rows: ir.Table, folder: Path, kind: str) -> Path:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import ibis
 
 from clv.data import csv_files, files
-from clv.errors import SchemaError, SourceError, listing
+from clv.data.adapters.base import utc
+from clv.data.adapters.versions import VERSION, newest, version_of
+from clv.errors import DataError, SchemaError, SourceError, listing
 from clv.notes import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     import ibis.expr.types as ir
@@ -21,13 +24,30 @@ if TYPE_CHECKING:
     from clv.data.duckdb_engine import DuckDBEngine
 
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz")
-JSON_COLUMNS = ("json", "parent_id")
 MANY = 20
+OBJECT = "whole_object"
+"""The column of whole JSON objects, kept where other exports lie within them."""
+
+CUSTOM = re.compile(r"__[a-z]+$")
+"""How the names of a company's own Salesforce objects end."""
+
+ROUNDED = r"^[0-9]([.,][0-9]+)?[eE][+][0-9]{1,3}$"
+"""An id that a spreadsheet took for a number too long to show."""
 
 
 @ibis.udf.scalar.builtin(name="json_extract_string", signature=(("string", "string"), "string"))
 def _extract(text, path):  # type: ignore[no-untyped-def]
     """Return what lies at a path of a JSON text."""
+
+
+@ibis.udf.scalar.builtin(name="json_extract", signature=(("string", "string"), "json"))
+def _extract_one(text, path):  # type: ignore[no-untyped-def]
+    """Return the JSON at a path of a JSON text."""
+
+
+@ibis.udf.scalar.builtin(name="json_extract", signature=(("string", "string"), "array<json>"))
+def _extract_list(text, path):  # type: ignore[no-untyped-def]
+    """Return all the JSON at a path with a star."""
 
 
 @ibis.udf.scalar.builtin(name="json_keys", signature=(("string",), "array<string>"))
@@ -55,8 +75,8 @@ class Found:
     notes: list[Note] = field(default_factory=list)
 
 
-def read_export(engine: DuckDBEngine, adapter: Adapter, place: Path) -> Found:
-    """Read every file of an export.
+def read_export(engine: DuckDBEngine, adapter: Adapter, place: Path, zone: str = "UTC") -> Found:
+    """Read every file of an export; of each record the newest version.
 
     Parameters
     ----------
@@ -64,6 +84,8 @@ def read_export(engine: DuckDBEngine, adapter: Adapter, place: Path) -> Found:
     adapter : Adapter
     place : pathlib.Path
         A folder, or the file of an adapter that needs only one.
+    zone : str
+        Of times without an offset.
 
     Raises
     ------
@@ -71,116 +93,226 @@ def read_export(engine: DuckDBEngine, adapter: Adapter, place: Path) -> Found:
         When a file that is needed is not there, or cannot be read.
     SchemaError
         When a column that is needed is not there.
+    DataError
+        When a spreadsheet has rounded ids.
     """
-    sorted_files = _files(adapter, place)
+    owned, others = _files(adapter, place)
     found = Found()
+    if others:
+        text = f"files that are no part of this import: {listing(others, MANY)}"
+        found.notes.append(Note("file_unread", adapter.kind, len(others), text))
+    holders: dict[str, ir.Table] = {}
     for export in adapter.exports:
-        raw, paths = _raw(engine, export, sorted_files)
-        if raw is None:
-            if export.needed:
-                raise SourceError(
-                    f"{adapter.kind}: no file {export.name}*.csv or {export.name}*.json in "
-                    f"{place}. Expected the export described at {adapter.documentation}"
-                )
+        parts = _parts(engine, adapter, export, owned.get(export.name, []), zone, found)
+        parts += _nested(engine, adapter, export, holders, zone, found)
+        if not parts and export.needed:
+            raise SourceError(
+                f"{adapter.kind}: no file {export.name}*.csv or {export.name}*.json in "
+                f"{place}. Expected the export described at {adapter.documentation}"
+            )
+        if not parts:
             text = f"no file {export.name}*: what is made from it stays unknown"
             found.notes.append(Note("export_absent", adapter.kind, 0, text))
-            raw = engine.frame(_nothing(export))
-        else:
-            _checked(engine, export, raw, paths, found)
-        found.inputs[export.name] = _selected(export, raw)
-        count = engine.to_pandas(raw.aggregate(rows=raw.count()))
-        found.rows[export.name] = int(count["rows"].iloc[0])
+            parts = [engine.frame(_nothing(export))]
+        # Computed here once: what follows asks for these cells again and again.
+        rows = engine.cache(ibis.union(*parts) if len(parts) > 1 else parts[0])
+        found.rows[export.name] = _counted(engine, export, rows)
+        rows, repeated = newest(engine, rows, export.key)
+        if repeated:
+            by = " and ".join(export.versions) or "content"
+            text = f"older versions of a record left out; the newest is told by {by}"
+            found.notes.append(Note("record_repeated", export.name, repeated, text))
+        _name_unread(export, found)
+        if OBJECT in rows.columns:
+            holders[export.name] = rows
+        found.inputs[export.name] = rows.select(*export.columns)
     return found
 
 
-def _files(adapter: Adapter, place: Path) -> dict[str, list[Path]]:
-    """Sort the files by the export whose name theirs begins with, the longest name first."""
+def _files(adapter: Adapter, place: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """Sort the files by the export whose name theirs has; return the names of others too."""
     if place.is_file():
         needed = next(export for export in adapter.exports if export.needed)
-        return {needed.name: [place]}
+        return {needed.name: [place]}, []
     if not place.is_dir():
         raise SourceError(
             f"{adapter.kind}: no folder or file at {place}. Expected the export described at "
             f"{adapter.documentation}"
         )
-    names = sorted((export.name for export in adapter.exports), key=len, reverse=True)
-    sorted_files: dict[str, list[Path]] = {}
+    owned: dict[str, list[Path]] = {}
+    others: list[str] = []
     for path in sorted(place.iterdir()):
-        word = path.name.lower()
-        kind = "json" if word.endswith(JSON_SUFFIXES) else files.format_of(path)
-        owner = next((name for name in names if word.startswith(name.lower())), None)
-        if kind in ("json", "csv") and owner is not None and path.is_file():
-            sorted_files.setdefault(owner, []).append(path)
-    return sorted_files
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        kind = "json" if path.name.lower().endswith(JSON_SUFFIXES) else files.format_of(path)
+        names = [export.name for export in adapter.exports if _is_of(path.name, export.name)]
+        if kind in ("json", "csv") and names:
+            owned.setdefault(max(names, key=len), []).append(path)
+        else:
+            others.append(path.name)
+    return owned, others
 
 
-def _raw(
-    engine: DuckDBEngine, export: Export, sorted_files: dict[str, list[Path]]
-) -> tuple[ir.Table | None, Sequence[Path]]:
-    """Return an export's rows as the files have them: text columns, or ``json``."""
-    paths = sorted_files.get(export.name, [])
-    if paths:
-        if all(path.name.lower().endswith(JSON_SUFFIXES) for path in paths):
-            return engine.read_json(paths, export.array or export.name), paths
-        if any(path.name.lower().endswith(JSON_SUFFIXES) for path in paths):
-            raise SourceError(
-                f"{export.name}: {listing(path.name for path in paths)} are of both kinds; "
-                "expected CSV or JSON. Remove one of them."
-            )
-        return csv_files.read_csv(
-            engine, export.name, paths, delimiter=None, encoding="utf-8"
-        ), paths
-    if export.within is not None:
-        parent, path, _ = export.within
-        parents = sorted_files.get(parent, [])
-        if parents and all(p.name.lower().endswith(JSON_SUFFIXES) for p in parents):
-            return engine.read_json(parents, parent, path), parents
-    return None, ()
+def _is_of(file: str, export: str) -> bool:
+    """Say whether a file's name is an export's, with a number or a date behind it or not.
+
+    Examples
+    --------
+    >>> [_is_of(name, "Case") for name in ("Case.csv", "case_2025-06.csv", "Case (2).csv")]
+    [True, True, True]
+    >>> [_is_of(name, "Case") for name in ("CaseComment.csv", "Case_Cost__c.csv")]
+    [False, False]
+    """
+    stem = file.lower().partition(".")[0]
+    behind = stem.removeprefix(export.lower())
+    return behind != stem and not behind[:1].isalpha() and CUSTOM.search(behind) is None
+
+
+def _parts(
+    engine: DuckDBEngine,
+    adapter: Adapter,
+    export: Export,
+    paths: Sequence[Path],
+    zone: str,
+    found: Found,
+) -> list[ir.Table]:
+    """Return the rows of an export's files."""
+    in_json = [path for path in paths if path.name.lower().endswith(JSON_SUFFIXES)]
+    if in_json and len(in_json) < len(paths):
+        raise SourceError(
+            f"{export.name}: {listing(path.name for path in paths)} are of both kinds; "
+            "expected CSV or JSON. Remove one of them."
+        )
+    if in_json:
+        raw = engine.read_json(paths, export.array or export.name)
+        _checked_objects(engine, export, raw, found)
+        holds = any(other.within and other.within[0] == export.name for other in adapter.exports)
+        more = {OBJECT: raw.json} if holds else {}
+        return [raw.select(**_columns(adapter, export, _of_object(export, raw.json), zone), **more)]
+    parts = []
+    for path in paths:
+        raw = csv_files.read_csv(engine, export.name, [path], delimiter=None, encoding="utf-8")
+        _checked(export, raw.columns, path.name, export.required, found)
+        parts.append(raw.select(**_columns(adapter, export, _of_row(raw), zone)))
+    return parts
+
+
+def _nested(
+    engine: DuckDBEngine,
+    adapter: Adapter,
+    export: Export,
+    holders: dict[str, ir.Table],
+    zone: str,
+    found: Found,
+) -> list[ir.Table]:
+    """Return the objects that lie within the newest version of another export's objects."""
+    if export.within is None or export.within[0] not in holders:
+        return []
+    parent, path, own_id = export.within
+    held = holders[parent]
+    objects = held[OBJECT]
+    inner = _extract_list(objects, path).unnest() if "*" in path else _extract_one(objects, path)
+    raw = held.select(json=inner, parent_id=held.id)
+    raw = raw.mutate(json=raw.json.cast("string"), file=ibis.literal(f"{parent}, {path}"))
+    raw = engine.cache(raw.filter(raw.json != "null"))
+    _checked_objects(engine, export, raw, found, given=(own_id,))
+    value = _of_object(export, raw.json)
+
+    def cell(column: str) -> ir.Value:
+        return ibis.coalesce(value(column), raw.parent_id) if column == own_id else value(column)
+
+    return [raw.select(**_columns(adapter, export, cell, zone))]
+
+
+def _checked_objects(
+    engine: DuckDBEngine, export: Export, raw: ir.Table, found: Found, given: Collection[str] = ()
+) -> None:
+    """Check the keys of JSON objects, file by file."""
+    keys = raw.select(raw.file, key=_keys(raw.json).unnest()).distinct()
+    frame = engine.to_pandas(keys.order_by("file", "key"))
+    required = [column for column in export.required if column not in given]
+    for place, names in frame.groupby("file")["key"]:
+        name = str(place).rpartition("/")[2]
+        _checked(export, list(names), name, required, found, in_json=True)
 
 
 def _checked(
-    engine: DuckDBEngine, export: Export, raw: ir.Table, paths: Sequence[Path], found: Found
+    export: Export,
+    names: Sequence[str],
+    file: str,
+    required: Sequence[str],
+    found: Found,
+    *,
+    in_json: bool = False,
 ) -> None:
-    """Refuse an export without its columns, and name those that nothing is made of."""
-    if raw.columns == JSON_COLUMNS:
-        keys = raw.select(key=_keys(raw.json).unnest()).distinct().order_by("key")
-        names = engine.to_pandas(keys)["key"].tolist()
-        roots = {c: export.paths.get(c, f"$.{c}").split(".")[1] for c in export.columns}
-        if not names:
-            return
-    else:
-        names = list(raw.columns)
-        roots = {column: column for column in export.columns}
-    missing = [c for c in export.required if roots[c] not in names]
-    if export.within is not None and not paths[0].name.lower().startswith(export.name.lower()):
-        missing = [column for column in missing if column != export.within[2]]
+    """Refuse a file without the columns that are needed; note those that nothing is made of."""
+    roots = {
+        column: export.paths.get(column, f"$.{column}").split(".")[1] if in_json else column
+        for column in export.columns
+    }
+    missing = [column for column in required if roots[column] not in names]
     if missing:
         raise SchemaError(
-            f"{export.name}: {listing(path.name for path in paths)} lack the column "
-            f"{listing(missing)}; found {listing(names, MANY)}. Export these columns too, or map "
-            "the file yourself under `sources` in the settings."
+            f"{export.name}: {listing([file])} lacks the column {listing(missing)}; found "
+            f"{listing(names, MANY)}. Export these columns too, or map the file yourself under "
+            "`sources` in the settings."
         )
-    unread = [name for name in names if name not in roots.values()]
+    unread = found.unread.setdefault(export.name, [])
+    unread += [name for name in names if name not in roots.values() and name not in unread]
+
+
+def _name_unread(export: Export, found: Found) -> None:
+    unread = found.unread.get(export.name)
     if unread:
-        found.unread[export.name] = unread
         text = f"columns that nothing is made of: {listing(unread, MANY)}"
         found.notes.append(Note("column_unread", export.name, len(unread), text))
+    else:
+        found.unread.pop(export.name, None)
 
 
-def _selected(export: Export, raw: ir.Table) -> ir.Table:
-    """Return the export's columns, unknown where the files lack them."""
-    if raw.columns == JSON_COLUMNS:
-        made = {c: _extract(raw.json, export.paths.get(c, f"$.{c}")) for c in export.columns}
-        if export.within is not None:
-            own_id = export.within[2]
-            made[own_id] = ibis.coalesce(made[own_id], raw.parent_id)
-        return raw.select(**made)
-    return raw.select(
-        **{c: raw[c] if c in raw.columns else ibis.null("string") for c in export.columns}
-    )
+def _of_object(export: Export, json: ir.Value) -> Callable[[str], ir.Value]:
+    """Return how a column is taken from a JSON object."""
+    return lambda column: _extract(json, export.paths.get(column, f"$.{column}"))
+
+
+def _of_row(raw: ir.Table) -> Callable[[str], ir.Value]:
+    """Return how a column is taken from a row; unknown where the file lacks it."""
+    return lambda column: raw[column] if column in raw.columns else ibis.null("string")
+
+
+def _columns(
+    adapter: Adapter, export: Export, cell: Callable[[str], ir.Value], zone: str
+) -> dict[str, ir.Value]:
+    """Return an export's columns: ids and times written alike, beside the age of the version."""
+    made: dict[str, ir.Value] = {}
+    for column in export.columns:
+        text = cell(column)
+        if column in export.ids:
+            text = adapter.id_form(text.strip().nullif(""))
+        made[column] = utc(text, zone) if column in export.times else text
+    for place, column in enumerate(export.versions):
+        made[f"{VERSION}{place}"] = version_of(cell(column), utc(cell(column), zone))
+    return made
+
+
+def _counted(engine: DuckDBEngine, export: Export, rows: ir.Table) -> int:
+    """Count the rows; refuse ids that a spreadsheet has rounded."""
+    rounded = {name: rows[name].re_search(ROUNDED).sum() for name in export.ids}
+    counts = engine.to_pandas(rows.aggregate(rows_read=rows.count(), **rounded)).iloc[0]
+    for name in export.ids:
+        count = int(counts[name] or 0) if counts.notna()[name] else 0
+        if count:
+            raise DataError(
+                f"{export.name}: {count:,} cells of {name!r} are numbers that a spreadsheet has "
+                "rounded, such as 3.6E+11; expected whole ids. Export again, and do not save the "
+                "file from a spreadsheet."
+            )
+    return int(counts["rows_read"])
 
 
 def _nothing(export: Export):  # type: ignore[no-untyped-def]
     import pyarrow as pa
 
-    return pa.table({column: pa.array([], pa.string()) for column in export.columns})
+    fields = [(column, pa.string()) for column in export.columns]
+    fields += [(f"{VERSION}{place}", pa.float64()) for place in range(len(export.versions))]
+    return pa.schema(fields).empty_table()

@@ -9,13 +9,27 @@ from __future__ import annotations
 import ibis
 
 from clv.data.adapters.base import Adapter, Export, Inputs, Key, TableMap, after
+from clv.data.adapters.versions import Unique, lookup, unique
 from clv.data.parsing import parse_number
 
 TICKETS = Export(
     "tickets",
     ("id", "created_at", "requester_id", "status"),
-    ("assignee_id", "group_id", "priority", "type", "channel"),
+    (
+        "assignee_id",
+        "group_id",
+        "priority",
+        "type",
+        "channel",
+        "updated_at",
+        "generated_timestamp",
+    ),
     paths={"channel": "$.via.channel"},
+    key=("id",),
+    # Changes by the system move generated_timestamp alone.
+    versions=("updated_at", "generated_timestamp"),
+    ids=("id", "requester_id", "assignee_id", "group_id"),
+    times=("created_at", "updated_at"),
     needed=True,
 )
 METRICS = Export(
@@ -28,6 +42,7 @@ METRICS = Export(
         "first_resolution_minutes",
         "reply_minutes",
         "reply_seconds",
+        "updated_at",
     ),
     paths={
         "first_resolution_minutes": "$.first_resolution_time_in_minutes.calendar",
@@ -35,22 +50,38 @@ METRICS = Export(
         "reply_seconds": "$.reply_time_in_seconds.calendar",
     },
     within=("tickets", "$.metric_set", "ticket_id"),
+    key=("ticket_id",),
+    versions=("updated_at",),
+    ids=("ticket_id",),
+    times=("solved_at", "status_updated_at"),
 )
 COMMENTS = Export(
     "comments",
     ("id", "ticket_id", "author_id", "created_at"),
     ("body", "plain_body", "public"),
     within=("tickets", "$.comments[*]", "ticket_id"),
+    # Of two equally old texts the one with a redaction (▇) sorts last, and is kept.
+    key=("id",),
+    ids=("id", "ticket_id", "author_id"),
+    times=("created_at",),
 )
 USERS = Export(
     "users",
     ("id", "role"),
-    ("email", "external_id", "name", "phone", "created_at", "default_group_id"),
+    ("email", "external_id", "name", "phone", "created_at", "default_group_id", "updated_at"),
+    key=("id",),
+    versions=("updated_at",),
+    ids=("id", "default_group_id"),
+    times=("created_at",),
 )
 RATINGS = Export(
     "satisfaction_ratings",
     ("id", "score", "ticket_id", "requester_id", "created_at"),
     ("updated_at", "comment"),
+    key=("id",),
+    versions=("updated_at",),
+    ids=("id", "ticket_id", "requester_id"),
+    times=("created_at", "updated_at"),
 )
 
 CHANNELS = {
@@ -63,26 +94,25 @@ CHANNELS = {
 AGENTS = ("agent", "admin")
 
 
+def whole_number(text: ibis.Value) -> ibis.Value:
+    """Write an id that passed through a table of floats, such as 9001.0, as it was."""
+    return text.re_replace("^(-?[0-9]+)[.]0+$", r"\1")
+
+
 def prepare(inputs: Inputs) -> Inputs:
     """Give tickets their requester and metrics, comments their speaker and position."""
     tickets, metrics, users = (inputs[name] for name in ("tickets", "ticket_metrics", "users"))
-    people = users.select(
-        user_id=users.id,
-        role=users.role.lower(),
-        email=users.email,
-        external_id=users.external_id,
-    )
-    requesters = people.drop("role")
-    contacts = tickets.left_join(requesters, tickets.requester_id == requesters.user_id)
-    measured = metrics.rename(metric_ticket_id="ticket_id")
-    contacts = contacts.left_join(measured, contacts.id == measured.metric_ticket_id)
+    people = unique(users.mutate(role=users.role.lower()), "id")
+    contacts = _with_requester(tickets, people)
+    measured = unique(metrics, "ticket_id")
+    names = [name for name in metrics.columns if name not in ("ticket_id", "updated_at")]
+    contacts = lookup(contacts, "id", measured, **{name: name for name in names})
     solved = contacts.solved_at
     reopened = parse_number(contacts.reopens) > 0
     first_solved = after(contacts.created_at, contacts.first_resolution_minutes)
     first_solved = ibis.coalesce(first_solved, solved)
     contacts = contacts.mutate(
         # The export names no time of reopening: it is known by the next solution at the latest.
-        requester=contacts.requester_id,
         first_solved_at=ibis.ifelse(solved.notnull() | reopened, first_solved, ibis.null("string")),
         reopened_at=ibis.ifelse(
             reopened, ibis.coalesce(solved, contacts.status_updated_at), ibis.null("string")
@@ -93,13 +123,12 @@ def prepare(inputs: Inputs) -> Inputs:
         transfers=ibis.greatest(parse_number(contacts.assignee_stations) - 1, 0).cast("int64"),
     )
     ratings = inputs["satisfaction_ratings"]
-    asked = ratings.left_join(requesters, ratings.requester_id == requesters.user_id)
+    asked = _with_requester(ratings, people)
     return {
         **inputs,
         "contacts": contacts,
         "turns": _turns(inputs["comments"], tickets, people),
         "answers": asked.mutate(
-            requester=asked.requester_id,
             good=asked.score.lower().re_replace("withcomment", ""),
             answered_at=ibis.coalesce(asked.updated_at, asked.created_at),
         ),
@@ -111,12 +140,17 @@ def prepare(inputs: Inputs) -> Inputs:
     }
 
 
-def _turns(comments: ibis.Table, tickets: ibis.Table, people: ibis.Table) -> ibis.Table:
+def _with_requester(rows: ibis.Table, people: Unique) -> ibis.Table:
+    """Say who asked: not who wrote the ticket down, which may be an agent on the telephone."""
+    rows = lookup(rows, "requester_id", people, email="email", external_id="external_id")
+    return rows.mutate(requester=rows.requester_id)
+
+
+def _turns(comments: ibis.Table, tickets: ibis.Table, people: Unique) -> ibis.Table:
     """Return the public comments of known tickets in order, with who spoke."""
     said = comments.filter(ibis.coalesce(comments.public.lower(), "true") != "false")
     said = said.semi_join(tickets, said.ticket_id == tickets.id)
-    roles = people.select("user_id", "role")
-    said = said.left_join(roles, said.author_id == roles.user_id)
+    said = lookup(said, "author_id", people, role="role")
     order = [said.created_at, said.id.length(), said.id]
     return said.mutate(
         speaker=ibis.cases(
@@ -205,6 +239,7 @@ ADAPTER = Adapter(
         "id": Key("requester", "id"),
     },
     prepare=prepare,
+    id_form=whole_number,
     remarks=(
         "a rating of good is a csat of 5, bad one of 1",
         "tickets hold no handle time; a time-tracking field can be mapped in the settings",

@@ -228,7 +228,9 @@ def without(name, column):
 
 
 def test_a_missing_column_is_refused(run):
-    with pytest.raises(SchemaError, match=r"orders: 'orders_export_1.csv' lack the column 'Total'"):
+    with pytest.raises(
+        SchemaError, match=r"orders: 'orders_export_1.csv' lacks the column 'Total'"
+    ):
         run("shopify", change=without("orders_export_1.csv", "Total"))
 
 
@@ -237,7 +239,7 @@ def test_a_missing_key_of_json_is_refused(run):
         path = folder / "tickets.jsonl"
         path.write_text(path.read_text().replace('"requester_id"', '"requester"'))
 
-    with pytest.raises(SchemaError, match=r"tickets: .* lack the column 'requester_id'"):
+    with pytest.raises(SchemaError, match=r"tickets: .* lacks the column 'requester_id'"):
         run("zendesk", change=change)
 
 
