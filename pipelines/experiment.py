@@ -101,7 +101,8 @@ def assign(
     log: Path | None,
 ) -> Result:
     """Deal units to arms and append them to the log, which never changes."""
-    from clv.experiments.assign import Plan, append_log, assign_all, read_ids
+    from clv.experiments.assign import Plan, assign_all, read_ids
+    from clv.experiments.log import append_log
     from clv.experiments.past import candidates
 
     _named(experiment)
@@ -119,7 +120,14 @@ def assign(
     dealt = assign_all(plan, found, units)
     path = log or ctx.workspace / LOG
     with disk_errors(path):
-        append_log(plan, dealt, path, assigned_at=ctx.started_at)
+        logged = append_log(
+            plan,
+            dealt,
+            path,
+            assigned_at=ctx.started_at,
+            wait_seconds=ctx.settings.scoring.wait_seconds,
+        )
+    ctx.note(logged.notes)
     counts = {str(arm): int(n) for arm, n in sorted(dealt["arm"].value_counts().items())}
     said = ", ".join(f"{arm} {n:,}" for arm, n in counts.items())
     line = f"{experiment}: {len(dealt):,} {unit}s assigned: {said}"
@@ -146,7 +154,8 @@ def read(
         When the arms are not as large as planned; the read-out is written all the same.
     """
     from clv.attribution.residuals import ridge
-    from clv.experiments.assign import Plan, read_log
+    from clv.experiments.assign import Plan
+    from clv.experiments.log import read_log
     from clv.experiments.read import ReadOptions
     from clv.experiments.rows import BEHAVIOURS, read_trial, trial_rows
 

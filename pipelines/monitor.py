@@ -11,6 +11,7 @@ from pipelines.run import Result, Run
 from pipelines.validate import checked_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from clv.monitoring import PastScores
@@ -28,17 +29,18 @@ def run(ctx: Run, *, scores: Path | None = None) -> Result:
         When nothing was published yet.
     """
     from clv.monitoring import DriftReport, Limits, monitor
-    from clv.scoring import current, manifest, runs
+    from clv.scoring import manifest, survey
 
     folder = scores or ctx.workspace / "scores"
-    here = current(folder)
-    if here is None:
+    published = survey(folder)
+    ctx.note(published.notes)
+    if not published.runs:
         raise DataError(
             f"{folder}: holds no published scores; expected one table. Run `clv score`."
         )
     registry = ctx.registry()
-    past = _past(ctx, registry, [here.parent / name for name in runs(folder)])
-    in_use, drift = past[0], manifest(here)["drift"]
+    past = _past(ctx, registry, published.runs)
+    in_use, drift = past[0], manifest(published.runs[0])["drift"]
     version = registry.version(in_use.model_version)
     training, contributions = (
         registry.document(version, f"{name}.json") for name in ("training", "contributions")
@@ -97,7 +99,7 @@ def require(ctx: Run, result: Result) -> None:
         raise GateError(f"monitor: {told} {steps}")
 
 
-def _past(ctx: Run, registry: Registry, published: list[Path]) -> list[PastScores]:
+def _past(ctx: Run, registry: Registry, published: Sequence[Path]) -> list[PastScores]:
     """Describe the published tables, newest first; the current one must be of a known model.
 
     Raises

@@ -48,7 +48,6 @@ def run(
     options = ctx.settings.report
     path = out or ctx.workspace / "report.html"
     with ctx.step("Writing the report"), disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         facts = collect(
             ReportInputs(
                 **documents,

@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from clv.errors import StorageError
+from clv.storage import folder, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -181,12 +182,12 @@ class Run:
         """
         self._own_workspace()
         with disk_errors(self.workspace):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            folder(self.folder)
 
     def _own_workspace(self) -> None:
         """Make the workspace for this user alone; one that is there keeps its mode."""
         with disk_errors(self.workspace):
-            self.workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder(self.workspace)
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[OnProgress]:
@@ -250,9 +251,9 @@ class Run:
         text = json.dumps(document, indent=1, ensure_ascii=False, default=str)
         self.open()
         with disk_errors(self.workspace):
-            _write_private(self.folder / name, text)
+            write_text(self.folder / name, text)
             if latest:
-                _write_private(self.workspace / name, text)
+                write_text(self.workspace / name, text)
         return (self.workspace if latest else self.folder) / name
 
     def save_to(self, path: Path, document: dict[str, Any]) -> Path:
@@ -264,8 +265,7 @@ class Run:
             When it cannot be written.
         """
         with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_private(path, json.dumps(document, indent=1, ensure_ascii=False, default=str))
+            write_text(path, json.dumps(document, indent=1, ensure_ascii=False, default=str))
         return path
 
     def newest(self, name: str) -> dict[str, Any] | None:
@@ -301,12 +301,3 @@ def disk_errors(path: Path) -> Iterator[None]:
             f"{path}: cannot be written: {error.strerror or error}. "
             "Free some space, mend the permissions, or set `workspace` to another folder."
         ) from error
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Replace a file in one step, readable by its owner alone."""
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    staged.replace(path)

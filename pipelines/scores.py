@@ -16,31 +16,36 @@ def diff(ctx: Run) -> Result:
     UsageError
         When fewer than two tables were published.
     """
-    from clv.scoring import compare, current, runs
+    from clv.scoring import compare, survey
 
     folder = ctx.workspace / "scores"
-    published = runs(folder)
-    here = current(folder)
-    if here is None or len(published) < 2:
+    published = survey(folder)
+    ctx.note(published.notes)
+    if len(published.runs) < 2:
         raise UsageError(
-            f"{folder}: holds {len(published)} published tables; expected two to compare. "
+            f"{folder}: holds {len(published.runs)} published tables; expected two to compare. "
             "Run `clv score` for another day or model."
         )
-    changes = compare(here.parent / published[1] / FILE, here / FILE)
+    here, before = published.runs[:2]
+    changes = compare(before / FILE, here / FILE)
     lines = (
-        f"{published[1]} → {published[0]}",
+        f"{before.name} → {here.name}",
         f"customers {changes.before:,} → {changes.after:,}: {changes.entered:,} entered, "
         f"{changes.left:,} left",
         f"value decile: {changes.decile_up:,} up, {changes.decile_down:,} down",
         f"total clv {changes.total_before:,.2f} → {changes.total_after:,.2f}; "
         f"{changes.clv_changed:,} customers have another value",
     )
-    return Result("scores diff", lines, facts=changes.as_dict())
+    return Result("scores diff", lines, notes=tuple(ctx.notes), facts=changes.as_dict())
 
 
 def rollback(ctx: Run) -> Result:
     """Make the score table before the current one current again."""
     from clv.scoring import rollback as roll_back
+    from clv.scoring import survey
 
-    restored = roll_back(ctx.workspace / "scores")
-    return Result("scores rollback", (f"{restored.name} is current again",), {"scores": restored})
+    folder = ctx.workspace / "scores"
+    ctx.note(survey(folder).notes)
+    restored = roll_back(folder)
+    line = f"{restored.name} is current again"
+    return Result("scores rollback", (line,), {"scores": restored}, tuple(ctx.notes))

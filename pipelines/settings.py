@@ -120,7 +120,11 @@ class Registry(Section):
     artifact_root: str | None = Field(
         None, description="where a new store keeps files: an absolute path or URL; none: its own"
     )
-    name: str = Field("clv", description="the registered model's name")
+    name: str = Field(
+        "clv",
+        pattern=r"^\w[\w.-]{0,99}$",
+        description="the registered model's name: letters, digits, '.', '_' and '-'",
+    )
 
 
 class Gate(Section):

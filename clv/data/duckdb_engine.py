@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +14,9 @@ import sqlglot.expressions as sge
 from ibis.backends.sql.compilers.base import NULL, STAR, AggGen
 from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 
-from clv.data.engine import BATCH_ROWS, Engine
+from clv.data.engine import BATCH_ROWS, PREFIX, Engine
 from clv.errors import SourceError, StorageError, listing
+from clv.storage import TemporaryFolder, folder, partial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,17 +83,16 @@ class DuckDBEngine(Engine):
         memory_limit: str | None = None,
         temp_directory: Path | None = None,
     ) -> None:
-        self._own = temp_directory is None
         try:
-            parent = None if temp_directory is None else temp_directory
-            if parent is not None:
-                parent.mkdir(parents=True, exist_ok=True)
-            self._directory = Path(tempfile.mkdtemp(prefix="clv-engine-", dir=parent))
+            if temp_directory is not None:
+                folder(temp_directory)
+            self._temporary = TemporaryFolder(PREFIX, temp_directory)
         except OSError as error:
             raise StorageError(
                 f"engine: no directory to spill to under {temp_directory}: {error.strerror}. "
                 "Free some space, or set engine.temp_directory."
             ) from error
+        self._directory = self._temporary.path
         settings: dict[str, Any] = {"temp_directory": str(self._directory)}
         if threads is not None:
             settings["threads"] = threads
@@ -258,11 +256,12 @@ class DuckDBEngine(Engine):
             cursor.close()
 
     def to_parquet(self, expression: ir.Table, path: Path) -> None:
-        """Compute a table and write it to one Parquet file, in the table's own order."""
-        self.run(
-            f"copy ({self._select(expression)}) to {_quoted(path)} "
-            "(format parquet, compression zstd, preserve_order true)"
-        )
+        """Compute a table and write it to one Parquet file, whole, in the table's own order."""
+        with partial(path) as place:
+            self.run(
+                f"copy ({self._select(expression)}) to {_quoted(place)} "
+                "(format parquet, compression zstd, preserve_order true)"
+            )
 
     def hex_number(self, digits: ir.StringValue) -> ir.IntegerValue:
         """Read up to 15 hexadecimal digits as a whole number."""
@@ -278,7 +277,7 @@ class DuckDBEngine(Engine):
     def close(self) -> None:
         """Give back memory and disk."""
         self.backend.disconnect()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._temporary.close()
 
     def _compiled(self, expression: ir.Table) -> str:
         """Compile an expression over unbound tables once."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 100_000
+PREFIX = "clv-engine-"
+"""What the names of engines' temporary folders begin with."""
 
 
 class Engine(Protocol):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import ibis
 
 from clv.errors import StorageError
+from clv.storage import folder as made
+from clv.storage import remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,9 +59,9 @@ def write(
     """
     path = target(folder, table)
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.unlink(missing_ok=True)
+        made(folder)
         if not count:
+            remove_file(path)
             return
         rows = flagged.filter(flagged.any_broken)
         reasons = ibis.array(
@@ -68,12 +70,8 @@ def write(
         whole = rows.select(
             _table=ibis.literal(table), _reasons=reasons, **{c: rows[c] for c in columns}
         )
-        partial = path.with_suffix(".partial")
-        partial.touch(mode=0o600)
         order = [*(whole[c].cast("string") for c in columns), whole["_reasons"].join(",")]
-        engine.to_parquet(whole.order_by(order), partial)
-        partial.chmod(0o600)
-        partial.replace(path)
+        engine.to_parquet(whole.order_by(order), path)
     except OSError as error:
         raise StorageError(
             f"{table}: the quarantine {folder} cannot be written: {error.strerror}. "

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-import tempfile
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clv.data.engine import BATCH_ROWS, Engine
+from clv.data.engine import BATCH_ROWS, PREFIX, Engine
 from clv.data.spark_forms import (
     LOCAL,
     base_folder,
@@ -29,6 +28,7 @@ from clv.data.spark_forms import (
 )
 from clv.data.spark_sql import SparkCompiler
 from clv.errors import SourceError, StorageError, UsageError
+from clv.storage import TemporaryFolder, folder, partial, remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,7 +106,11 @@ class SparkEngine(Engine):
             self.session.conf.set(key, value)
         if _is_local(self.session):
             self.session.sparkContext.pythonExec = sys.executable
-        self._directory = _directory(self.session, temp_directory)
+        self._temporary = _temporary(self.session, temp_directory)
+        if self._temporary is None:
+            self._directory = f"{str(temp_directory).rstrip('/')}/{PREFIX}{uuid.uuid4().hex[:12]}"
+        else:
+            self._directory = f"{LOCAL}{self._temporary.path.resolve()}"
         self.backend = ibis.pyspark.connect(self.session)
         self.backend.compiler = SparkCompiler()
         self._prefix = f"clv_{uuid.uuid4().hex[:8]}_"
@@ -211,9 +215,9 @@ class SparkEngine(Engine):
         """Compute a table and write it to one Parquet file of this machine, in its own order."""
         schema = self._schema(expression)
         try:
-            with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            with partial(path) as place, pq.ParquetWriter(place, schema, compression="zstd") as out:
                 for batch in self.batches(expression):
-                    writer.write_batch(batch)
+                    out.write_batch(batch)
         except OSError as error:
             raise StorageError(f"{path}: cannot be written: {error.strerror or error}.") from error
 
@@ -251,7 +255,10 @@ class SparkEngine(Engine):
         """Give back memory and disk."""
         for view in self.session.catalog.listTables(pattern=f"{self._prefix}*"):
             self.session.catalog.dropTempView(view.name)
-        self._remove(self._directory)
+        if self._temporary is None:
+            self._remove(self._directory)
+        else:
+            self._temporary.close()
         if self._own_session:
             self.session.stop()
 
@@ -297,12 +304,12 @@ class SparkEngine(Engine):
         if self._directory.startswith(LOCAL):
             yield from (Path(folder.toUri().getPath()) / p.getName() for p in parts)
             return
-        with tempfile.TemporaryDirectory(prefix="clv-engine-") as here:
+        with TemporaryFolder(PREFIX) as here:
             for part in parts:
-                copy = Path(here) / part.getName()
+                copy = here / part.getName()
                 system.copyToLocalFile(False, part, self._path(str(copy)), True)  # noqa: FBT003
                 yield copy
-                copy.unlink()
+                remove_file(copy)
 
     def _remove(self, place: str) -> None:
         """Remove a file or folder, wherever Spark can reach."""
@@ -370,19 +377,17 @@ def _is_local(session: SparkSession) -> bool:
     return str(session.sparkContext.master).startswith("local")
 
 
-def _directory(session: SparkSession, place: Path | str | None) -> str:
-    """Return the URI of a new directory for what is computed."""
+def _temporary(session: SparkSession, place: Path | str | None) -> TemporaryFolder | None:
+    """Return a new folder of this machine for what is computed; None where it is elsewhere."""
     if place is None and not _is_local(session):
         raise UsageError(
             f"engine: Spark runs on {session.sparkContext.master} and engine.temp_directory is not "
             "set. Name storage that every node sees, such as hdfs:///tmp/clv or a mounted folder."
         )
     if place is not None and "://" in str(place):
-        return f"{str(place).rstrip('/')}/clv-engine-{uuid.uuid4().hex[:12]}"
+        return None
     try:
-        if place is not None:
-            Path(place).mkdir(parents=True, exist_ok=True)
-        return f"{LOCAL}{Path(tempfile.mkdtemp(prefix='clv-engine-', dir=place)).resolve()}"
+        return TemporaryFolder(PREFIX, None if place is None else folder(Path(place)))
     except OSError as error:
         raise StorageError(
             f"engine: no directory to work in under {place}: {error.strerror}. "

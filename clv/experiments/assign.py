@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clv.errors import DataError, StorageError, UsageError, listing
+from clv.errors import StorageError, UsageError, listing
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
     from pathlib import Path
 
 UNITS = ("customer", "interaction", "agent")
-COLUMNS = ("experiment", "unit", "unit_id", "arm", "assigned_at")
 CONTROL = "control"
 
 
@@ -203,70 +201,3 @@ def read_ids(path: Path) -> pd.DataFrame:
         why = getattr(error, "strerror", None) or "not UTF-8 text"
         raise StorageError(f"{path}: cannot be read: {why}. Expected one id a line.") from None
     return pd.DataFrame({"unit_id": [one.strip() for one in lines if one.strip()], "stratum": ""})
-
-
-def read_log(path: Path) -> pd.DataFrame:
-    """Read an assignment log in the contract's columns, times as seconds.
-
-    Raises
-    ------
-    StorageError
-        When the file cannot be read.
-    DataError
-        When it is no assignment log.
-    """
-    try:
-        rows = pd.read_csv(path, dtype="str", keep_default_na=False)
-        at = pd.to_datetime(rows["assigned_at"], utc=True, format="ISO8601")
-        seconds = (at - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
-        return rows[list(COLUMNS)].assign(assigned_at=seconds.astype("int64"))
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read: {error.strerror}. See --log.") from None
-    except (KeyError, ValueError):
-        raise DataError(
-            f"{path}: is no assignment log; expected the columns {', '.join(COLUMNS)}, times as "
-            "ISO 8601. Use the file that `clv experiment assign` writes."
-        ) from None
-
-
-def append_log(
-    plan: Plan, assigned: pd.DataFrame, log: Path, *, assigned_at: dt.datetime
-) -> pd.DataFrame:
-    """Append assignments to a log that only grows, in the contract's columns.
-
-    Parameters
-    ----------
-    plan : Plan
-        The experiment.
-    assigned : DataFrame
-        As ``assign`` returns it.
-    log : Path
-        A CSV file; created where there is none.
-    assigned_at : datetime.datetime
-        When.
-
-    Raises
-    ------
-    UsageError
-        When a unit is in the log of this experiment already.
-    StorageError
-        When the file cannot be written.
-    """
-    rows = assigned.assign(
-        experiment=plan.experiment, unit=plan.unit, assigned_at=assigned_at.isoformat()
-    )[list(COLUMNS)]
-    try:
-        if log.exists():
-            known = pd.read_csv(log, dtype="str", keep_default_na=False)
-            mine = known.loc[known["experiment"] == plan.experiment, "unit_id"]
-            again = rows.loc[rows["unit_id"].isin(set(mine)), "unit_id"]
-            if len(again):
-                raise UsageError(
-                    f"experiment {plan.experiment}: unit {listing(again)} was assigned before; an "
-                    "assignment never changes. Leave them out, or name a new experiment."
-                )
-        log.parent.mkdir(parents=True, exist_ok=True)
-        rows.to_csv(log, mode="a", header=not log.exists(), index=False)
-    except OSError as error:
-        raise StorageError(f"{log}: cannot be written: {error.strerror}.") from error
-    return rows

@@ -21,6 +21,7 @@ from clv.models.model_files import model_texts, read_parts
 from clv.models.model_info import ModelInfo, describe
 from clv.models.sampling import sampled
 from clv.notes import silent
+from clv.storage import write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -239,9 +240,8 @@ class LifetimeValue:
 
     def save(self, directory: Path) -> None:
         """Write the model's texts to a directory."""
-        directory.mkdir(parents=True, exist_ok=True)
         for name, text in self.texts().items():
-            (directory / name).write_text(text, encoding="utf-8")
+            write_text(directory / name, text)
 
     @classmethod
     def load(cls, directory: Path, *, num_threads: int = 1) -> LifetimeValue:

@@ -21,6 +21,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from clv.errors import ModelError, UsageError, listing
 from clv.models.boosting import Booster, Encoding, Growth, Input, grow
 from clv.models.tree_check import check_trees
+from clv.storage import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -265,8 +266,7 @@ class MarkerScorer:
             "curve": [self.curve.slope, self.curve.offset],
             "report": self.report.as_dict(),
         }
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / FILE).write_text(json.dumps(document, indent=1), encoding="utf-8")
+        write_text(directory / FILE, json.dumps(document, indent=1))
 
     @classmethod
     def load(cls, directory: Path) -> MarkerScorer:

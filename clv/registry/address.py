@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from filelock import FileLock, Timeout
 
 from clv.errors import LockError, RegistryError, storing
+from clv.storage import folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,7 @@ def locked(uri: str) -> Iterator[None]:
 @contextmanager
 def _file_locked(path: Path) -> Iterator[None]:
     with storing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder(path.parent)
         lock = FileLock(f"{path}.lock", mode=0o600)
         try:
             lock.acquire(timeout=LOCK_SECONDS)

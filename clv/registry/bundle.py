@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from clv.errors import RegistryError, listing, storing
+from clv.errors import RegistryError, listing
 from clv.registry.digests import check_types, verify
+from clv.storage import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,20 +67,11 @@ def write(path: Path, model: Path, bundle: Bundle) -> None:
     StorageError
         When it cannot be written; nothing is left behind.
     """
-    partial = path.with_name(f".{path.name}.partial")
     record = json.dumps({"format": FORMAT, **asdict(bundle)}, indent=1, sort_keys=True)
-    with storing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        try:
-            partial.touch(mode=_PRIVATE_FILE)
-            with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-                _put(archive, RECORD, record.encode())
-                for name in sorted(bundle.digests):
-                    _put(archive, f"{MODEL}{name}", (model / name).read_bytes())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    with whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        _put(archive, RECORD, record.encode())
+        for name in sorted(bundle.digests):
+            _put(archive, f"{MODEL}{name}", (model / name).read_bytes())
 
 
 def _put(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
@@ -105,8 +97,7 @@ def read(path: Path, folder: Path) -> Bundle:
             for entry in archive.infolist():
                 if entry.filename != RECORD:
                     target = folder / entry.filename.removeprefix(MODEL)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    with archive.open(entry) as source, target.open("xb") as file:
+                    with archive.open(entry) as source, whole(target) as file:
                         shutil.copyfileobj(source, file)
     except (zipfile.BadZipFile, KeyError, EOFError, RuntimeError) as error:
         raise _refused(path, f"is not a bundle that can be read ({type(error).__name__})") from None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from clv.errors import RegistryError, listing
+from clv.storage import TemporaryFolder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,8 +52,8 @@ def check(directory: Path, rows: pd.DataFrame, expected: pd.DataFrame, where: st
     RegistryError
         When it does not load, does not score, or scores otherwise.
     """
-    with tempfile.TemporaryDirectory(prefix="clv-golden-") as folder:
-        given, scored = Path(folder) / "rows.parquet", Path(folder) / "scored.parquet"
+    with TemporaryFolder("clv-golden-") as folder:
+        given, scored = folder / "rows.parquet", folder / "scored.parquet"
         rows.to_parquet(given, index=False)
         command = [sys.executable, "-m", __name__, str(directory), str(given), str(scored)]
         try:

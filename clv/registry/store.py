@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +19,8 @@ from clv.registry.digests import digests_of, verify
 from clv.registry.example import golden_rows
 from clv.registry.history import Event, before_the_champion, events_of, next_key, standing, utc
 from clv.registry.version import VERIFIED, ChampionMovedError, LoadedModel, Version
+from clv.storage import TemporaryFolder
+from clv.storage import folder as made
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -63,9 +64,7 @@ class Registry:
     @classmethod
     def local(cls, workspace: Path, name: str = "clv") -> Registry:
         """Open the default store: SQLite and artefacts inside a workspace."""
-        folder = workspace.resolve()
-        with storing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+        folder = made(workspace.resolve())
         return cls(f"sqlite:///{folder / 'mlflow.db'}", str(folder / "artifacts"), name)
 
     def log_training(
@@ -98,8 +97,8 @@ class Registry:
             When the store refuses, or the model does not load in a fresh process; the
             version then stays without a name.
         """
-        with tempfile.TemporaryDirectory(prefix="clv-register-") as folder:
-            directory = Path(folder) / "model"
+        with TemporaryFolder("clv-register-") as folder:
+            directory = folder / "model"
             with storing(directory):
                 tracking.save_pyfunc(model, directory)
             version = self._log(directory, parameters, metrics, artifacts, tags)
@@ -117,9 +116,9 @@ class Registry:
         """
         with (
             tracking.refusals(self.uri),
-            tempfile.TemporaryDirectory(prefix="clv-export-") as folder,
+            TemporaryFolder("clv-export-") as folder,
         ):
-            directory = self._fetch(version, Path(folder))
+            directory = self._fetch(version, folder)
             run = self._client.get_run(version.run_id).data
             names = [found.path for found in self._client.list_artifacts(version.run_id)]
             documents = {n: self.document(version, n) for n in names if n.endswith(".json")}
@@ -145,9 +144,8 @@ class Registry:
         RegistryError
             When the bundle is not what it says, or its model does not load.
         """
-        with tempfile.TemporaryDirectory(prefix="clv-import-") as folder:
-            directory = Path(folder) / "model"
-            directory.mkdir()
+        with TemporaryFolder("clv-import-") as folder:
+            directory = folder / "model"
             given = bundle.read(path, directory)
             model = LifetimeValue.load(directory / tracking.PARTS)
             tags = {**given.tags, "imported_from": given.source}
@@ -166,8 +164,8 @@ class Registry:
         """
         info = model.info
         rows = golden_rows(info.features, info.categories, info.training_cutoff)
-        with tempfile.TemporaryDirectory(prefix="clv-verify-") as folder:
-            directory = self._fetch(version, Path(folder))
+        with TemporaryFolder("clv-verify-") as folder:
+            directory = self._fetch(version, folder)
             golden.check(directory, rows, model.predict(rows), version.uri)
         with locked(self.uri), tracking.refusals(self.uri):
             self._client.set_model_version_tag(self.name, str(version.number), VERIFIED, "true")
@@ -190,8 +188,8 @@ class Registry:
             When there is no such version, or a file differs from what was registered.
         """
         version = self.resolve(uri or f"models:/{self.name}@{CHAMPION}")
-        with tempfile.TemporaryDirectory(prefix="clv-load-") as folder:
-            directory = self._fetch(version, Path(folder))
+        with TemporaryFolder("clv-load-") as folder:
+            directory = self._fetch(version, folder)
             model = LifetimeValue.load(directory / tracking.PARTS)
         return LoadedModel(model, version.name, version.number, version.uri, self.metrics(version))
 
@@ -269,9 +267,9 @@ class Registry:
         """Return one of the JSON documents of a version's training."""
         with (
             tracking.refusals(self.uri),
-            tempfile.TemporaryDirectory(prefix="clv-document-") as folder,
+            TemporaryFolder("clv-document-") as folder,
         ):
-            path = self._client.download_artifacts(version.run_id, name, folder)
+            path = self._client.download_artifacts(version.run_id, name, str(folder))
             return dict(json.loads(Path(path).read_text(encoding="utf-8")))
 
     def history(self) -> tuple[Event, ...]:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import shutil
-import uuid
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +23,7 @@ from clv.errors import RegistryError, storing
 from clv.registry.address import locked, reach, shown, sqlite_path, unreachable
 from clv.registry.digests import ENTRY, ENVELOPE, check_types
 from clv.registry.example import golden_rows
+from clv.storage import TemporaryFolder, partial, remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -118,12 +117,8 @@ def _create(path: Path) -> None:
     """
     from mlflow import MlflowClient
 
-    for left in path.parent.glob(f".{path.name}.*"):
-        left.unlink()
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    partial.touch(mode=0o600)
-    MlflowClient(tracking_uri=f"sqlite:///{partial}").search_experiments(max_results=1)
-    partial.replace(path)
+    with partial(path) as place:
+        MlflowClient(tracking_uri=f"sqlite:///{place}").search_experiments(max_results=1)
 
 
 def experiment_id(client: MlflowClient, uri: str, name: str, artifact_root: str | None) -> str:
@@ -248,25 +243,23 @@ def save_pyfunc(model: LifetimeValue, directory: Path) -> None:
     from mlflow.models import Model
 
     info = model.info
-    parts = directory.parent / _ARTIFACT
-    model.save(parts)
     envelope = Model(metadata={"feature_fingerprint": info.fingerprint})
-    with warnings.catch_warnings():
+    with TemporaryFolder("clv-parts-") as folder, warnings.catch_warnings():
         # MLflow warns of type hints in its own modules, and of those that it would not use.
         warnings.simplefilter("ignore", UserWarning)
         from mlflow.pyfunc import FLAVOR_NAME
         from mlflow.pyfunc import save_model as save
 
+        model.save(folder / _ARTIFACT)
         save(
             path=str(directory),
             python_model=str(Path(__file__).with_name(ENTRY)),
-            artifacts={_ARTIFACT: str(parts)},
+            artifacts={_ARTIFACT: str(folder / _ARTIFACT)},
             signature=signature(info),
             input_example=golden_rows(info.features, info.categories, info.training_cutoff, rows=4),
             pip_requirements=requirements(),
             mlflow_model=envelope,
         )
-    shutil.rmtree(parts)
     # MLflow writes where the entry and the parts lay on this machine, and copies a uv
     # project from the working directory; neither concerns who loads the model.
     flavour = envelope.flavors[FLAVOR_NAME]
@@ -276,7 +269,7 @@ def save_pyfunc(model: LifetimeValue, directory: Path) -> None:
     envelope.save(str(directory / "MLmodel"))
     for path in directory.iterdir():
         if path.is_file() and path.name not in ENVELOPE:
-            path.unlink()
+            remove_file(path)
     check_types(directory)
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup, escape
 
-from clv.errors import StorageError, UsageError
+from clv.errors import UsageError
 from clv.report import sentences
 from clv.report.drawings import draw_all
+from clv.storage import whole, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ def render(facts: ReportFacts, path: Path, *, language: str = "en") -> None:
     facts : ReportFacts
         What it says.
     path : Path
-        The HTML file; its folder must exist. The facts go beside it, as ``.json``.
+        The HTML file. The facts go beside it, as ``.json``.
     language : str
         ``en`` or ``de``.
 
@@ -73,14 +74,8 @@ def render(facts: ReportFacts, path: Path, *, language: str = "en") -> None:
     """
     page = to_html(facts, language=language)
     document = json.dumps(facts.as_dict(), ensure_ascii=False, indent=1, allow_nan=False)
-    try:
-        path.write_text(page, "utf-8")
-        path.with_suffix(".json").write_text(document + "\n", "utf-8")
-    except OSError as error:
-        raise StorageError(
-            f"report: cannot write {path.name!r}: {error.strerror}; expected a folder that exists "
-            "and has room. Choose another place with --out."
-        ) from error
+    write_text(path.with_suffix(".json"), document + "\n")
+    write_text(path, page)
 
 
 def to_html(facts: ReportFacts, *, language: str = "en") -> str:
@@ -122,7 +117,8 @@ def to_pdf(html: str, path: Path) -> None:
     # A stylesheet handed over would count as the user's, which the page's own overrules.
     paper = resources.files("clv.report").joinpath("templates", "paper.css").read_text("utf-8")
     page = _settled(html).replace("</style>", f"{paper}</style>", 1)
-    weasyprint.HTML(string=page, url_fetcher=_no_fetch).write_pdf(path)
+    with whole(path) as file:
+        weasyprint.HTML(string=page, url_fetcher=_no_fetch).write_pdf(file)
 
 
 def live(facts: ReportFacts, texts: Texts) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from clv.scoring.changes import Changes, compare
 from clv.scoring.job import Order, score, score_table
-from clv.scoring.publish import current, manifest, rollback, runs
+from clv.scoring.publish import Published, current, manifest, rollback, runs, survey
 from clv.scoring.result import ScoringResult
 
 __all__ = [
     "Changes",
     "Order",
+    "Published",
     "ScoringResult",
     "compare",
     "current",
@@ -16,4 +17,5 @@ __all__ = [
     "runs",
     "score",
     "score_table",
+    "survey",
 ]

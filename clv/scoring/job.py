@@ -8,19 +8,20 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clv.errors import ModelError, StorageError, WindowError, listing
+from clv.errors import ModelError, StorageError, UsageError, WindowError, listing
 from clv.features.base import fingerprint
 from clv.features.table import FeatureTable, build_feature_table
 from clv.notes import Note, silent
 from clv.scoring import publish, unfinished
 from clv.scoring.changes import Changes, compare
 from clv.scoring.nodes import on_nodes
+from clv.scoring.publish import MODEL_NAME, SCORE_FILE
 from clv.scoring.result import ScoringResult, versions
 from clv.scoring.rows import Reasons
-from clv.scoring.stream import SCORE_FILE, Tally, keep_reasons, reconcile, write_rows
+from clv.scoring.stream import Tally, keep_reasons, reconcile, write_rows
 from clv.scoring.tombstones import bury, noted
 from clv.sinks import CsvSink
-from clv.sinks.files import sha256_of
+from clv.storage import MARK, sha256_of
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -165,8 +166,9 @@ def score_table(
     """Score a feature table and publish the result; see ``score``."""
     notes = (*table.notes, *check_features(model.info, table))
     reasons = Reasons.parse(order.reasons)
+    check_name(order.model_name)
     with publish.locked(order.out, order.wait_seconds):
-        before = publish.current(order.out)
+        before = publish.survey(order.out)
         staging = publish.staged(order.out)
         spread: FeatureTable | None = None
         try:
@@ -182,10 +184,10 @@ def score_table(
             reconcile(tally, staging, count, order.limit_share)
             publish.write_json(staging / PORTFOLIO_FILE, portfolio(tally, table, model))
             sinks = [CsvSink(), *(() if order.dry_run else order.sinks)]
-            gone = bury(order.out, table.cutoff, staging)
-            notes = (*notes, *saved.said(), *noted(gone))
+            gone = bury(before, table.cutoff, staging)
+            notes = (*notes, *before.notes, *saved.said(), *noted(gone))
             reports = [sink.write(staging / SCORE_FILE, staging, gone) for sink in sinks]
-            changes = None if before is None else compare(before / SCORE_FILE, staging / SCORE_FILE)
+            changes = changes_since(before, staging)
             result = _result(table, model, order, tally, reports, changes, notes)
             if not order.dry_run:
                 publish.write_json(staging / publish.MANIFEST, result.as_dict())
@@ -195,7 +197,29 @@ def score_table(
         finally:
             if spread is not None:
                 spread.close()
-            shutil.rmtree(staging, ignore_errors=True)
+            publish.discard_staged(order.out)
+
+
+def changes_since(before: publish.Published, staging: Path) -> Changes | None:
+    """Compare the staged scores with those of the newest run that can be read."""
+    if not before.runs:
+        return None
+    return compare(before.runs[0] / SCORE_FILE, staging / SCORE_FILE)
+
+
+def check_name(model_name: str) -> None:
+    """Refuse a model's name that cannot stand in a run's.
+
+    Raises
+    ------
+    UsageError
+        Before anything is scored.
+    """
+    if not MODEL_NAME.fullmatch(model_name):
+        raise UsageError(
+            f"scores: the model is called {model_name!r}; expected letters, digits, '.', '_' and "
+            "'-', since runs are named after it. Give it another name in registry.name."
+        )
 
 
 def check_features(info: ModelInfo, table: FeatureTable) -> tuple[Note, ...]:
@@ -271,6 +295,7 @@ def _result(
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
         for path in sorted(staging.iterdir())
+        if path.name != MARK
     }
     run = _run_name(table.cutoff, order, files)
     return ScoringResult(

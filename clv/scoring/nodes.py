@@ -5,10 +5,8 @@ Predictions come back beside the features; what is counted, checked and publishe
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -16,6 +14,7 @@ import pyarrow as pa
 from clv.errors import ModelError, listing
 from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeValue
 from clv.sinks import SCORES
+from clv.storage import TemporaryFolder, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,12 +60,10 @@ class NodeScorer:
 @lru_cache(maxsize=2)
 def _loaded(scorer: NodeScorer) -> LifetimeValue:
     """Load a model once in a process of a node."""
-    with tempfile.TemporaryDirectory(prefix="clv-model-") as place:
+    with TemporaryFolder("clv-model-") as place:
         for name, content in scorer.files:
-            path = Path(place) / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        return LifetimeValue.load(Path(place))
+            write_text(place / name, content.decode())
+        return LifetimeValue.load(place)
 
 
 def predictions(model: LifetimeValue, features: pd.DataFrame) -> pa.Table:

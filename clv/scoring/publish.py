@@ -2,31 +2,48 @@
 
 A folder of runs and one small file, ``_CURRENT``, whose first line names the run that
 counts and whose further lines the ones before it, newest first. A run is written under
-another name, made durable, renamed, and only then named; nothing is removed before.
+another name, made durable, renamed, and only then named. Only what this index names, and
+what holds our manifest of that name, is ever removed; the index itself can be made again
+from the manifests.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
+import re
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
-from clv.errors import LockError, StorageError, UsageError, storing
-from clv.sinks.files import folder, whole
+from clv.errors import StorageError, UsageError, storing
+from clv.notes import Note
+from clv.storage import (
+    MARK,
+    FileLocked,
+    folder,
+    publish_folder,
+    remove_file,
+    remove_folder,
+    replace_file,
+    sha256_of,
+    whole,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 POINTER = "_CURRENT"
 MANIFEST = "manifest.json"
+SCORE_FILE = "scores.parquet"
 STAGING = ".staging"
 RUNS = "runs"
+WITHDRAWN = "withdrawn"
+MODEL_NAME = re.compile(r"\w[\w.-]{0,99}")
+"""What a registered model may be called, since its name stands in those of runs."""
+
 _MONTH = len("2025-06")
+_RUN_NAME = re.compile(rf"\d{{4}}-\d\d-\d\d_{MODEL_NAME.pattern}_[0-9a-f]{{12}}")
 
 
 @contextmanager
@@ -38,30 +55,105 @@ def locked(out: Path, wait_seconds: float = 0.0) -> Iterator[None]:
     LockError
         When another run holds it for longer than ``wait_seconds``.
     """
-    lock = FileLock(str(folder(out) / ".lock"), mode=0o600)
-    with storing(out):
-        try:
-            lock.acquire(timeout=wait_seconds)
-        except Timeout as error:
-            raise LockError(
-                f"{out}: another scoring run holds the lock. Wait for it to end, or write to "
-                "another folder."
-            ) from error
-    try:
+    with FileLocked(out / ".lock", str(out), wait_seconds):
         yield
-    finally:
-        lock.release()
 
 
 def staged(out: Path) -> Path:
     """Return an empty directory to write a run into; what a killed run left is removed.
 
     Only the holder of the lock may call it.
+
+    Raises
+    ------
+    StorageError
+        When a folder stands there that is not ours.
     """
     path = out / STAGING
-    with storing(path):
-        shutil.rmtree(path, ignore_errors=True)
-    return folder(path)
+    if path.exists() and not discard_staged(out):
+        raise StorageError(
+            f"{path}: is there and was not made by clv; it is left as it is. Move it away, or "
+            "write to another folder."
+        )
+    with whole(path / MARK):
+        pass
+    return path
+
+
+def discard_staged(out: Path) -> bool:
+    """Remove what was staged, if it is ours, and say whether it was."""
+    path = out / STAGING
+    return remove_folder(path, MARK) or (
+        # Its mark goes just before it is renamed; then the manifest says whose it is.
+        _named(path) is not None and remove_folder(path, MANIFEST)
+    )
+
+
+@dataclass(frozen=True)
+class Index:
+    """Which runs count.
+
+    Attributes
+    ----------
+    counted : tuple of str
+        Names: the current run, then the ones before it.
+    withdrawn : tuple of str
+        Runs of ours that do not count any more, or not yet; the next publication removes them.
+    notes : tuple of Note
+        What was wrong with the file that says so.
+    """
+
+    counted: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+def index(out: Path) -> Index:
+    """Read which runs count; where nothing says so, the manifests do.
+
+    A run that is not there, or without its manifest, is left out with a note.
+    """
+    pointer = out / POINTER
+    try:
+        lines = [line.split() for line in pointer.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    lines = [words for words in lines if words and _RUN_NAME.fullmatch(words[0])]
+    withdrawn = tuple(words[0] for words in lines if words[1:] == [WITHDRAWN])
+    listed = [words[0] for words in lines if len(words) == 1]
+    counted = tuple(name for name in listed if _named(out / RUNS / name) == name)
+    notes = [_absent(len(listed) - len(counted))] if len(counted) < len(listed) else []
+    if not counted:
+        counted = tuple(name for name in _by_manifests(out) if name not in withdrawn)
+        if counted:
+            text = f"{POINTER} named no run; the runs' manifests do: {counted[0]} is current"
+            notes.append(Note("index_rebuilt", "scores", len(counted), text))
+    return Index(counted, withdrawn, tuple(notes))
+
+
+def _absent(count: int) -> Note:
+    text = f"runs that {POINTER} names are not there, or without their manifest; left out"
+    return Note("run_missing", "scores", count, text)
+
+
+def _by_manifests(out: Path) -> list[str]:
+    """Return the runs that hold our manifest, the one finished last first."""
+    found = []
+    places = (out / RUNS).iterdir() if (out / RUNS).is_dir() else ()
+    for path in places:
+        if _RUN_NAME.fullmatch(path.name) and _named(path) == path.name:
+            found.append((str(manifest(path).get("finished_at") or ""), path.name))
+    return [name for _, name in sorted(found, reverse=True)]
+
+
+def _named(run: Path) -> str | None:
+    """Return the name that a folder's manifest gives it, or None where it has none of ours."""
+    try:
+        said = manifest(run)
+    except (OSError, ValueError):
+        return None
+    name = said.get("run")
+    return name if isinstance(name, str) and isinstance(said.get("files"), dict) else None
 
 
 def publish(out: Path, name: str, keep: int, keep_months: int = 0) -> Path:
@@ -84,22 +176,33 @@ def publish(out: Path, name: str, keep: int, keep_months: int = 0) -> Path:
         Where it lies now.
     """
     staging, target = out / STAGING, folder(out / RUNS) / name
-    with storing(target):
-        for path in sorted(staging.iterdir()):
-            _sync(path)
-        _sync(staging)
-        if target.exists():
-            (staging / MANIFEST).replace(target / MANIFEST)
-            shutil.rmtree(staging)
-        else:
-            staging.rename(target)
-        _sync(target.parent)
-        older = [run for run in runs(out) if run != name]
-        _point(out, kept([name, *older], keep, keep_months))
-        for path in target.parent.iterdir():
-            if path.name not in runs(out):
-                shutil.rmtree(path, ignore_errors=True)
+    before = index(out)
+    older = [run for run in before.counted if run != name]
+    if target.exists():
+        _mend(staging, target)
+    else:
+        if before.counted:
+            _point(out, before.counted, (*before.withdrawn, name))
+        remove_file(staging / MARK)
+        publish_folder(staging, target)
+    keeping = kept([name, *older], keep, keep_months)
+    going = [run for run in (*older, *before.withdrawn) if run not in keeping]
+    _point(out, keeping, going)
+    for run in going:
+        if _named(out / RUNS / run) == run:
+            remove_folder(out / RUNS / run, MANIFEST)
+    _point(out, keeping)
     return target
+
+
+def _mend(staging: Path, target: Path) -> None:
+    """Give a run that is there the files it should have, each whole; the manifest comes last."""
+    said = manifest(staging)["files"]
+    for name in said:
+        if not (target / name).is_file() or sha256_of(target / name) != said[name]["sha256"]:
+            replace_file(staging / name, target / name)
+    replace_file(staging / MANIFEST, target / MANIFEST)
+    remove_folder(staging)
 
 
 def kept(names: list[str], keep: int, keep_months: int) -> list[str]:
@@ -125,8 +228,7 @@ def kept(names: list[str], keep: int, keep_months: int) -> list[str]:
 
 def runs(out: Path) -> list[str]:
     """Return the names of the published runs: the current one, then the ones before it."""
-    pointer = out / POINTER
-    return pointer.read_text(encoding="utf-8").split() if pointer.exists() else []
+    return list(index(out).counted)
 
 
 def current(out: Path) -> Path | None:
@@ -135,22 +237,69 @@ def current(out: Path) -> Path | None:
     Raises
     ------
     StorageError
-        When the pointer names a run that is not there.
+        When runs are named and none of them is there.
     """
-    names = runs(out)
-    if not names:
-        return None
-    path = out / RUNS / names[0]
-    if not path.is_dir():
+    found = index(out)
+    if found.counted:
+        return out / RUNS / found.counted[0]
+    if found.notes:
         raise StorageError(
-            f"{out / POINTER}: names {names[0]}, which is not there; expected a directory under "
-            f"{out / RUNS}. Restore it, or score again."
+            f"{out / POINTER}: names runs, and none is there; expected directories under "
+            f"{out / RUNS}. Restore them, or score again."
         )
-    return path
+    return None
 
 
-def rollback(out: Path) -> Path:
-    """Make the run before the current one current again.
+@dataclass(frozen=True)
+class Published:
+    """The runs of a folder that can be read.
+
+    Attributes
+    ----------
+    runs : tuple of Path
+        Those that count, the current one first.
+    withdrawn : tuple of Path
+        Those that were taken back.
+    notes : tuple of Note
+        What is missing or damaged, and so left out.
+    """
+
+    runs: tuple[Path, ...]
+    withdrawn: tuple[Path, ...]
+    notes: tuple[Note, ...]
+
+
+def survey(out: Path) -> Published:
+    """Return the published runs whose files are what their manifests say."""
+    found = index(out)
+    there = [out / RUNS / name for name in found.counted]
+    gone = [out / RUNS / name for name in found.withdrawn]
+    damaged = [run for run in (*there, *gone) if run.exists() and not intact(run)]
+    notes = list(found.notes)
+    if damaged:
+        text = f"runs are damaged (files are not what {MANIFEST} says) and left out"
+        notes.append(Note("run_damaged", "scores", len(damaged), text))
+    return Published(
+        tuple(run for run in there if run not in damaged),
+        tuple(run for run in gone if run.exists() and run not in damaged),
+        tuple(notes),
+    )
+
+
+def intact(run: Path) -> bool:
+    """Say whether a run's files have the sizes, and its scores the hash, of its manifest."""
+    if _named(run) != run.name:
+        return False
+    said = manifest(run)["files"]
+    try:
+        sizes = all((run / name).stat().st_size == entry["bytes"] for name, entry in said.items())
+        return sizes and sha256_of(run / SCORE_FILE) == said[SCORE_FILE]["sha256"]
+    except (OSError, KeyError, TypeError):
+        return False
+
+
+def rollback(out: Path, wait_seconds: float = 0.0) -> Path:
+    """Make the newest whole run before the current one current again.
 
     The run that was taken back is removed when the next one is published.
 
@@ -161,15 +310,17 @@ def rollback(out: Path) -> Path:
     LockError
         When a scoring run is under way.
     """
-    with locked(out):
-        names = runs(out)
-        if len(names) < 2:
+    with locked(out, wait_seconds):
+        found = index(out)
+        older = [name for name in found.counted[1:] if intact(out / RUNS / name)]
+        if not older:
             raise UsageError(
-                f"{out}: {len(names)} published score runs; expected at least 2 to roll back. "
-                "Score again instead."
+                f"{out}: {len(found.counted)} published score runs, and none before the current "
+                "one that is whole; expected at least 2 to roll back. Score again instead."
             )
-        _point(out, names[1:])
-    return out / RUNS / names[1]
+        back = found.counted[: found.counted.index(older[0])]
+        _point(out, found.counted[len(back) :], (*found.withdrawn, *back))
+    return out / RUNS / older[0]
 
 
 def manifest(run: Path) -> dict[str, Any]:
@@ -184,16 +335,7 @@ def write_json(path: Path, document: Any) -> None:
         file.write(f"{text}\n".encode())
 
 
-def _point(out: Path, names: list[str]) -> None:
-    with whole(out / POINTER) as file:
-        file.write("".join(f"{name}\n" for name in names).encode())
-    _sync(out)
-
-
-def _sync(path: Path) -> None:
-    """Make a file or a directory's entries durable."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _point(out: Path, counted: Sequence[str], withdrawn: Sequence[str] = ()) -> None:
+    lines = [*counted, *(f"{name} {WITHDRAWN}" for name in dict.fromkeys(withdrawn))]
+    with storing(out), whole(out / POINTER) as file:
+        file.write("".join(f"{line}\n" for line in lines).encode())

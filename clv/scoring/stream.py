@@ -17,10 +17,12 @@ from clv.monitoring.drift import DriftCounter
 from clv.notes import Note
 from clv.scoring.nodes import parted
 from clv.scoring.portfolio import Portfolio
+from clv.scoring.publish import SCORE_FILE
 from clv.scoring.rows import QUARANTINE, finished, without_reasons
 from clv.sinks import SCORES
 from clv.sinks.base import frames
-from clv.sinks.files import TableWriter, whole
+from clv.sinks.files import TableWriter
+from clv.storage import whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from clv.scoring.rows import Reasons, Rows
     from clv.scoring.unfinished import Unfinished
 
-SCORE_FILE = "scores.parquet"
 QUARANTINE_FILE = "quarantine.parquet"
 _STEP = "customers"
 

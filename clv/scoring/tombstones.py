@@ -15,20 +15,22 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clv.notes import Note
-from clv.scoring import publish
-from clv.scoring.stream import SCORE_FILE
+from clv.scoring.publish import SCORE_FILE
 from clv.sinks.base import TOMBSTONES
-from clv.sinks.files import TableWriter, whole
+from clv.sinks.files import TableWriter
+from clv.storage import whole
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from clv.scoring.publish import Published
 
 TOMBSTONE_FILE = "tombstones.parquet"
 REPEAT_DAYS = 31
 _DAY = len("2025-06-30")
 
 
-def bury(out: Path, as_of: dt.date, staging: Path) -> Path | None:
+def bury(published: Published, as_of: dt.date, staging: Path) -> Path | None:
     """Write the tombstones of the run in a staging directory beside its scores.
 
     The same scores once more have the same tombstones, whichever of the runs before them are
@@ -36,8 +38,8 @@ def bury(out: Path, as_of: dt.date, staging: Path) -> Path | None:
 
     Parameters
     ----------
-    out : pathlib.Path
-        The folder of published runs.
+    published : Published
+        The runs before it.
     as_of : datetime.date
         Of the staged scores.
     staging : pathlib.Path
@@ -50,7 +52,7 @@ def bury(out: Path, as_of: dt.date, staging: Path) -> Path | None:
         is gone.
     """
     now = _ids(staging)
-    gone = [_missing(now, as_of, run) for run in before(out, as_of)]
+    gone = [_missing(now, as_of, run) for run in before(published, as_of)]
     if not sum(part.num_rows for part in gone):
         return None
     first = pa.concat_tables(gone).group_by("customer_id").aggregate([("since", "min")])
@@ -61,18 +63,19 @@ def bury(out: Path, as_of: dt.date, staging: Path) -> Path | None:
     return path
 
 
-def before(out: Path, as_of: dt.date) -> list[Path]:
+def before(published: Published, as_of: dt.date) -> list[Path]:
     """Return the runs that a destination may have loaded last: none of a later day.
 
     These are the newest one that counts, and any that was taken back since.
     """
-    folder = out / publish.RUNS
-    held = {path.parent.name for path in folder.glob(f"*/{SCORE_FILE}")}
-    there = {name for name in held if name[:_DAY] <= as_of.isoformat()}
-    counted = [name for name in publish.runs(out) if name in there]
-    last = max(counted, key=lambda name: name[:_DAY], default=None)
-    taken_back = sorted(there - set(counted))
-    return [folder / name for name in ([] if last is None else [last]) + taken_back]
+
+    def not_later(run: Path) -> bool:
+        return run.name[:_DAY] <= as_of.isoformat()
+
+    counted = [run for run in published.runs if not_later(run)]
+    last = max(counted, key=lambda run: run.name[:_DAY], default=None)
+    taken_back = sorted(run for run in published.withdrawn if not_later(run))
+    return [*([] if last is None else [last]), *taken_back]
 
 
 def noted(gone: Path | None) -> tuple[Note, ...]:

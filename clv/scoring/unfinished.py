@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clv.errors import storing
 from clv.notes import Note
 from clv.scoring.nodes import PREDICTED, NodeScorer, predictions
 from clv.scoring.publish import write_json
 from clv.scoring.result import versions
-from clv.sinks.files import TableWriter, folder, sha256_of, whole
+from clv.sinks.files import TableWriter
+from clv.storage import MARK, remove_folder, sha256_of, whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,8 +95,7 @@ class Unfinished:
 
     def remove(self) -> None:
         """Remove everything, once it is published or may not be used."""
-        with storing(self.place):
-            shutil.rmtree(self.place, ignore_errors=True)
+        _ = remove_folder(self.place, RECORD) or remove_folder(self.place)
 
     def _read(self, name: str, origin: str) -> pa.Table | None:
         recorded = self.parts.get(name)
@@ -129,8 +127,8 @@ def opened(out: Path, inputs: dict[str, Any], model: LifetimeValue) -> Unfinishe
             here.notes.append(Note("unfinished_discarded", "scores", len(parts), text))
     if not here.parts:
         here.remove()
-    folder(here.place)
-    return here
+    with whole(here.place / MARK):
+        return here
 
 
 def inputs_of(

@@ -24,6 +24,7 @@ from clv.simulation.surveys import surveys_frame
 from clv.simulation.transcripts import messages_frame
 from clv.simulation.workforce import agent_days_frame, assignments_frame
 from clv.simulation.world import World, build_world, stream
+from clv.storage import whole, write_text
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -76,17 +77,17 @@ class Company:
 
     def write(self, directory: FilePath) -> None:
         """Write one Parquet file per table, and truth.json; the same options, the same bytes."""
-        directory.mkdir(parents=True, exist_ok=True)
         for name, frame in self.tables.items():
             write_parquet(frame, directory / f"{name}.parquet")
         text = json.dumps(self.truth().as_dict(), indent=1)
-        (directory / "truth.json").write_text(text + "\n", encoding="utf-8")
+        write_text(directory / "truth.json", text + "\n")
 
 
 def write_parquet(frame: pd.DataFrame, path: FilePath) -> None:
     """Write a frame without index, compressed, and without anything that names the writer."""
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    pq.write_table(table, path, compression="zstd", row_group_size=250_000)
+    with whole(path) as file:
+        pq.write_table(table, file, compression="zstd", row_group_size=250_000)
 
 
 def simulate(options: SimulationOptions, on_progress: OnProgress = silent) -> Company:

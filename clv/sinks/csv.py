@@ -11,7 +11,7 @@ from typing import ClassVar
 import pyarrow.parquet as pq
 
 from clv.sinks.base import SCORES, TOMBSTONES, WriteReport, frames, report, split, spreadsheet
-from clv.sinks.files import whole
+from clv.storage import whole
 
 
 @dataclass(frozen=True)

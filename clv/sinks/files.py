@@ -1,78 +1,22 @@
-"""Files that appear whole or not at all: the score table's writer, and parts of bounded size."""
+"""What sinks write into files: the score table, parts of bounded size, bodies of calls."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clv.errors import storing
 from clv.sinks.base import SCORES, json_line
+from clv.storage import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
 ROW_GROUP_ROWS = 100_000
-_PRIVATE_FILE = 0o600
-_PRIVATE_FOLDER = 0o700
-
-
-def folder(path: Path) -> Path:
-    """Create a directory that only this user may enter, and return it."""
-    with storing(path):
-        path.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
-    return path
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, _PRIVATE_FILE)
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file that only this user may read, and that appears when it is complete.
-
-    Raises
-    ------
-    StorageError
-        When the disk is full or the place may not be written; nothing is left behind.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> target = Path(tempfile.mkdtemp()) / "a.txt"
-    >>> with whole(target) as file:
-    ...     _ = file.write(b"done")
-    ...     target.exists()
-    False
-    >>> target.read_bytes()
-    b'done'
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    with storing(path):
-        partial.unlink(missing_ok=True)
-        try:
-            with open(partial, "xb", opener=_private) as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class TableWriter:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from clv.sinks.base import WriteReport, accepted, blanks, chosen, plain, report
-from clv.sinks.files import Calls, whole
+from clv.sinks.files import Calls
+from clv.storage import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

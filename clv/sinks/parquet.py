@@ -11,9 +11,9 @@ from typing import ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clv.errors import storing
 from clv.sinks.base import SCORES, WriteReport, day_of, frames, report, split
-from clv.sinks.files import TableWriter, folder, whole
+from clv.sinks.files import TableWriter
+from clv.storage import remove_file, whole
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ParquetSink:
         """Write the partition; one that is there is replaced whole."""
         rejects: Counter[str] = Counter()
         partition = f"as_of={day_of(scores)}"
-        place = folder(Path(self.folder) / partition) / "scores.parquet"
+        place = Path(self.folder) / partition / "scores.parquet"
         schema = SCORES.remove(SCORES.get_field_index("as_of"))
         with whole(place) as target, TableWriter(target, schema) as writer:
             for frame in frames(scores):
@@ -46,10 +46,8 @@ class ParquetSink:
                 writer.add(pa.Table.from_pandas(kept, schema, preserve_index=False))
         tombstones = Path(self.folder) / "_tombstones" / partition / "tombstones.parquet"
         if gone is None:
-            with storing(tombstones):
-                tombstones.unlink(missing_ok=True)
+            remove_file(tombstones)
             return report(self.kind, str(place), writer.rows, rejects)
-        folder(tombstones.parent)
         with gone.open("rb") as source, whole(tombstones) as target:
             shutil.copyfileobj(source, target)
         count = pq.read_metadata(gone).num_rows

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from clv.registry import Registry
 from clv.scoring import current, runs
-from clv.sinks.files import sha256_of
+from clv.storage import sha256_of
 from tests.robustness.conftest import KILLS
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from clv.data.adapters.reading import read_export
 from clv.data.adapters.versions import lookup, unique
 from clv.data.expressions import compile_expression
 from clv.data.lines import LinePolicy, apply_policies
-from clv.errors import SchemaError, UsageError, listing, storing
+from clv.errors import SchemaError, UsageError, listing
 from clv.notes import Note, silent
 from clv.schema import SCHEMA, Kind
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from clv.data.duckdb_engine import DuckDBEngine
     from clv.notes import OnProgress
 
-PRIVATE = 0o600
 RAW_KEY = "customer_key"
 CONTACTS = "interactions.interaction_id"
 
@@ -305,11 +304,5 @@ def _in_order(rows: ir.Table, table: str) -> ir.Table:
 def _write(engine: DuckDBEngine, rows: ir.Table, folder: Path, kind: str) -> Path:
     """Write a table so that it appears whole, for this user only."""
     target = folder / f"{kind}.parquet"
-    staged = folder / f".{kind}.parquet"
-    with storing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        staged.touch(PRIVATE)
-        engine.to_parquet(rows, staged)
-        staged.chmod(PRIVATE)
-        staged.replace(target)
+    engine.to_parquet(rows, target)
     return target

@@ -11,8 +11,8 @@ import pytest
 from clv.attribution.experimental import experimental_level
 from clv.attribution.exposure import EMPATHY, HANDLE
 from clv.attribution.residuals import ridge
-from clv.errors import UsageError
-from clv.experiments.assign import Plan, append_log, assign
+from clv.errors import DataError, UsageError
+from clv.experiments.assign import Plan, assign
 from clv.experiments.compare import (
     always_valid_half_width,
     difference,
@@ -20,6 +20,7 @@ from clv.experiments.compare import (
     sample_ratio_p,
 )
 from clv.experiments.design import design, effect_for, units_for
+from clv.experiments.log import append_log, read_log
 from clv.experiments.read import MIN_RATIO_P, ReadOptions, read
 
 
@@ -240,3 +241,36 @@ def test_a_unit_is_assigned_once_for_ever(tmp_path):
 def test_plans_that_cannot_be_meant(changes, words):
     with pytest.raises(UsageError, match=words):
         Plan("warmth", **changes)
+
+
+def test_a_killed_assignment_is_finished_and_half_a_line_is_never_glued_onto(tmp_path):
+    """The log once was appended to: a kill left half a line, and the next one stood behind it."""
+    plan, log = Plan("warmth"), tmp_path / "assignments.csv"
+    now = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+    dealt = assign(plan, [f"c{number}" for number in range(40)])
+    append_log(plan, dealt, log, assigned_at=now)
+    whole = log.read_bytes()
+    for cut in (len(whole) - 1, len(whole) - 9, len(whole) // 2, whole.index(b"\n") + 1):
+        log.write_bytes(whole[:cut])
+        left = whole[:cut].count(b"\n")
+        if cut == len(whole) - 9:
+            with pytest.raises(DataError, match="ends in the middle of a line"):
+                read_log(log)
+        logged = append_log(plan, dealt, log, assigned_at=now)
+        assert log.read_bytes() == whole
+        codes = {note.code: note.count for note in logged.notes}
+        assert codes.get("half_line", 0) == (cut not in (len(whole) - 1, whole.index(b"\n") + 1))
+        assert codes.get("assigned_before", 0) == max(left - (cut != len(whole) - 1), 0)
+    other = Plan("speed")
+    log.write_bytes(whole[: len(whole) // 2])
+    append_log(other, assign(other, ["x1", "x2"]), log, assigned_at=now)
+    assert read_log(log)["unit_id"].isin({"x1", "x2"}).sum() == 2
+
+
+def test_the_log_of_somebody_else_is_not_written_into(tmp_path):
+    log = tmp_path / "assignments.csv"
+    log.write_text("name,phone\nAnna,1\n")
+    now = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+    with pytest.raises(DataError, match="is no assignment log"):
+        append_log(Plan("warmth"), assign(Plan("warmth"), ["a"]), log, assigned_at=now)
+    assert log.read_text() == "name,phone\nAnna,1\n"
