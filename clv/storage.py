@@ -233,6 +233,13 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def marked(path: Path) -> Path:
+    """Make a folder that ``remove_folder`` may remove, and return it."""
+    with storing(path):
+        (folder(path) / MARK).touch(mode=PRIVATE_FILE)
+    return path
+
+
 def remove_file(path: Path) -> None:
     """Remove one file, if it is there."""
     with storing(path):

@@ -21,6 +21,7 @@ from clv.storage import (
     MARK,
     FileLocked,
     folder,
+    marked,
     publish_folder,
     remove_file,
     remove_folder,
@@ -75,9 +76,7 @@ def staged(out: Path) -> Path:
             f"{path}: is there and was not made by clv; it is left as it is. Move it away, or "
             "write to another folder."
         )
-    with whole(path / MARK):
-        pass
-    return path
+    return marked(path)
 
 
 def discard_staged(out: Path) -> bool:

@@ -22,7 +22,7 @@ from clv.scoring.nodes import PREDICTED, NodeScorer, predictions
 from clv.scoring.publish import write_json
 from clv.scoring.result import versions
 from clv.sinks.files import TableWriter
-from clv.storage import MARK, remove_folder, sha256_of, whole
+from clv.storage import marked, remove_folder, sha256_of, whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,8 +127,8 @@ def opened(out: Path, inputs: dict[str, Any], model: LifetimeValue) -> Unfinishe
             here.notes.append(Note("unfinished_discarded", "scores", len(parts), text))
     if not here.parts:
         here.remove()
-    with whole(here.place / MARK):
-        return here
+    marked(here.place)
+    return here
 
 
 def inputs_of(

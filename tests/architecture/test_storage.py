@@ -71,7 +71,7 @@ def complaints(tree, module=""):
         writes |= alone and name == "replace" and owner != "dataclasses"
         if alone and name == "rename":
             writes |= not isinstance(call.args[0], ast.Constant)
-        if name in TARGETS and len(call.args) > TARGETS[name]:
+        if name in TARGETS and method and len(call.args) > TARGETS[name]:
             target = call.args[TARGETS[name]]
             zipped = name == "ZipFile" and mode_of(call, 1) == "r"
             engine = name == "to_parquet" and len(call.args) == 2
