@@ -79,11 +79,10 @@ def test_a_planted_email_is_in_no_output(company, folder, clv, tmp_path, monkeyp
     leaks = {path for path in public for secret in secrets if secret.encode() in texts(path)}
     assert leaks == set()
     assert not [secret for secret in secrets if secret in printed]
-    # Models hold nobody, and the report is made to be handed on; all else is the user's alone.
-    shared = {out / "report.html", out / "report.json"}
+    # Models hold nobody; all else is the user's alone.
     open_to_others = {
         path
         for path in files
         if not path.is_relative_to(out / "artifacts") and stat.S_IMODE(path.stat().st_mode) & 0o077
     }
-    assert open_to_others <= shared
+    assert open_to_others == set()

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from clv.errors import StorageError, UsageError
+from clv.errors import UsageError
 from clv.report.facts import SECTIONS, ReportInputs, collect
 from clv.report.figures import Figure
 from clv.report.render import Track, render, rich, to_html, to_pdf
@@ -165,8 +165,11 @@ def test_the_file_and_its_facts(tmp_path, builder):
         json.dumps(facts.as_dict())
     )
     assert (tmp_path / "report.html").read_text("utf-8").startswith("<!doctype html>")
-    with pytest.raises(StorageError, match=r"cannot write 'report\.html'"):
-        render(facts, tmp_path / "absent" / "report.html")
+    assert (tmp_path / "report.html").stat().st_mode & 0o777 == 0o600
+    render(facts, tmp_path / "absent" / "report.html")
+    assert (tmp_path / "absent" / "report.json").exists()
+    with pytest.raises(UsageError, match="is a folder; expected the name of a file"):
+        render(facts, tmp_path / "absent")
 
 
 def test_interval_bars_share_a_scale_that_holds_zero():
