@@ -10,17 +10,18 @@ import csv
 import io
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from clv.data.files import distinct, first_line, require_all, to_parquet
+from clv.data.files import distinct, first_line, not_too_wide, require_all, to_parquet
 from clv.data.records import csv_records, line_of
 from clv.errors import DataError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import ibis.expr.types as ir
@@ -29,24 +30,56 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 32 * 2**20  # the longest row of a CSV file that can be read
 SNIFF_BYTES = 2**20
+HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 DELIMITERS = (",", ";", "\t", "|")
 
 
 def read_csv(
-    engine: Engine, table: str, paths: Sequence[Path], *, delimiter: str | None, encoding: str
+    engine: Engine,
+    table: str,
+    paths: Sequence[Path],
+    *,
+    delimiter: str | None,
+    encoding: str,
+    folder: Path | None = None,
 ) -> ir.Table:
-    """Return CSV files as one table of text; an empty cell is null."""
+    """Return CSV files as one table of text; an empty cell is null.
+
+    Folders under ``folder`` named ``column=value`` become columns, as with Parquet.
+    """
     parts = []
     for path in paths:
         mark, names = _csv_header(table, path, delimiter, encoding)
+        not_too_wide(table, path, names)
         held = _csv_rows_held(table, path, mark, encoding)
         reader = _csv_reader(table, path, mark, names, encoding)
-        part = to_parquet(
-            engine, table, path, reader.schema, _guarded(table, path, reader, mark, encoding)
-        )
+        cells = _partition(path, folder)
+        if cells:
+            distinct(table, path, [*reader.schema.names, *cells])
+        schema = pa.schema([*reader.schema, *((name, pa.string()) for name in cells)])
+        batches = _guarded(table, path, reader, mark, encoding)
+        part = to_parquet(engine, table, path, schema, _with(batches, cells, schema))
         require_all(table, path, held, pq.read_metadata(part).num_rows)
         parts.append(part)
     return engine.read_parquet(parts)
+
+
+def _partition(path: Path, folder: Path | None) -> dict[str, str | None]:
+    """Return what the folders between a table's own and a file say, by column."""
+    if folder is None:
+        return {}
+    parts = path.parent.relative_to(folder).parts
+    cells = dict(part.split("=", 1) for part in parts if "=" in part[1:])
+    return {name: None if cell == HIVE_NULL else unquote(cell) for name, cell in cells.items()}
+
+
+def _with(
+    batches: Iterable[pa.RecordBatch], cells: Mapping[str, str | None], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """Add columns that hold one text each."""
+    for batch in batches:
+        more = [pa.array([cell] * batch.num_rows, pa.string()) for cell in cells.values()]
+        yield pa.record_batch([*batch.columns, *more], schema=schema)
 
 
 def sniff_delimiter(header: str) -> str:
@@ -57,8 +90,15 @@ def sniff_delimiter(header: str) -> str:
     >>> sniff_delimiter('order_id;"amount, net";customer_id')
     ';'
     """
-    counts = {mark: len(next(csv.reader([header], delimiter=mark), [])) for mark in DELIMITERS}
+    counts = {mark: _cells(header, mark) for mark in DELIMITERS}
     return max(DELIMITERS, key=lambda mark: (counts[mark], -DELIMITERS.index(mark)))
+
+
+def _cells(header: str, mark: str) -> int:
+    try:
+        return len(next(csv.reader([header], delimiter=mark), []))
+    except csv.Error:  # a long line that this mark does not cut
+        return 0
 
 
 def _csv_header(

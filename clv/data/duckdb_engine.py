@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import ibis
 import pyarrow as pa
-import sqlglot.expressions as sge
-from ibis.backends.sql.compilers.base import NULL, STAR, AggGen
-from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
+import pyarrow.parquet as pq
 
-from clv.data.engine import BATCH_ROWS, PREFIX, Engine
+from clv.data.duckdb_sql import Compiler, file_name, identifier, quoted
+from clv.data.engine import BATCH_ROWS, PREFIX, Engine, partition_names
 from clv.errors import SourceError, StorageError, listing
 from clv.storage import TemporaryFolder, folder, partial
 
@@ -27,29 +26,14 @@ if TYPE_CHECKING:
 JSON_BYTES = 256 * 2**20  # the largest object, or page of objects, in a JSON file
 PART_ROWS = 4_000_000
 """Orders and contacts worked on at a time: under 1 GB with all their features."""
+CLOSED = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+}
+"""Nothing is fetched from the network or loaded because a query would like it."""
+
 _HELD = {"int64": "bigint", "float64": "double"}
-
-
-class _Aggregates(AggGen):
-    """Aggregates over some of the rows by CASE instead of FILTER.
-
-    For each FILTER DuckDB slices the columns of all other aggregates too, which takes longer
-    than what is asked for as soon as there are many.
-    """
-
-    def aggregate(
-        self, compiler: Any, name: str, *args: Any, where: Any = None, order_by: Any = ()
-    ) -> Any:
-        plain = name in ("count", "sum", "min", "max") and not isinstance(args[0], sge.Distinct)
-        if where is not None and plain:
-            value = 1 if args[0] is STAR else args[0]
-            args, where = (compiler.if_(where, value, NULL),), None
-        return super().aggregate(compiler, name, *args, where=where, order_by=order_by)
-
-
-class _Compiler(DuckDBCompiler):
-    __slots__ = ()
-    agg = _Aggregates(supports_filter=True, supports_order_by=True)
 
 
 class DuckDBEngine(Engine):
@@ -93,33 +77,39 @@ class DuckDBEngine(Engine):
                 "Free some space, or set engine.temp_directory."
             ) from error
         self._directory = self._temporary.path
-        settings: dict[str, Any] = {"temp_directory": str(self._directory)}
+        settings: dict[str, Any] = CLOSED | {"temp_directory": str(self._directory)}
         if threads is not None:
             settings["threads"] = threads
         if memory_limit is not None:
             settings["memory_limit"] = memory_limit
         self.backend = ibis.duckdb.connect(":memory:", **settings)
-        self.backend.compiler = _Compiler()
+        self.backend.compiler = Compiler()
         self.connection: duckdb.DuckDBPyConnection = self.backend.con
-        self.connection.execute("set timezone = 'UTC'")
+        self.connection.execute("set global timezone = 'UTC'")  # of every cursor
         # In a notebook without ipywidgets there is no bar, and DuckDB refuses to be told so.
         with contextlib.suppress(duckdb.InvalidInputException):
             self.connection.execute("set enable_progress_bar = false")
         self.connection.execute("set preserve_insertion_order = false")
+        self.connection.execute("set lock_configuration = true")
+        self._settings = settings
         self._names = (f"clv_{number}" for number in itertools.count())
         self._texts: dict[Any, str] = {}
         self._attached: dict[Path, str] = {}
         self._files: list[str] = []
 
-    def read_parquet(self, paths: Sequence[str], *, hive: bool = False) -> ir.Table:
+    def read_parquet(self, paths: Sequence[str], *, partitions: Path | None = None) -> ir.Table:
         """Return Parquet files as one table."""
         # A view of our own: the one Ibis makes is temporary, and no other cursor sees it.
         name = next(self._names)
-        listed = ", ".join(_quoted(path) for path in paths)
+        listed = ", ".join(file_name(path) for path in paths)
         self._files += [path for path in paths if Path(path).parent != self._directory]
+        # Folders above the table's own are no columns of it, whatever they are called.
+        above = () if partitions is None else partition_names(partitions)
+        without = f" exclude ({', '.join(map(identifier, above))})" if above else ""
         self.run(
-            f'create view "{name}" as select * from '  # noqa: S608 (own names, quoted paths)
-            f"read_parquet([{listed}], hive_partitioning = {hive}, union_by_name = true)"
+            f'create view "{name}" as select *{without} from '  # noqa: S608 (own names, quoted paths)
+            f"read_parquet([{listed}], hive_partitioning = {partitions is not None}, "
+            "hive_types_autocast = false, union_by_name = true)"
         )
         return self.backend.table(name)
 
@@ -136,14 +126,14 @@ class DuckDBEngine(Engine):
         try:
             if catalog is None:
                 catalog = next(self._names)
-                self.connection.execute(f'attach {_quoted(path)} as "{catalog}" (read_only)')
+                self.connection.execute(f'attach {quoted(path)} as "{catalog}" (read_only)')
                 self._attached[path] = catalog
             rows = self.connection.execute(
-                "select table_name from information_schema.tables "
+                "select table_name, table_type from information_schema.tables "
                 "where table_catalog = ? and table_schema = 'main' order by table_name",
                 [catalog],
             ).fetchall()
-            found = [row[0] for row in rows]
+            found = dict(rows)
         except duckdb.Error as error:
             raise SourceError(
                 f"{path}: cannot be read as a DuckDB database: {_first_line(error)} "
@@ -154,7 +144,36 @@ class DuckDBEngine(Engine):
                 f"{path}: no table {name!r}; found {listing(found)}. "
                 "Name the one to read under sources.<table>.table in the settings."
             )
+        if found[name] == "VIEW":  # a statement that somebody else wrote
+            return self._read_view(path, name)
         return self.backend.table(name, database=(catalog, "main"))
+
+    def _read_view(self, path: Path, name: str) -> ir.Table:
+        """Copy a view's rows by a connection that sees no file outside the database's folder."""
+        target, folder = self.scratch(), path.resolve().parent
+        with duckdb.connect(":memory:", config=self._settings) as apart:
+            try:
+                for setting in (
+                    "global timezone = 'UTC'",
+                    "python_enable_replacements = false",
+                    f"allowed_directories = [{quoted(folder)}]",
+                    "enable_external_access = false",
+                    "lock_configuration = true",
+                ):
+                    apart.execute(f"set {setting}")
+                apart.execute(f"attach {quoted(path.resolve())} as source (read_only)")
+                rows = apart.sql(f"select * from source.main.{identifier(name)}")  # noqa: S608
+                reader = rows.to_arrow_reader(BATCH_ROWS)
+                with pq.ParquetWriter(target, reader.schema, compression="zstd") as writer:
+                    for batch in reader:
+                        writer.write_batch(batch)
+            except (duckdb.Error, pa.ArrowException) as error:
+                raise SourceError(
+                    f"{path}: the view {name!r} cannot be read: {_first_line(error)} A view may "
+                    f"read the database and files in {folder}; copy what else it needs into a "
+                    "table of the database."
+                ) from error
+        return self.read_parquet([str(target)])
 
     def read_json(self, paths: Sequence[Path], member: str) -> ir.Table:
         """Return the objects of JSON files as a table of two columns of text, json and file.
@@ -172,7 +191,7 @@ class DuckDBEngine(Engine):
             When a file is no JSON.
         """
         name = next(self._names)
-        listed = ", ".join(_quoted(path) for path in paths)
+        listed = ", ".join(file_name(path) for path in paths)
         try:
             self.connection.execute(
                 f"create table \"{name}\" as select unnest(case when json_type(json, '$.{member}') "  # noqa: S608 (quoted paths)
@@ -248,7 +267,6 @@ class DuckDBEngine(Engine):
         schema = self._schema(expression)
         cursor = self.connection.cursor()
         try:
-            cursor.execute("set timezone = 'UTC'")
             reader = self._guard(lambda: cursor.sql(self._select(expression)).to_arrow_reader(rows))
             while (batch := self._guard(lambda: next(reader, None))) is not None:
                 yield batch.cast(schema)
@@ -259,7 +277,7 @@ class DuckDBEngine(Engine):
         """Compute a table and write it to one Parquet file, whole, in the table's own order."""
         with partial(path) as place:
             self.run(
-                f"copy ({self._select(expression)}) to {_quoted(place)} "
+                f"copy ({self._select(expression)}) to {quoted(place)} "
                 "(format parquet, compression zstd, preserve_order true)"
             )
 
@@ -295,7 +313,7 @@ class DuckDBEngine(Engine):
         columns = ", ".join(
             f"cast({name} as {_HELD[kind]}) as {name}" if kind in _HELD else name
             for name, kind in (
-                (_identifier(name), str(kind)) for name, kind in expression.schema().items()
+                (identifier(name), str(kind)) for name, kind in expression.schema().items()
             )
         )
         return f"select {columns} from ({body})"  # noqa: S608 (compiled by Ibis)
@@ -312,7 +330,7 @@ class DuckDBEngine(Engine):
                 f"{self._directory.parent}."
             ) from error
         except (duckdb.Error, pa.ArrowException, OSError) as error:
-            if _may_be_a_file(error):
+            if _may_be_afile_name(error):
                 for path in self._files:
                     self._read_through(path)
             if isinstance(error, duckdb.IOException | OSError):
@@ -324,17 +342,17 @@ class DuckDBEngine(Engine):
         try:
             with self.connection.cursor() as cursor:
                 cursor.execute(
-                    f"select max(hash(columns(*))) from read_parquet({_quoted(path)})"  # noqa: S608
+                    f"select max(hash(columns(*))) from read_parquet({file_name(path)})"  # noqa: S608
                 ).fetchall()
         except duckdb.Error as error:
-            if _may_be_a_file(error):
+            if _may_be_afile_name(error):
                 raise SourceError(
                     f"{path} cannot be read as Parquet: {_first_line(error)} "
                     "Write the file again, or name another one."
                 ) from error
 
 
-def _may_be_a_file(error: Exception) -> bool:
+def _may_be_afile_name(error: Exception) -> bool:
     """Say whether a broken file can have caused an error; one of another kind is the engine's.
 
     What DuckDB has no name for, such as a page of Parquet that it cannot follow, is a plain
@@ -345,14 +363,6 @@ def _may_be_a_file(error: Exception) -> bool:
     if isinstance(error, duckdb.IOException):
         return "write" not in str(error).lower()  # a full disk is not the source's
     return isinstance(error, duckdb.InvalidInputException | duckdb.SerializationException)
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _quoted(path: str | Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _first_line(error: Exception) -> str:

@@ -39,8 +39,17 @@ class Engine(Protocol):
     name: str
     part_rows: int
 
-    def read_parquet(self, paths: Sequence[str], *, hive: bool = False) -> ir.Table:
-        """Return Parquet files as one table."""
+    def read_parquet(self, paths: Sequence[str], *, partitions: Path | None = None) -> ir.Table:
+        """Return Parquet files as one table.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            Names, not patterns.
+        partitions : pathlib.Path, optional
+            The folder under which folders named ``column=value`` are columns of text; the files
+            agree in these columns.
+        """
 
     def read_database(self, path: Path, name: str) -> ir.Table:
         """Return a table of a DuckDB file."""
@@ -101,6 +110,17 @@ class Engine(Protocol):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def partition_names(folder: Path) -> tuple[str, ...]:
+    """Return the columns that a path's folders name, from the top, as engines read them.
+
+    Examples
+    --------
+    >>> partition_names(Path("orders/year=2025/month=1"))
+    ('year', 'month')
+    """
+    return tuple(part.partition("=")[0] for part in folder.parts if "=" in part[1:])
 
 
 def connect(

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
+from ibis.common.exceptions import IbisTypeError
 
+from clv.data.engine import partition_names
 from clv.errors import SchemaError, SourceError, StorageError, listing
 
 if TYPE_CHECKING:
@@ -25,6 +29,12 @@ if TYPE_CHECKING:
     from clv.data.engine import Engine
 
 ROWS = 50_000
+COLUMNS = 2_000
+"""The widest table: its checking takes 25 seconds and half a gigabyte, however short it is."""
+
+DEPTH = 16
+"""Lists within lists; each further level takes DuckDB twice as long, 32 for ever."""
+
 PACKAGE = "package:"
 SUFFIXES = {
     ".parquet": "parquet",
@@ -66,10 +76,11 @@ def locate(path: str, root: Path, table: str) -> list[Path]:
         target = root / path
     if target.is_dir():
         found = sorted(p for p in target.rglob("*") if format_of(p) and p.is_file())
-    elif "*" in target.name or "?" in target.name:
-        found = sorted(p for p in target.parent.glob(target.name) if p.is_file())
+    elif target.is_file():  # a name, whatever marks are in it
+        found = [target]
     else:
-        found = [target] if target.is_file() else []
+        pattern = target.name.replace("[", "[[]")  # only * and ? stand for other marks
+        found = sorted(p for p in target.parent.glob(pattern) if p.is_file())
     if not found:
         raise SourceError(
             f"{table}: no file at {target}. Expected a .parquet or .csv file, or a folder of "
@@ -86,25 +97,96 @@ def format_of(path: Path) -> str | None:
     return next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
 
 
-def read_parquet(engine: Engine, table: str, paths: Sequence[Path]) -> ir.Table:
-    """Return Parquet files as one table; folders named ``column=value`` become columns."""
+def read_parquet(
+    engine: Engine, table: str, paths: Sequence[Path], folder: Path | None = None
+) -> ir.Table:
+    """Return Parquet files as one table; folders named ``column=value`` become columns of text.
+
+    Parameters
+    ----------
+    engine : Engine
+    table : str
+        For errors.
+    paths : sequence of pathlib.Path
+    folder : pathlib.Path, optional
+        The folder that holds the whole table. Files may lie in it beside partitions, and
+        partitions may be of several columns: a column that a file's path lacks is null.
+    """
     held = 0
+    groups: dict[tuple[str, ...], list[str]] = {}
     for path in paths:
         try:
             footer = pq.read_metadata(path)
-            names = footer.schema.to_arrow_schema().names
+            schema = footer.schema.to_arrow_schema()
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise SourceError(
                 f"{table}: {path} cannot be read as Parquet: {first_line(error)} "
                 "Write the file again, or name another one."
             ) from None
-        distinct(table, path, names)
+        not_too_wide(table, path, schema.names)
+        distinct(table, path, schema.names)
+        _shallow(table, path, schema)
         held += footer.num_rows
-    hive = any("=" in path.parent.name for path in paths)
-    rows = engine.read_parquet([str(path.resolve()) for path in paths], hive=hive)
+        columns = () if folder is None else partition_names(path.parent.relative_to(folder))
+        groups.setdefault(columns, []).append(str(path.absolute()))
+    place = None if folder is None else folder.absolute()
+    parts = [
+        engine.read_parquet(files, partitions=place if columns else None)
+        for columns, files in groups.items()
+    ]
+    rows = _united(parts)
     read = engine.to_pandas(rows.aggregate(rows=rows.count()))["rows"].iloc[0]
     require_all(table, listing(path.name for path in paths), held, int(read))
     return rows
+
+
+def _united(parts: Sequence[ir.Table]) -> ir.Table:
+    """Return tables below each other, columns by name, null where one has none."""
+    if len(parts) == 1:
+        return parts[0]
+    kinds: dict[str, list[Any]] = {}
+    for part in parts:
+        for name, kind in part.schema().items():
+            kinds.setdefault(name, []).append(kind)
+    whole = {name: _common(found) for name, found in kinds.items()}
+    return ibis.union(
+        *(
+            part.select(
+                **{
+                    name: part[name].cast(kind) if name in part.columns else ibis.null(kind)
+                    for name, kind in whole.items()
+                }
+            )
+            for part in parts
+        )
+    )
+
+
+def _common(kinds: Sequence[Any]) -> Any:
+    """Return the type that holds values of all of these: text, where no narrower does."""
+    try:
+        return ibis.expr.datatypes.highest_precedence(kinds)
+    except IbisTypeError:
+        return "string"
+
+
+def _shallow(table: str, path: Path, schema: pa.Schema) -> None:
+    """Refuse lists within lists that take engines longer with each level."""
+    for field in schema:
+        if _depth(field.type) > DEPTH:
+            raise SchemaError(
+                f"{table}.{field.name}: {path} holds lists or structures within each other more "
+                f"than {DEPTH} deep. Expected plain columns; leave it out, or write it as text."
+            )
+
+
+def _depth(kind: pa.DataType) -> int:
+    """Count how many lists, maps and structures a type holds within each other."""
+    depth, level = 0, [kind]
+    while level and depth <= DEPTH:
+        level = [k.field(n).type for k in level for n in range(k.num_fields)]
+        depth += bool(level)
+    return depth
 
 
 def read_whitespace(
@@ -158,6 +240,7 @@ def read_sql(engine: Engine, table: str, url: str, name: str) -> ir.Table:
         with database.connect() as connection:
             source = sa.Table(bare, sa.MetaData(), schema=space or None, autoload_with=connection)
             names = [column.name for column in source.columns]
+            not_too_wide(table, f"{shown}, {name}", names)
             query = sa.select(*(sa.cast(source.c[n], sa.Text).label(n) for n in names))
             rows = connection.execution_options(yield_per=ROWS).execute(query)
             schema = pa.schema([(n, pa.string()) for n in names])
@@ -271,13 +354,26 @@ def to_parquet(
     return str(target)
 
 
+def not_too_wide(table: str, place: Path | str, names: Sequence[str]) -> None:
+    """Refuse more columns than the checking of a table can work with.
+
+    Raises
+    ------
+    SchemaError
+        With their number.
+    """
+    if len(names) > COLUMNS:
+        raise SchemaError(
+            f"{table}: {place} has {len(names):,} columns; expected at most {COLUMNS:,}. Leave out "
+            "those that nothing is made of."
+        )
+
+
 def distinct(table: str, path: Path, names: Sequence[str]) -> None:
     """Refuse columns that engines cannot tell apart."""
-    lower = [name.lower() for name in names]
+    counts = Counter(name.lower() for name in names)
     unnamed = {f"c{place}" for place, name in enumerate(names) if not name}  # as DuckDB has them
-    twice = sorted(
-        {n for n, low in zip(names, lower, strict=True) if lower.count(low) > 1 or low in unnamed}
-    )
+    twice = sorted({n for n in names if counts[n.lower()] > 1 or n.lower() in unnamed})
     if twice:
         raise SchemaError(
             f"{table}: {path} has the column {listing(twice)} twice (case does not tell columns "

@@ -266,7 +266,9 @@ def _read(engine: Engine, name: str, table: TableSpec, spec: SourceSpec, base: P
         if database == CATALOG:
             return engine.read_shared(own)
         if database.endswith(DUCKDB_SUFFIXES):
-            return engine.read_database(base / database, own)
+            rows = engine.read_database(base / database, own)
+            files.not_too_wide(name, f"{database}, {own}", rows.columns)
+            return rows
         return files.read_sql(engine, name, database, own)
     if "://" in table.path:
         return engine.read_shared(table.path)
@@ -278,11 +280,18 @@ def _read(engine: Engine, name: str, table: TableSpec, spec: SourceSpec, base: P
             f"{listing(p.name for p in paths)}. Set sources.{name}.format."
         )
     kind = kinds.pop()
+    whole = base / table.path
+    folder = whole if whole.is_dir() else None
     if kind == "parquet":
-        return files.read_parquet(engine, name, paths)
+        return files.read_parquet(engine, name, paths, folder)
     if kind == "csv":
         return csv_files.read_csv(
-            engine, name, paths, delimiter=table.delimiter, encoding=table.encoding
+            engine,
+            name,
+            paths,
+            delimiter=table.delimiter,
+            encoding=table.encoding,
+            folder=folder,
         )
     if not table.names:
         raise SettingsError(f"sources.{name}.names is missing; whitespace needs column names.")

@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 from clv.data.engine import BATCH_ROWS, PREFIX, Engine
 from clv.data.spark_forms import (
     LOCAL,
-    base_folder,
     first_line,
     java_size,
     located,
@@ -51,6 +50,8 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     # Arithmetic that overflows and text that is no number are errors, as in DuckDB.
     "spark.sql.ansi.enabled": "true",
+    # A folder named store=007 means the text, as in DuckDB.
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     # Spark has no nanoseconds; such columns are read as integers and converted here.
     "spark.sql.legacy.parquet.nanosAsLong": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
@@ -117,11 +118,11 @@ class SparkEngine(Engine):
         self._names = (f"{self._prefix}{number}" for number in itertools.count())
         self._texts: dict[Any, str] = {}
 
-    def read_parquet(self, paths: Sequence[str], *, hive: bool = False) -> ir.Table:
+    def read_parquet(self, paths: Sequence[str], *, partitions: Path | None = None) -> ir.Table:
         """Return Parquet files as one table."""
-        reader = self.session.read.option("mergeSchema", "true")
-        if hive:
-            reader = reader.option("basePath", located(base_folder(paths)))
+        reader = self.session.read.option("mergeSchema", "true").option("__globPaths__", "false")
+        if partitions is not None:
+            reader = reader.option("basePath", located(str(partitions)))
         rows = self._guard(lambda: reader.parquet(*map(located, paths)))
         return self._named(without_nanoseconds(rows, paths))
 

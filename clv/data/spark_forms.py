@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -40,13 +37,6 @@ def java_size(limit: str) -> str:
 def located(path: str) -> str:
     """Return a path as a URI: a bare one is of this machine, whatever Spark's own storage is."""
     return path if "://" in path else f"{LOCAL}{path}"
-
-
-def base_folder(paths: Sequence[str]) -> str:
-    """Return the folder under which folders are named ``column=value``."""
-    parts = Path(os.path.commonpath([str(Path(path).parent) for path in paths])).parts
-    kept = itertools.takewhile(lambda part: "=" not in part, parts)
-    return str(Path(*kept))
 
 
 def plain(rows: pa.Table) -> pa.Table:

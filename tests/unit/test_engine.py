@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from clv.data import duckdb_engine
 from clv.data.duckdb_engine import DuckDBEngine
 from clv.data.engine import connect
 from clv.errors import StorageError, UsageError
@@ -62,9 +63,9 @@ def test_an_engine_that_is_none():
         connect("polars")
 
 
-def test_too_little_memory_says_what_to_raise():
+def test_too_little_memory_says_what_to_raise(monkeypatch):
+    monkeypatch.setitem(duckdb_engine.CLOSED, "max_temp_directory_size", "1MB")
     with DuckDBEngine(memory_limit="20MB", threads=1) as engine:
-        engine.connection.execute("set temp_directory = ''")
         crossed = table = engine.frame(pd.DataFrame({"x": range(10)}))
         for name in "abcdef":
             crossed = crossed.cross_join(table.select(**{name: "x"}))

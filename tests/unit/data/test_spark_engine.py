@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from clv.data.engine import connect
-from clv.data.spark_forms import base_folder, java_size, located, plain
+from clv.data.spark_forms import java_size, located, plain
 from clv.errors import UsageError
 
 
@@ -32,7 +32,6 @@ def test_sizes_are_written_as_java_reads_them():
 def test_places_of_this_machine_are_named_as_such():
     assert located("/data/x.parquet") == "file:///data/x.parquet"
     assert located("s3a://bucket/x.parquet") == "s3a://bucket/x.parquet"
-    assert base_folder(["/d/orders/year=1/a.parquet", "/d/orders/year=1/b.parquet"]) == "/d/orders"
 
 
 def test_frames_are_given_in_types_that_spark_has():

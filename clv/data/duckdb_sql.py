@@ -1,0 +1,67 @@
+"""Ibis' DuckDB SQL where it is slow, and names quoted so that they are names and nothing else."""
+
+from __future__ import annotations
+
+import glob
+from typing import TYPE_CHECKING, Any
+
+import sqlglot.expressions as sge
+from ibis.backends.sql.compilers.base import NULL, STAR, AggGen
+from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
+
+from clv.errors import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class _Aggregates(AggGen):
+    """Aggregates over some of the rows by CASE instead of FILTER.
+
+    For each FILTER DuckDB slices the columns of all other aggregates too, which takes longer
+    than what is asked for as soon as there are many.
+    """
+
+    def aggregate(
+        self, compiler: Any, name: str, *args: Any, where: Any = None, order_by: Any = ()
+    ) -> Any:
+        plain = name in ("count", "sum", "min", "max") and not isinstance(args[0], sge.Distinct)
+        if where is not None and plain:
+            value = 1 if args[0] is STAR else args[0]
+            args, where = (compiler.if_(where, value, NULL),), None
+        return super().aggregate(compiler, name, *args, where=where, order_by=order_by)
+
+
+class Compiler(DuckDBCompiler):
+    """Ibis' compiler with these aggregates."""
+
+    __slots__ = ()
+    agg = _Aggregates(supports_filter=True, supports_order_by=True)
+
+
+def identifier(name: str) -> str:
+    """Quote a column's or a table's name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quoted(path: str | Path) -> str:
+    """Quote text."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def file_name(path: str | Path) -> str:
+    """Quote a file's path so that it is no pattern, whatever marks are in it.
+
+    Raises
+    ------
+    SourceError
+        For a path that DuckDB takes for a pattern in any way it may be written.
+    """
+    text = str(path)
+    escaped = glob.escape(text)
+    if escaped != text and "\\" in text:
+        raise SourceError(
+            f"{text}: a path with a backslash beside one of *, ? and [ cannot be read by DuckDB. "
+            "Rename the file or its folder."
+        )
+    return quoted(escaped)
