@@ -30,6 +30,7 @@ GIVEN = {
     ("clv/sinks/files.py", "ParquetWriter"): "is given an open file",
     ("clv/sinks/csv.py", "to_csv"): "writes through text of an open file",
     ("clv/data/files.py", "ParquetWriter"): "the engine's own temporary folder",
+    ("clv/data/duckdb_engine.py", "ParquetWriter"): "the engine's own temporary folder",
     ("pipelines/cli.py", "open"): "the null device, where nobody reads the error",
     ("clv/registry/golden.py", "to_parquet"): "a temporary folder, and the file in it named by it",
 }
