@@ -193,7 +193,7 @@ def utc(text: ir.Value, zone: str) -> ir.Value:
 
 def after(start: ir.Value, minutes: ir.Value) -> ir.Value:
     """Return the time so many minutes after another, as text; null where either is none."""
-    later = parse_seconds(start) + (parse_number(minutes) * 60).cast("int64")
+    later = parse_seconds(start) + (minutes * 60).cast("int64")
     return later.as_timestamp("s").strftime(UTC_FORMAT)
 
 

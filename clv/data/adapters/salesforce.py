@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ibis
 
+from clv.data.adapters import cells
 from clv.data.adapters.base import Adapter, Export, Inputs, Key, TableMap
 from clv.data.adapters.versions import by_group, lookup, unique
 
@@ -24,19 +25,20 @@ CASE = Export(
         "RecordTypeId",
         "ClosedDate",
         "IsDeleted",
+        "MasterRecordId",
         *CHANGED,
     ),
     array=PAGES,
     key=("Id",),
     versions=CHANGED,
-    ids=("Id", "OwnerId", "ContactId", "AccountId", "RecordTypeId"),
+    ids=("Id", "OwnerId", "ContactId", "AccountId", "RecordTypeId", "MasterRecordId"),
     times=("CreatedDate", "ClosedDate"),
     needed=True,
 )
 EMAILS = Export(
     "EmailMessage",
     ("Id", "ParentId", "MessageDate", "Incoming"),
-    ("TextBody", "IsDeleted", *CHANGED),
+    ("TextBody", "Status", "IsDeleted", *CHANGED),
     array=PAGES,
     key=("Id",),
     versions=CHANGED,
@@ -54,12 +56,14 @@ CONTACT = Export(
         "CreatedDate",
         "LeadSource",
         "MailingCountry",
+        "IsDeleted",
+        "MasterRecordId",
         *CHANGED,
     ),
     array=PAGES,
     key=("Id",),
     versions=CHANGED,
-    ids=("Id", "AccountId"),
+    ids=("Id", "AccountId", "MasterRecordId"),
     times=("CreatedDate",),
 )
 USER = Export(
@@ -91,6 +95,9 @@ CHANNELS = {
 PRIORITIES = {"medium": "normal", "critical": "urgent"}
 USER_PREFIX = "005"
 """Ids of users begin so; those of queues do not."""
+DRAFT = ("5", "draft")
+"""The status of an e-mail that was never sent."""
+
 SHORT, BLOCK = 15, 5
 SUFFIXES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
@@ -113,9 +120,46 @@ def eighteen(text: ibis.Value) -> ibis.Value:
 
 def prepare(inputs: Inputs) -> Inputs:
     """Give cases their contact, transfers and reopening; e-mails their position."""
-    cases, people, history = (inputs[name] for name in ("Case", "Contact", "CaseHistory"))
+    people, emails = inputs["Contact"], inputs["EmailMessage"]
+    sent, came = cells.flag(emails.IsDeleted), cells.flag(emails.Incoming)
+    order = [emails.MessageDate, emails.Id]
+    turns = emails.mutate(
+        deleted=sent.value.cast("string"),
+        draft=emails.Status.strip().lower().isin(DRAFT).cast("string"),
+        # A flag that cannot be read stands where the contract refuses it.
+        speaker=ibis.coalesce(
+            sent.unread,
+            came.unread,
+            ibis.cases((came.value, "customer"), (~came.value, "agent")),
+        ),
+        position=ibis.row_number().over(group_by=emails.ParentId, order_by=order),
+    )
+    return {
+        "cases": _cases(_with_contact(inputs["Case"], people), inputs["CaseHistory"]),
+        "turns": turns,
+        "people": people.mutate(
+            customer_email=people.Email,
+            ContactId=people.Id,
+            deleted=cells.flag(people.IsDeleted).value.cast("string"),
+        ),
+        "staff": inputs["User"].mutate(team=lambda t: ibis.coalesce(t.Department, t.Division)),
+    }
+
+
+def _with_contact(cases: ibis.Table, people: ibis.Table) -> ibis.Table:
+    """Say whose cases they are; a contact that was merged is the one that was kept."""
     person = unique(people, "Id")
-    rows = lookup(cases, "ContactId", person, person_email="Email", person_account="AccountId")
+    rows = lookup(cases, "ContactId", person, kept_contact="MasterRecordId")
+    rows = rows.mutate(ContactId=ibis.coalesce(rows.kept_contact, rows.ContactId))
+    rows = lookup(rows, "ContactId", person, person_email="Email", person_account="AccountId")
+    return rows.mutate(
+        customer_email=ibis.coalesce(rows.ContactEmail, rows.person_email, rows.SuppliedEmail),
+        AccountId=ibis.coalesce(rows.AccountId, rows.person_account),
+    )
+
+
+def _cases(cases: ibis.Table, history: ibis.Table) -> ibis.Table:
+    """Say how often cases were handed on, and when they were closed and opened again."""
     owner = (
         (history.Field.lower() == "owner")
         & history.OldValue.startswith(USER_PREFIX)
@@ -131,29 +175,18 @@ def prepare(inputs: Inputs) -> Inputs:
         first_closed_at=history.CreatedDate.min(where=closed),
     )
     names = ("transfers", "reopened_at", "first_closed_at")
-    rows = lookup(rows, "Id", changes, **{name: name for name in names})
-    rows = rows.mutate(
-        customer_email=ibis.coalesce(rows.ContactEmail, rows.person_email, rows.SuppliedEmail),
-        AccountId=ibis.coalesce(rows.AccountId, rows.person_account),
+    rows = lookup(cases, "Id", changes, **{name: name for name in names})
+    deleted = cells.flag(rows.IsDeleted)
+    return rows.mutate(
         agent_id=ibis.ifelse(
             rows.OwnerId.startswith(USER_PREFIX), rows.OwnerId, ibis.null("string")
         ),
         issue=ibis.coalesce(rows.Type, rows.Reason),
         settled_at=ibis.coalesce(rows.first_closed_at, rows.ClosedDate),
+        deleted=deleted.value.cast("string"),
+        # A flag that cannot be read stands where the contract refuses it.
+        way=ibis.coalesce(deleted.unread, rows.Origin),
     )
-    emails = inputs["EmailMessage"]
-    emails = emails.semi_join(cases, emails.ParentId == cases.Id)
-    order = [emails.MessageDate, emails.Id]
-    turns = emails.mutate(
-        speaker=ibis.ifelse(emails.Incoming.lower().isin(("true", "1")), "customer", "agent"),
-        position=ibis.row_number().over(group_by=emails.ParentId, order_by=order),
-    )
-    return {
-        "cases": rows,
-        "turns": turns,
-        "people": people.mutate(customer_email=people.Email, ContactId=people.Id),
-        "staff": inputs["User"].mutate(team=lambda t: ibis.coalesce(t.Department, t.Division)),
-    }
 
 
 ADAPTER = Adapter(
@@ -174,6 +207,7 @@ ADAPTER = Adapter(
                 "email": "Email",
                 "phone": "Phone",
             },
+            left_out={"deleted": 'is_in(deleted, "true")'},
         ),
         TableMap(
             "interactions",
@@ -181,7 +215,7 @@ ADAPTER = Adapter(
             {
                 "interaction_id": "Id",
                 "agent_id": "agent_id",
-                "channel": "Origin",
+                "channel": "way",
                 "queue": "RecordTypeId",
                 "issue_type": "issue",
                 "priority": "Priority",
@@ -195,7 +229,10 @@ ADAPTER = Adapter(
                 "channel": CHANNELS,
                 "priority": PRIORITIES,
             },
-            left_out={"deleted": 'is_in(lower(IsDeleted), "true", "1")'},
+            left_out={
+                "deleted": 'is_in(deleted, "true")',
+                "merged": "not is_null(MasterRecordId)",
+            },
         ),
         TableMap(
             "messages",
@@ -207,6 +244,7 @@ ADAPTER = Adapter(
                 "sent_at": "MessageDate",
                 "text": "TextBody",
             },
+            left_out={"deleted": 'is_in(deleted, "true")', "draft": 'is_in(draft, "true")'},
             customer=False,
         ),
         TableMap("agents", "staff", {"agent_id": "Id", "team": "team"}, customer=False),

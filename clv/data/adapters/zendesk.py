@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ibis
 
+from clv.data.adapters import cells
 from clv.data.adapters.base import Adapter, Export, Inputs, Key, TableMap, after
-from clv.data.adapters.versions import Unique, lookup, unique
-from clv.data.parsing import parse_number
+from clv.data.adapters.versions import Unique, by_group, lookup, unique
 
 TICKETS = Export(
     "tickets",
@@ -21,10 +21,12 @@ TICKETS = Export(
         "priority",
         "type",
         "channel",
+        "via_rel",
+        "tags",
         "updated_at",
         "generated_timestamp",
     ),
-    paths={"channel": "$.via.channel"},
+    paths={"channel": "$.via.channel", "via_rel": "$.via.source.rel"},
     key=("id",),
     # Changes by the system move generated_timestamp alone.
     versions=("updated_at", "generated_timestamp"),
@@ -91,7 +93,22 @@ CHANNELS = {
     **dict.fromkeys(("twitter", "x_corp", "facebook", "instagram_dm", "any_channel"), "social"),
     **dict.fromkeys(("whatsapp", "line", "text"), "sms"),
 }
+OUTBOUND = ("outbound", "phone_call_outbound")
 AGENTS = ("agent", "admin")
+
+MERGED = "(^|[^a-z0-9_-])closed_by_merge($|[^a-z0-9_-])"
+"""The tag of a ticket that was merged into another one, among the others."""
+
+INTO = r"^This request was closed and merged into request #([0-9]+)"
+"""What Zendesk writes into a merged ticket, unless the agent changes it."""
+
+FROM = r"^Requests? #.* (was|were) closed and merged into this request"
+"""What it writes into the other one; the merged ticket's last comment follows."""
+
+NO = ibis.literal(value=False)
+
+HOPS = 3
+"""How many times a ticket's words follow it from merger to merger."""
 
 
 def whole_number(text: ibis.Value) -> ibis.Value:
@@ -101,33 +118,19 @@ def whole_number(text: ibis.Value) -> ibis.Value:
 
 def prepare(inputs: Inputs) -> Inputs:
     """Give tickets their requester and metrics, comments their speaker and position."""
-    tickets, metrics, users = (inputs[name] for name in ("tickets", "ticket_metrics", "users"))
-    people = unique(users.mutate(role=users.role.lower()), "id")
-    contacts = _with_requester(tickets, people)
-    measured = unique(metrics, "ticket_id")
-    names = [name for name in metrics.columns if name not in ("ticket_id", "updated_at")]
-    contacts = lookup(contacts, "id", measured, **{name: name for name in names})
-    solved = contacts.solved_at
-    reopened = parse_number(contacts.reopens) > 0
-    first_solved = after(contacts.created_at, contacts.first_resolution_minutes)
-    first_solved = ibis.coalesce(first_solved, solved)
-    contacts = contacts.mutate(
-        # The export names no time of reopening: it is known by the next solution at the latest.
-        first_solved_at=ibis.ifelse(solved.notnull() | reopened, first_solved, ibis.null("string")),
-        reopened_at=ibis.ifelse(
-            reopened, ibis.coalesce(solved, contacts.status_updated_at), ibis.null("string")
-        ),
-        reply_s=ibis.coalesce(
-            parse_number(contacts.reply_seconds), parse_number(contacts.reply_minutes) * 60
-        ),
-        transfers=ibis.greatest(parse_number(contacts.assignee_stations) - 1, 0).cast("int64"),
+    tickets, users, ratings = (
+        inputs[name] for name in ("tickets", "users", "satisfaction_ratings")
     )
-    ratings = inputs["satisfaction_ratings"]
-    asked = _with_requester(ratings, people)
+    tickets = tickets.mutate(merged=tickets.tags.lower().re_search(MERGED).cast("string"))
+    comments = inputs["comments"]
+    comments = comments.mutate(words=ibis.coalesce(comments.plain_body, comments.body))
+    people = unique(users.mutate(role=users.role.lower()), "id")
+    merged = _merged(tickets, comments)
+    asked = _with_requester(_in_target(ratings, merged), people)
     return {
         **inputs,
-        "contacts": contacts,
-        "turns": _turns(inputs["comments"], tickets, people),
+        "contacts": _contacts(_with_requester(tickets, people), inputs["ticket_metrics"]),
+        "turns": _turns(_in_target(comments, merged), tickets, people),
         "answers": asked.mutate(
             good=asked.score.lower().re_replace("withcomment", ""),
             answered_at=ibis.coalesce(asked.updated_at, asked.created_at),
@@ -142,22 +145,86 @@ def prepare(inputs: Inputs) -> Inputs:
 
 def _with_requester(rows: ibis.Table, people: Unique) -> ibis.Table:
     """Say who asked: not who wrote the ticket down, which may be an agent on the telephone."""
-    rows = lookup(rows, "requester_id", people, email="email", external_id="external_id")
+    columns = {"email": "email", "external_id": "external_id", "requester_role": "role"}
+    rows = lookup(rows, "requester_id", people, **columns)
     return rows.mutate(requester=rows.requester_id)
 
 
+def _contacts(tickets: ibis.Table, metrics: ibis.Table) -> ibis.Table:
+    """Say when tickets were answered, solved and reopened, and how often handed on."""
+    names = [name for name in metrics.columns if name not in ("ticket_id", "updated_at")]
+    rows = lookup(tickets, "id", unique(metrics, "ticket_id"), **{name: name for name in names})
+    reopens, stations = cells.count(rows.reopens), cells.count(rows.assignee_stations)
+    reopened = (reopens.value > 0).fill_null(NO)
+    minutes = cells.number(rows.first_resolution_minutes)
+    first_solved = ibis.coalesce(after(rows.created_at, minutes.value), rows.solved_at)
+    none = ibis.null("string")
+    answered = cells.number(rows.reply_seconds).or_else(
+        cells.computed(lambda value: value * 60, cells.number(rows.reply_minutes))
+    )
+    handed_on = cells.computed(lambda value: ibis.ifelse(value > 0, value - 1, value), stations)
+    return rows.mutate(
+        first_solved_at=ibis.coalesce(
+            minutes.unread,
+            ibis.ifelse(rows.solved_at.notnull() | reopened, first_solved, none),
+        ),
+        # The export names no time of reopening: it is known by the next solution at the latest.
+        reopened_at=ibis.coalesce(
+            reopens.unread,
+            ibis.ifelse(reopened, ibis.coalesce(rows.solved_at, rows.status_updated_at), none),
+        ),
+        reply_s=answered.text,
+        transfers=handed_on.text,
+        begun_by=ibis.ifelse(
+            ibis.or_(rows.channel.isin(OUTBOUND), rows.via_rel.isin(OUTBOUND)).fill_null(NO),
+            "company",
+            "customer",
+        ),
+    )
+
+
+def _merged(tickets: ibis.Table, comments: ibis.Table) -> Unique:
+    """Return the tickets that were merged, each with the one that goes on in the end."""
+    into = comments.words.re_extract(INTO, 1).nullif("")
+    gone = tickets.filter(tickets.merged == "true")
+    notices = comments.mutate(target=into).semi_join(gone, comments.ticket_id == gone.id)
+    notices = notices.filter(notices.target.notnull())
+    latest = notices.created_at + notices.id.lpad(20, "0")
+    merged = by_group(notices, "ticket_id", target=notices.target.argmax(latest))
+    rows = merged.rows
+    for _ in range(HOPS - 1):
+        rows = lookup(rows, "target", merged, further="target")
+        rows = rows.mutate(target=ibis.coalesce(rows.further, rows.target)).drop("further")
+    return unique(rows, "ticket_id")
+
+
+def _in_target(rows: ibis.Table, merged: Unique) -> ibis.Table:
+    """Give what was said in a merged ticket to the one it was merged into."""
+    rows = lookup(rows, "ticket_id", merged, target="target")
+    return rows.mutate(ticket_id=ibis.coalesce(rows.target, rows.ticket_id))
+
+
 def _turns(comments: ibis.Table, tickets: ibis.Table, people: Unique) -> ibis.Table:
-    """Return the public comments of known tickets in order, with who spoke."""
-    said = comments.filter(ibis.coalesce(comments.public.lower(), "true") != "false")
-    said = said.semi_join(tickets, said.ticket_id == tickets.id)
+    """Return the public comments in order, with who spoke; null where that is not known."""
+    public = cells.flag(comments.public)
+    said = comments.filter(public.value.fill_null(ibis.literal(value=True)))
     said = lookup(said, "author_id", people, role="role")
+    parties = {"asked_by": "requester_id", "answered_by": "assignee_id"}
+    said = lookup(said, "ticket_id", unique(tickets, "id"), **parties)
+    is_notice = said.words.re_search(INTO) | said.words.re_search(FROM)
+    said = said.filter(~(is_notice.fill_null(NO) & (said.author_id != said.asked_by)))
+    speaker = ibis.cases(
+        (said.author_id == "-1", "bot"),
+        (said.role.isin(AGENTS), "agent"),
+        (said.role.notnull() | (said.author_id == said.asked_by), "customer"),
+        (said.author_id == said.answered_by, "agent"),
+        else_=ibis.null("string"),
+    )
     order = [said.created_at, said.id.length(), said.id]
     return said.mutate(
-        speaker=ibis.cases(
-            (said.author_id == "-1", "bot"), (said.role.isin(AGENTS), "agent"), else_="customer"
-        ),
+        # A flag that cannot be read stands where the contract refuses it.
+        speaker=ibis.coalesce(cells.flag(said.public).unread, speaker),
         position=ibis.row_number().over(group_by=said.ticket_id, order_by=order),
-        words=ibis.coalesce(said.plain_body, said.body),
     )
 
 
@@ -188,6 +255,7 @@ ADAPTER = Adapter(
                 "channel": "channel",
                 "queue": "group_id",
                 "issue_type": "type",
+                "initiated_by": "begun_by",
                 "priority": "priority",
                 "started_at": "created_at",
                 "ended_at": "solved_at",
@@ -197,7 +265,11 @@ ADAPTER = Adapter(
                 "reopened_at": "reopened_at",
             },
             words={"channel": CHANNELS},
-            left_out={"deleted": 'is_in(lower(status), "deleted")'},
+            left_out={
+                "deleted": 'is_in(lower(status), "deleted")',
+                "merged": 'is_in(merged, "true")',
+                "asked_by_staff": 'is_in(requester_role, "agent", "admin")',
+            },
         ),
         TableMap(
             "messages",
@@ -209,6 +281,7 @@ ADAPTER = Adapter(
                 "sent_at": "created_at",
                 "text": "words",
             },
+            left_out={"author_unknown": "is_null(speaker)"},
             customer=False,
         ),
         TableMap(
@@ -242,6 +315,7 @@ ADAPTER = Adapter(
     id_form=whole_number,
     remarks=(
         "a rating of good is a csat of 5, bad one of 1",
+        "a merged ticket is no contact; its words belong to the one it was merged into",
         "tickets hold no handle time; a time-tracking field can be mapped in the settings",
         "a reopened ticket counts as reopened from its next solution, the first time it is known",
     ),
