@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from clv.attribution import checks
+from clv.attribution.checks.agents import Agents
+from clv.attribution.checks.balance import Balance
+from clv.attribution.checks.base import Estimated, run_checks
+from clv.attribution.checks.comparable import Comparable
+from clv.attribution.checks.first_stage import FirstStage
+from clv.attribution.checks.overlap import Overlap
 from clv.attribution.exposure import CHANNELS, GOODWILL, Behaviour
-from clv.attribution.hidden import Hidden
 from clv.attribution.nuisance import learner_of
 from clv.attribution.results import Effect, Level
 from clv.attribution.study import EffectOptions, build_study, extended
@@ -179,15 +183,13 @@ def run_gates(exposure: Exposure, usable: Usable, options: EffectOptions) -> Gat
         return Gates((), usable.no_agents(unknown))
     if usable.unmeasured_channels:
         return Gates((), usable.channels_refusal())
-    agents = checks.Agents(options.min_agents, options.min_contacts).run(exposure)
+    agents = Agents(options.min_agents, options.min_contacts).run(exposure)
     if not agents.passed:
         return Gates((agents,), usable.few_agents(agents, options.min_contacts))
-    comparable = checks.Comparable().run(exposure)
+    comparable = Comparable().run(exposure)
     if not comparable.passed:
         return Gates((agents, comparable), usable.alone(comparable))
-    balance = checks.Balance(options.min_balance_p, options.permutations, options.seed).run(
-        exposure
-    )
+    balance = Balance(options.min_balance_p, options.permutations, options.seed).run(exposure)
     results = (agents, comparable, balance)
     return Gates(results, None if balance.passed else usable.unbalanced(balance))
 
@@ -244,7 +246,7 @@ def adjusted_level(
     weights = study.weights(behaviour.name)
     estimate = float(weights @ fit.coefficients)
     error = float(np.sqrt(weights @ fit.covariance @ weights))
-    overlap = checks.Overlap().run(study, behaviour.name)
+    overlap = Overlap().run(study, behaviour.name)
     if not overlap.passed:
         return Level.refusal(
             "adjusted",
@@ -252,9 +254,9 @@ def adjusted_level(
             "bring contacts in which it differs, or ask about another behaviour",
             (overlap,),
         )
-    hidden = Hidden(options.level).run(study, fit, behaviour.name)
     half = float(stats.norm.ppf(0.5 + options.level / 2)) * error
-    return Level("adjusted", estimate, estimate - half, estimate + half, error, (overlap, hidden))
+    results = (overlap, *run_checks("adjusted", Estimated(behaviour.name, study, options, fit)))
+    return Level("adjusted", estimate, estimate - half, estimate + half, error, results)
 
 
 def quasi_level(
@@ -275,23 +277,14 @@ def quasi_level(
     if fit is None:
         assert gates.refused is not None
         return Level.refusal(evidence, gates.refused.why, gates.refused.mend, gates.results)
-    stage = checks.FirstStage(options.min_first_stage_f).run(study, behaviour.name)
+    stage = FirstStage(options.min_first_stage_f).run(study, behaviour.name)
     if not stage.passed:
         why = usable.weak(behaviour, stage)
         return Level.refusal(evidence, why.why, why.mend, (*gates.results, stage))
     estimate, error = study.effect(behaviour.name, fit)
     half = float(stats.t.ppf(0.5 + options.level / 2, max(study.degrees, 1))) * error
-    results = (
-        *gates.results,
-        stage,
-        checks.Support().run(study, behaviour.name),
-        checks.PlaceboOutcome(options.level).run(study, behaviour.name),
-        checks.PlaceboBehaviour(seed=options.seed).run(study, behaviour.name),
-        checks.Hausman(options.level).run(study, first, fit, behaviour.name),
-        checks.Reliability().run(study, behaviour.name),
-    )
-    if harder is not None:
-        results = (*results, checks.Clipping().run(study, fit, harder(), behaviour.name))
+    estimated = Estimated(behaviour.name, study, options, first, fit, harder)
+    results = (*gates.results, stage, *run_checks(evidence, estimated))
     return Level(evidence, estimate, estimate - half, estimate + half, error, results)
 
 

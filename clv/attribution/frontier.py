@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from clv.attribution.checks import agent_means
+from clv.attribution.checks.support import agent_means
 from clv.attribution.residuals import demeaned
 from clv.attribution.results import rounded
 from clv.attribution.targets import Curve, recommend_at, scale_curve, sup_t_band, supported_scales

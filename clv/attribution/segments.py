@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clv.attribution.checks import FirstStage
+from clv.attribution.checks.first_stage import FirstStage
 from clv.attribution.effects import estimate_effects, run_gates
 from clv.attribution.exposure import CHANNELS, EMPATHY, HANDLE
 from clv.attribution.nuisance import learner_of

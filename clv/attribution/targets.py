@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from clv.attribution.checks import agent_means
+from clv.attribution.checks.support import agent_means
 from clv.attribution.exposure import EMPATHY, GOODWILL, HANDLE, log_terms
 from clv.attribution.residuals import demeaned
 from clv.attribution.results import rounded

@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 from scipy import stats
 
-from clv.attribution.checks import Balance
+from clv.attribution.checks.balance import Balance
 from clv.attribution.exposure import CHANNELS
 from clv.attribution.leniency import sandwich
 from clv.attribution.residuals import group_sums

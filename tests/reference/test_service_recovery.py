@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from clv.attribution.checks import Balance
+from clv.attribution.checks.balance import Balance
 from clv.attribution.exposure import CHANNELS
 from clv.attribution.study import EffectOptions, build_study
 from clv.simulation import Effects, SimulationOptions

@@ -226,7 +226,7 @@ def test_skill_routing_is_refused_and_the_headline_falls():
 def test_random_routing_is_seldom_refused():
     seeds = 100
     options = EffectOptions(permutations=99)
-    from clv.attribution.checks import Balance
+    from clv.attribution.checks.balance import Balance
 
     alarms = [
         not Balance(0.05, options.permutations, seed)

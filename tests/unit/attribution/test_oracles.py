@@ -11,10 +11,10 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression
 
 from clv.attribution.adjusted import partialled_out
+from clv.attribution.checks.sensitivity import bias_bound, robustness_value
 from clv.attribution.exposure import CHANNELS
 from clv.attribution.leniency import conditional_f, instrumented
 from clv.attribution.residuals import customer_folds, group_sums, ridge
-from clv.attribution.sensitivity import bias_bound, robustness_value
 from clv.attribution.study import EffectOptions, build_study
 from tests.unit.attribution.company import draw
 

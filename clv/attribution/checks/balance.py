@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clv.attribution.exposure import LOAD_CONTROLS
 from clv.attribution.residuals import demeaned, group_sums
+from clv.attribution.results import CheckResult
 
 if TYPE_CHECKING:
-    from clv.attribution.exposure import Codes, Floats
+    from clv.attribution.exposure import Codes, Exposure, Floats
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,39 @@ def balance(
         shuffled = dealt[np.argsort(held + rng.random(len(held)))]
         above += agent_spread(cases, shuffled, size) >= found * (1 - 1e-12)
     return Permuted(found, (1 + above) / (1 + permutations))
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Within strata, agents must have met the same kind of case."""
+
+    min_p: float = 0.05
+    permutations: int = 299
+    seed: int = 0
+
+    def run(self, exposure: Exposure) -> CheckResult:
+        """Permute agents within strata, over customers' first contacts."""
+        # A customer's next contact resembles the last; first contacts are free of one another.
+        known = np.flatnonzero(exposure.agent >= 0)
+        rows = known[np.unique(exposure.customer[known], return_index=True)[1]]
+        cases = [
+            number
+            for number, name in enumerate(exposure.control_names)
+            if name.split("=")[0] not in LOAD_CONTROLS
+        ]
+        found = balance(
+            exposure.controls[rows][:, cases],
+            exposure.agent[rows],
+            exposure.stratum[rows],
+            permutations=self.permutations,
+            seed=self.seed,
+        )
+        return CheckResult(
+            "balance",
+            found.p_value >= self.min_p,
+            found.p_value,
+            self.min_p,
+            "Cases known before the contact were spread over agents as by chance."
+            if found.p_value >= self.min_p
+            else "Agents met different kinds of case: routing is not close to random.",
+        )

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy import stats
 
-from clv.attribution.results import CheckResult
-from clv.attribution.sensitivity import (
+from clv.attribution.checks.sensitivity import (
     bias_bound,
     robustness_value,
     scaled_strength,
     strongest_benchmark,
 )
+from clv.attribution.results import CheckResult
 
 if TYPE_CHECKING:
-    from clv.attribution.adjusted import Adjusted
+    from clv.attribution.checks.base import Estimated
     from clv.attribution.exposure import Floats
+    from clv.attribution.results import Evidence
     from clv.attribution.study import Study
 
 
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
 class Hidden:
     """What a hidden factor as strong as the best observed proxy would do to level 1."""
 
-    level: float = 0.95
+    applies_to: ClassVar[tuple[Evidence, ...]] = ("adjusted",)
+    place: ClassVar[int] = 10
+
     times: tuple[float, ...] = (1.0, 3.0)
 
-    def run(self, study: Study, fit: Adjusted, behaviour: str) -> CheckResult:
+    def run(self, estimated: Estimated) -> CheckResult:
         """Bound the bias by the strongest observed control, ``times`` over."""
-        weights = study.weights(behaviour)
+        study, fit = estimated.study, estimated.first
+        weights = study.weights(estimated.behaviour)
         estimate = float(weights @ fit.coefficients)
         error = float(np.sqrt(weights @ fit.covariance @ weights))
         focal, others = focal_treatment(study.raw_treatment, weights)
@@ -45,7 +49,7 @@ class Hidden:
         )
         degrees = study.exposure.customers - controls.shape[1] - len(weights)
         robust = robustness_value(estimate / error, degrees) if error > 0 else 0.0
-        half = float(stats.norm.ppf(0.5 + self.level / 2)) * error
+        half = float(stats.norm.ppf(0.5 + estimated.options.level / 2)) * error
         details = {"robustness_value": robust}
         for times in self.times if proxy else ():
             assert proxy is not None
