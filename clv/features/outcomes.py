@@ -15,7 +15,7 @@ from clv.errors import UsageError, WindowError
 from clv.features.base import exact, in_currency, significant
 from clv.features.moments import day_number
 from clv.features.prepared import Prepared, prepare
-from clv.features.rows import cutoff_day
+from clv.features.rows import customers_known, cutoff_day
 from clv.windows import Window
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def build_outcomes(
     *,
     prepared: Prepared | None = None,
     discount_rate_annual: float = 0.0,
+    prospects: bool = False,
 ) -> pd.DataFrame:
     """Return what each customer of the population did in the horizon.
 
@@ -49,6 +50,9 @@ def build_outcomes(
         The same tables made ready.
     discount_rate_annual : float
         Money of the day that lies d days after the cutoff counts (1 + r)^(−d/365).
+    prospects : bool
+        Whether everybody else who was known by the cutoff is of the population too: people
+        who never bought, or whose purchases were all returned.
 
     Returns
     -------
@@ -70,7 +74,8 @@ def build_outcomes(
     engine = tables.engine
     weights = engine.frame(discount_weights(window.horizon_days, discount_rate_annual))
     try:
-        frame = engine.to_pandas(outcome_rows(ready, window, weights).order_by("customer_id"))
+        rows = outcome_rows(ready, window, weights, prospects=prospects)
+        frame = engine.to_pandas(rows.order_by("customer_id"))
     finally:
         engine.release(weights)
         if prepared is None:
@@ -108,12 +113,16 @@ def discount_weights(horizon_days: int, discount_rate_annual: float) -> pd.DataF
     )
 
 
-def outcome_rows(prepared: Prepared, window: Window, weights: ir.Table) -> ir.Table:
+def outcome_rows(
+    prepared: Prepared, window: Window, weights: ir.Table, *, prospects: bool = False
+) -> ir.Table:
     """Return the expression of the outcomes, one row per customer of the population."""
     rows = prepared.orders
     end = Window(window.horizon_end)
     bought = rows.is_purchase & window.seen(rows.own_s) & ~window.seen(rows.void_s)
     population = rows.filter(bought).select("customer_id").distinct()
+    if prospects:
+        population = _known(prepared, window)
     ahead = rows.filter(window.ahead(rows.own_s))
     stands = ahead.is_purchase & ~end.seen(ahead.void_s) & end.seen(ahead.day_from_s)
     daily = (
@@ -145,3 +154,15 @@ def outcome_rows(prepared: Prepared, window: Window, weights: ir.Table) -> ir.Ta
         purchases=purchases,
         churned=(purchases == 0).cast("float64"),
     )
+
+
+def _known(prepared: Prepared, window: Window) -> ir.Table:
+    """Return the ids that have a row in the feature table of the cutoff."""
+    orders = prepared.orders
+    ids = [orders.filter(window.seen(orders.known_s)).select("customer_id")]
+    if prepared.contacts is not None:
+        contacts = prepared.contacts
+        ids.append(contacts.filter(window.seen(contacts.at_s)).select("customer_id"))
+    if prepared.customers is not None:
+        ids.append(customers_known(prepared.customers, window).select("customer_id"))
+    return ids[0].distinct() if len(ids) == 1 else ibis.union(*ids, distinct=True)

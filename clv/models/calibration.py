@@ -44,7 +44,14 @@ class Calibration:
 
     @classmethod
     def learn(
-        cls, rows: pd.DataFrame, model: str, level: float, source: str, *, spread: float = 0.0
+        cls,
+        rows: pd.DataFrame,
+        model: str,
+        level: float,
+        source: str,
+        *,
+        spread: float = 0.0,
+        prospects: pd.DataFrame | None = None,
     ) -> Calibration:
         """Learn from out-of-fold rows.
 
@@ -60,6 +67,8 @@ class Calibration:
             Which rows they are, for the record.
         spread : float
             What customers' intervals allow for beside these rows; see ``Intervals.learn``.
+        prospects : DataFrame, optional
+            Of ``Fold.prospects``: the total is of them too.
         """
         names = ("value", "btyd", "trees", "factor", "score", "p_none", "churned")
         actual, btyd, trees, factor, score, p_none, churned = (
@@ -76,7 +85,7 @@ class Calibration:
             weight=weight,
             platt=Platt.learn(score, p_none, churned, fold),
             intervals=Intervals.learn(actual, clv, level, spread=spread),
-            total=TotalInterval.learn(actual, clv, fold, level),
+            total=_total(actual, clv, fold, level, prospects),
             source=source,
         )
 
@@ -97,3 +106,19 @@ class Calibration:
             "total": TotalInterval(**saved["total"]),
         }
         return cls(**{**saved, **parts})
+
+
+def _total(
+    actual: np.ndarray,
+    clv: np.ndarray,
+    fold: np.ndarray,
+    level: float,
+    prospects: pd.DataFrame | None,
+) -> TotalInterval:
+    """Learn how far totals were off, of everybody who is of the total."""
+    if prospects is not None:
+        valued = prospects[prospects["clv"].notna()]
+        actual = np.append(actual, valued["value"].to_numpy(float))
+        clv = np.append(clv, valued["clv"].to_numpy(float))
+        fold = np.append(fold, valued["as_of"].to_numpy())
+    return TotalInterval.learn(actual, clv, fold, level)

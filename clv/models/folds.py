@@ -9,7 +9,7 @@ and every result says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from clv.models.boosting import Encoding, side_by_side
 from clv.models.churn import ChurnModel
 from clv.models.forecasts import PastForecasts
 from clv.models.intervals import LONE_FOLD_SPREAD
+from clv.models.prospects import past_forecast, unseen_forecast
 from clv.models.sampling import HELD_OUT_OF, customer_part, sampled
 from clv.models.value import ValueModel
 from clv.notes import Note, silent
@@ -72,6 +73,9 @@ class Fold:
         log(BTYD's total / the trees') of the tested customers, before scaling.
     reported : bool
         False where the fold only calibrates later ones.
+    prospects : DataFrame
+        People who had not bought by the cutoff: their outcomes, ``kind``, and what was
+        forecast of them (``clv`` nan where there was nobody to learn from).
     """
 
     as_of: str
@@ -83,6 +87,7 @@ class Fold:
     held_out: pd.DataFrame | None
     log_scale: float
     reported: bool = True
+    prospects: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,11 @@ class Folds:
     def frame(self) -> pd.DataFrame:
         """Every test row of every fold."""
         return pd.concat([fold.test for fold in self.folds], ignore_index=True)
+
+    @property
+    def prospects(self) -> pd.DataFrame:
+        """Every fold's people who had not bought, with what was forecast of them."""
+        return pd.concat([fold.prospects for fold in self.folds], ignore_index=True)
 
     @property
     def unseen_spread(self) -> float:
@@ -156,7 +166,9 @@ def out_of_fold(panel: Panel, options: ModelOptions, on_progress: OnProgress = s
         trials.append(_Trial(window, earlier, past.known(earlier), reported, alone))
     for fold in _time_folds(panel, trials, options, on_progress):
         logs = [other.log_scale for other in (*folds, fold)]
-        folds.append(replace(fold, test=_scaled(fold.test, logs)))
+        trial = trials[len(folds)]
+        prospects = past_forecast(panel, trial.earlier, trial.window, options)
+        folds.append(replace(fold, test=_scaled(fold.test, logs), prospects=prospects))
     on_progress("backtest", len(folds), len(folds))
     return Folds(tuple(folds), past.known(panel.windows), tuple(notes))
 
@@ -261,6 +273,7 @@ def _customer_fold(panel: Panel, forecasts: Forecasts, options: ModelOptions) ->
         test=test,
         held_out=test,
         log_scale=float(np.mean(logs)),
+        prospects=unseen_forecast(panel, options),
     )
 
 

@@ -19,6 +19,7 @@ from clv.models.folds import Folds, learn, out_of_fold
 from clv.models.guards import guard_leaks
 from clv.models.model_files import model_texts, read_parts
 from clv.models.model_info import ModelInfo, describe
+from clv.models.prospects import FORECASTS, learn_prospects
 from clv.models.sampling import sampled
 from clv.notes import silent
 from clv.storage import write_text
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from clv.models.level import Level
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
+    from clv.models.prospects import Prospects
     from clv.models.purchases import Purchases
     from clv.models.value import ValueModel
     from clv.notes import OnProgress
@@ -80,8 +82,9 @@ class LifetimeValue:
     level : Level
         The season's correction of the total.
     centring : Centring
-    first_value : dict of str to float
-        Mean value of a first purchase by segment; ``""`` for all.
+    prospects : Prospects or None
+        What people who have not bought will bring; None where there were no past ones to
+        learn from, or the model is of a version that did not.
     """
 
     info: ModelInfo
@@ -91,7 +94,7 @@ class LifetimeValue:
     calibration: Calibration
     level: Level
     centring: Centring
-    first_value: dict[str, float]
+    prospects: Prospects | None
 
     @classmethod
     def fit(
@@ -131,7 +134,12 @@ class LifetimeValue:
         value, churn = learn(panel, folds.forecasts, train, options)
         value = replace(value, scale=folds.scale)
         calibration = Calibration.learn(
-            folds.frame, options.model, options.level, _source(folds), spread=folds.unseen_spread
+            folds.frame,
+            options.model,
+            options.level,
+            _source(folds),
+            spread=folds.unseen_spread,
+            prospects=folds.prospects,
         )
         forecasts = folds.forecasts
         btyd = forecasts.frame.loc[last.index, "value"].to_numpy()
@@ -139,16 +147,19 @@ class LifetimeValue:
         factor = forecasts.level.factor(last["as_of"])
         clv = factor * calibration.blended(btyd, base + parts.sum(axis=1))
         check = _check(last, forecasts.latest, options)
+        prospects = learn_prospects(panel, panel.windows, options)
         on_progress("final models", 1, 1)
         return cls(
-            info=describe(panel, options, folds, train, value, churn, calibration, clv, check),
+            info=describe(
+                panel, options, folds, train, value, churn, calibration, prospects, clv, check
+            ),
             purchases=forecasts.latest,
             value=value,
             churn=churn,
             calibration=calibration,
             level=forecasts.level,
             centring=Centring.learn(base, parts),
-            first_value=_first_values(last),
+            prospects=prospects,
         )
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
@@ -165,27 +176,33 @@ class LifetimeValue:
             ``SCORE_COLUMNS``, rows as given.
         """
         parts = self._parts(features)
-        calibration, forecast = self.calibration, parts.forecast
-        low, high = calibration.intervals.apply(parts.clv)
+        calibration, forecast, first = self.calibration, parts.forecast, parts.first
+
+        def of_prospects(name: str, others: np.ndarray | float) -> np.ndarray:
+            return np.where(parts.prospect, first[name], others)
+
+        low, high = calibration.intervals.apply(np.nan_to_num(parts.clv))
         p_churn = calibration.platt.apply(parts.score, parts.p_none)
         p_churn = np.where(parts.prospect, np.nan, p_churn)
         first_time = features["frequency"].to_numpy(float) == 0
-        low, high = (np.where(parts.prospect, np.nan, end) for end in (low, high))
+        service = parts.groups[:, _SERVICE].sum(axis=1)
         scores = {
             "customer_id": features["customer_id"].to_numpy(dtype=object),
             "as_of": features["as_of"].to_numpy(dtype=object),
             "horizon_days": np.full(len(features), self.info.horizon_days, dtype=np.int64),
             "currency": np.full(len(features), self.info.currency, dtype=object),
             "clv": parts.clv,
-            "clv_low": np.where(parts.prospect, 0.0, low),
-            "clv_high": np.where(parts.prospect, parts.clv, high),
-            "purchases_only_clv": np.where(parts.prospect, parts.clv, forecast["value"]),
+            "clv_low": of_prospects("clv_low", low),
+            "clv_high": of_prospects("clv_high", high),
+            "purchases_only_clv": forecast["value"].to_numpy(),
             "typical_clv": parts.typical,
-            "service_contribution": parts.groups[:, _SERVICE].sum(axis=1),
+            "service_contribution": np.where(np.isnan(parts.clv), np.nan, service),
             "p_churn": p_churn,
             "p_alive": forecast["p_alive"].to_numpy(),
-            "expected_purchases": forecast["purchases"].to_numpy(),
-            "expected_spend": forecast["spend"].to_numpy(),
+            "expected_purchases": of_prospects(
+                "expected_purchases", forecast["purchases"].to_numpy()
+            ),
+            "expected_spend": of_prospects("expected_spend", forecast["spend"].to_numpy()),
             "p_repeat": np.where(first_time, 1 - p_churn, np.nan),
             "value_decile": self._deciles(parts.clv),
             **_reasons(parts.groups),
@@ -269,11 +286,13 @@ class LifetimeValue:
         groups = groups * ((1 - weight) * factor)[:, None]
         groups = np.where(prospect[:, None], 0.0, groups)
         typical = factor * (weight * btyd + (1 - weight) * base)
-        typical = np.where(prospect, self._first_value(features), typical)
+        first = self._first(features, prospect)
+        typical = np.where(prospect, first["clv"], typical)
         p_none = np.nan_to_num(forecast["p_none"].to_numpy(), nan=0.5)
         return _Parts(
             forecast=forecast,
             prospect=prospect,
+            first=first,
             clv=typical + groups.sum(axis=1),
             typical=typical,
             groups=groups,
@@ -281,16 +300,19 @@ class LifetimeValue:
             p_none=p_none,
         )
 
-    def _first_value(self, features: pd.DataFrame) -> np.ndarray:
-        overall = self.first_value[""]
-        if "segment" not in features.columns:
-            return np.full(len(features), overall)
-        found = features["segment"].map(self.first_value).astype(float)
-        return found.fillna(overall).to_numpy()
+    def _first(self, features: pd.DataFrame, prospect: np.ndarray) -> pd.DataFrame:
+        """Return ``FORECASTS`` of those who have not bought, nan for everybody else."""
+        found = pd.DataFrame(np.nan, index=features.index, columns=list(FORECASTS))
+        if self.prospects is not None and prospect.any():
+            forecast = self.prospects.forecast(features[prospect])
+            for name in FORECASTS:
+                found.loc[prospect, name] = forecast[name].to_numpy()
+        return found
 
-    def _deciles(self, clv: np.ndarray) -> np.ndarray:
+    def _deciles(self, clv: np.ndarray) -> pd.arrays.IntegerArray:
         cuts = np.array(self.info.decile_cuts)
-        return np.searchsorted(cuts, clv, side="right").astype(np.int64) + 1
+        deciles = np.searchsorted(cuts, np.nan_to_num(clv), side="right").astype(np.int64) + 1
+        return pd.arrays.IntegerArray(deciles, np.isnan(clv))
 
     def _born_after_training(self, features: pd.DataFrame) -> np.ndarray:
         last = dt.date.fromisoformat(self.info.training_cutoff).toordinal()
@@ -303,6 +325,7 @@ class LifetimeValue:
 class _Parts:
     forecast: pd.DataFrame
     prospect: np.ndarray
+    first: pd.DataFrame
     clv: np.ndarray
     typical: np.ndarray
     groups: np.ndarray
@@ -345,24 +368,6 @@ def _reasons(groups: np.ndarray) -> dict[str, np.ndarray]:
         reason[~there] = None
         found[f"reason_{k + 1}"] = reason
         found[f"reason_{k + 1}_amount"] = np.where(there, amounts[:, k], np.nan)
-    return found
-
-
-def _first_values(rows: pd.DataFrame) -> dict[str, float]:
-    """Return the mean value of a first purchase, by segment where there is one."""
-    if "first_order" not in rows.columns:
-        once = rows["frequency"] == 0
-        amount = rows["order_value_ever"] if "order_value_ever" in rows.columns else rows["value"]
-        amount = amount.where(once)
-    else:
-        amount = rows["first_order"]
-    if "margin_ratio" in rows.columns:
-        amount = amount * rows["margin_ratio"].fillna(1.0)
-    overall = float(amount.mean()) if amount.notna().any() else 0.0
-    found = {"": overall}
-    if "segment" in rows.columns:
-        means = amount.groupby(rows["segment"]).mean().dropna()
-        found |= {str(name): float(mean) for name, mean in means.items()}
     return found
 
 

@@ -15,6 +15,7 @@ from clv.models.contributions import Centring
 from clv.models.document_check import check_document
 from clv.models.level import Level
 from clv.models.model_info import ModelInfo
+from clv.models.prospects import Prospects
 from clv.models.purchases import Purchases
 from clv.models.tree_check import check_trees
 from clv.models.value import ValueModel
@@ -51,7 +52,7 @@ def model_texts(model: LifetimeValue) -> dict[str, str]:
         "calibration": model.calibration.as_dict(),
         "level": model.level.as_dict(),
         "centring": asdict(model.centring),
-        "first_value": model.first_value,
+        "prospects": None if model.prospects is None else model.prospects.as_dict(),
     }
     found[DOCUMENT] = json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False)
     return found
@@ -99,7 +100,8 @@ def _parts(directory: Path, document: dict[str, Any], num_threads: int) -> dict[
         "calibration": Calibration.from_dict(document["calibration"]),
         "level": Level.from_dict(document["level"]),
         "centring": Centring(tuple(document["centring"]["ratios"])),
-        "first_value": dict(document["first_value"]),
+        # models of the first versions gave everybody a first purchase: theirs is not read
+        "prospects": Prospects.from_dict(saved) if (saved := document.get("prospects")) else None,
     }
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clv.models.forecasts import Forecasts
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
+    from clv.models.prospects import Prospects
     from clv.models.value import ValueModel
 
 
@@ -101,6 +102,7 @@ def describe(
     value: ValueModel,
     churn: ChurnModel,
     calibration: Calibration,
+    prospects: Prospects | None,
     clv: np.ndarray,
     check: CrossCheck,
 ) -> ModelInfo:
@@ -112,7 +114,7 @@ def describe(
         What it was fitted to.
     train : DataFrame
         The rows that the trees learned from.
-    value, churn, calibration
+    value, churn, calibration, prospects
         Its parts.
     clv : ndarray of shape (customers,)
         Predictions of the last cutoff, whose deciles cut all later ones.
@@ -125,6 +127,7 @@ def describe(
         *panel.notes,
         *folds.notes,
         *purchases.notes(),
+        *(prospects.notes() if prospects is not None else ()),
         *_fit_notes(len(panel.frame), train, value, churn, calibration.weight, check),
     )
     encoding = value.encoding

@@ -13,6 +13,7 @@ from clv.features.base import fingerprint
 from clv.features.outcomes import build_outcomes
 from clv.features.prepared import prepare
 from clv.features.table import build_feature_table
+from clv.models.people import known_days
 from clv.models.sampling import customer_place
 from clv.notes import Note, silent
 from clv.windows import Window, rolling_cutoffs
@@ -59,6 +60,10 @@ class Panel:
     histories : dict of str to DataFrame
         ``BTYD_COLUMNS`` of every customer by ISO cutoff, where ``frame`` holds a sample of
         them; else empty.
+    prospects : DataFrame
+        The same columns as ``frame`` for everybody known by a cutoff who had not bought, or
+        whose purchases were all returned: those whom a date shows to have been known, since
+        of others nobody can say whether a past cutoff knew them. Empty where there are none.
     """
 
     frame: pd.DataFrame
@@ -69,6 +74,7 @@ class Panel:
     value_is_margin: bool = False
     notes: tuple[Note, ...] = field(default=())
     histories: dict[str, pd.DataFrame] = field(default_factory=dict)
+    prospects: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         if not self.windows or len({window.horizon_days for window in self.windows}) != 1:
@@ -100,6 +106,13 @@ class Panel:
         """Return the rows of several cutoffs."""
         days = [window.cutoff.isoformat() for window in windows]
         return self.frame[self.frame["as_of"].isin(days)]
+
+    def prospects_of(self, windows: Sequence[Window]) -> pd.DataFrame:
+        """Return the rows of several cutoffs, of people who had not bought."""
+        if self.prospects.empty:
+            return self.prospects
+        days = [window.cutoff.isoformat() for window in windows]
+        return self.prospects[self.prospects["as_of"].isin(days)]
 
 
 def history_days(horizon_days: int) -> int:
@@ -195,6 +208,7 @@ def build_panel(
     ordered = sorted(windows)
     ready = prepared or prepare(tables)
     frames: list[pd.DataFrame] = []
+    prospects: list[pd.DataFrame] = []
     histories: dict[str, pd.DataFrame] = {}
     features: dict[str, Feature] = {}
     notes, share, left_out = dict.fromkeys(tables.notes), 1.0, 0
@@ -206,13 +220,19 @@ def build_panel(
             features = features or dict(table.features)
             notes |= dict.fromkeys(table.notes)
             outcomes = build_outcomes(
-                tables, window, prepared=ready, discount_rate_annual=discount_rate_annual
+                tables,
+                window,
+                prepared=ready,
+                discount_rate_annual=discount_rate_annual,
+                prospects=True,
             )
             if not frames:
                 share = min(1.0, rows / max(len(outcomes) * len(ordered), 1))
             found, everyone = _rows(table, outcomes, share, seed)
             table.close()
-            frames.append(found)
+            bought = found["frequency"].notna()
+            frames.append(found[bought])
+            prospects.append(found[~bought & known_days(found).notna()])
             left_out += len(outcomes) - len(found)
             if share < 1.0:
                 histories[window.cutoff.isoformat()] = everyone
@@ -232,21 +252,21 @@ def build_panel(
         value_is_margin=tables.value_is_margin,
         notes=tuple(notes),
         histories=histories,
+        prospects=pd.concat(prospects[::-1], ignore_index=True),
     )
 
 
 def _rows(
     table: FeatureTable, outcomes: pd.DataFrame, share: float, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the sampled rows with their outcomes, and everyone's purchase history."""
+    """Return the sampled rows with their outcomes, and every buyer's purchase history."""
     if share == 1.0:
         found = table.to_pandas().merge(outcomes, on="customer_id", validate="one_to_one")
-        return found, found[list(BTYD_COLUMNS)]
+        return found, found.loc[found["frequency"].notna(), list(BTYD_COLUMNS)]
     parts, histories = [], []
     for chunk in table.chunks():
-        bought = chunk[chunk["frequency"].notna()]
-        histories.append(bought[list(BTYD_COLUMNS)])
-        parts.append(bought[customer_place(bought["customer_id"], seed) < share])
+        histories.append(chunk.loc[chunk["frequency"].notna(), list(BTYD_COLUMNS)])
+        parts.append(chunk[customer_place(chunk["customer_id"], seed) < share])
     sample = pd.concat(parts, ignore_index=True)
     found = sample.merge(outcomes, on="customer_id", validate="one_to_one")
     return found, pd.concat(histories, ignore_index=True)

@@ -52,6 +52,8 @@ def compare(earlier: Path, later: Path) -> Changes:
     """Compare two score files by customer."""
     old, new = _read(earlier), _read(later)
     both = old.join(new, how="inner", lsuffix="_old", rsuffix="_new")
+    # who has not bought may have no value: none before and none now is no change
+    same = (both["clv_new"] == both["clv_old"]) | (both["clv_new"].isna() & both["clv_old"].isna())
     step = both["value_decile_new"] - both["value_decile_old"]
     return Changes(
         before=len(old),
@@ -60,7 +62,7 @@ def compare(earlier: Path, later: Path) -> Changes:
         left=len(old) - len(both),
         decile_up=int((step > 0).sum()),
         decile_down=int((step < 0).sum()),
-        clv_changed=int((both["clv_new"] != both["clv_old"]).sum()),
+        clv_changed=int((~same).sum()),
         total_before=round(float(old["clv"].sum()), 4),
         total_after=round(float(new["clv"].sum()), 4),
     )

@@ -14,12 +14,16 @@ import numpy as np
 import pandas as pd
 
 from clv.data.tables import MONEY_SCALE
+from clv.models.people import PEOPLE, YET_TO_BUY, people_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 AT_RISK = 0.5
 """From this p_churn on a customer counts as at risk."""
+
+NO_VALUE = np.int64(np.iinfo(np.int64).min)
+"""Stands for the value of who has none, below every other."""
 
 HISTOGRAM_BINS = 20
 SEGMENTS_SHOWN = 20
@@ -76,7 +80,8 @@ class Portfolio:
 
     cuts: Sequence[float]
     columns: Sequence[str] = ()
-    prospects: int = 0
+    people: dict[str, Sums] = field(default_factory=lambda: defaultdict(Sums))
+    unvalued: int = 0
     churn: Sums = field(default_factory=Sums)
     repeat: Sums = field(default_factory=Sums)
     at_risk: Sums = field(default_factory=Sums)
@@ -87,9 +92,16 @@ class Portfolio:
 
     def add(self, scores: pd.DataFrame, features: pd.DataFrame) -> None:
         """Take a chunk's score rows and the same customers' feature rows, in the same order."""
+        has_value = scores["clv"].notna().to_numpy()
+        self.unvalued += int((~has_value).sum())
+        by_row = np.full(len(scores), NO_VALUE)
+        scores, features = scores[has_value], features[has_value]
         values = scaled(scores["clv"].to_numpy(float))
-        self.values.append(values)
-        self.prospects += int(features["frequency"].isna().sum())
+        by_row[has_value] = values
+        self.values.append(by_row)
+        bought = features["frequency"].to_numpy(float)
+        for name, here in people_of(bought).items():
+            self.people[name].add(values[here])
         for name, sums in (("p_churn", self.churn), ("p_repeat", self.repeat)):
             known = scores[name].to_numpy(float)
             known = known[~np.isnan(known)]
@@ -107,22 +119,27 @@ class Portfolio:
         self.bins += np.bincount(np.maximum(where, 0), minlength=HISTOGRAM_BINS)
 
     @property
-    def clv(self) -> np.ndarray:
-        """Every value so far, in ten-thousandths and in row order."""
+    def by_row(self) -> np.ndarray:
+        """Every row's value so far, in ten-thousandths; ``NO_VALUE`` where there is none."""
         return np.concatenate(self.values) if self.values else np.zeros(0, np.int64)
 
     def summary(self) -> dict[str, Any]:
         """Return the document ``portfolio.json``, without its heading.
 
-        ``customers`` are all scored rows, ``prospects`` those among them who never bought;
-        ``share`` is of the total, null where the total is not positive.
+        ``customers`` are all who have a value, ``prospects`` those among them who have not
+        bought, ``unvalued`` who are in no total; ``people`` parts the total by who has bought
+        how often. ``share`` is of the total, null where the total is not positive.
         """
-        values = self.clv
+        values = self.by_row
+        values = values[values != NO_VALUE]
         total = int(values.sum())
         count = values.size
         return {
             "customers": count,
-            "prospects": self.prospects,
+            "prospects": self.people[YET_TO_BUY].customers,
+            "prospects_clv": money(self.people[YET_TO_BUY].value),
+            "unvalued": self.unvalued,
+            "people": [_people(name, self.people[name], total) for name in PEOPLE],
             "total_clv": money(total),
             "mean_clv": money(total / count) if count else None,
             "median_clv": money(float(np.median(values))) if count else None,
@@ -176,10 +193,17 @@ def _mean(sums: Sums) -> float | None:
     return round(sums.value / sums.customers / _PROBABILITY_SCALE, 6) if sums.customers else None
 
 
-def _decile(decile: int, sums: Sums, total: int) -> dict[str, Any]:
+def _people(name: str, sums: Sums, total: int) -> dict[str, Any]:
+    return {"people": name, **_share(sums, total)}
+
+
+def _share(sums: Sums, total: int) -> dict[str, Any]:
     return {
-        "decile": decile,
         "customers": sums.customers,
         "clv": money(sums.value),
         "share": round(sums.value / total, 6) if total > 0 else None,
     }
+
+
+def _decile(decile: int, sums: Sums, total: int) -> dict[str, Any]:
+    return {"decile": decile, **_share(sums, total)}

@@ -28,7 +28,9 @@ OTHER_DIGITS = 6
 """Rounded, so that a nightly comparison shows what moved and not the last bits."""
 
 PROBABILITIES = ("p_churn", "p_alive", "p_repeat")
-NEVER_NULL = ("clv", "clv_low", "clv_high")
+VALUE = ("clv", "clv_low", "clv_high", "value_decile")
+"""Never null for who has bought; for others all or none: without past ones there is no value."""
+
 DECILES = (1, 10)
 REASONS = ("reason_1", "reason_2", "reason_3")
 
@@ -98,7 +100,7 @@ def finished(predicted: pd.DataFrame, bought: np.ndarray, last_id: str | None) -
     predicted : DataFrame
         The columns of ``SCORES``, in any order.
     bought : ndarray of bool, shape (rows,)
-        Who has bought; prospects need no p_churn.
+        Who has bought; others need no p_churn, and no value.
     last_id : str or None
         The customer before this chunk, since a second row of one may stand in the next chunk.
     """
@@ -133,7 +135,7 @@ def complaints_of(frame: pd.DataFrame, bought: np.ndarray, last_id: str | None) 
     frame : DataFrame
         Score rows, sorted by ``customer_id``.
     bought : ndarray of bool, shape (rows,)
-        Whose p_churn may not be null.
+        Whose value and p_churn may not be null.
     last_id : str or None
         The id before the first row.
 
@@ -158,13 +160,15 @@ def complaints_of(frame: pd.DataFrame, bought: np.ndarray, last_id: str | None) 
         if pa.types.is_floating(field.type):
             values = frame[field.name].to_numpy(float)
             found[f"{field.name}:infinite"] = np.isinf(values)
-            if field.name in NEVER_NULL:
-                found[f"{field.name}:missing"] = np.isnan(values)
             if field.name in PROBABILITIES:
                 found[f"{field.name}:range"] = (values < 0) | (values > 1)
+    valued = bought | frame[list(VALUE)].notna().any(axis=1).to_numpy()
+    for name in VALUE:
+        found[f"{name}:missing"] = frame[name].isna().to_numpy() & valued
     found["p_churn:missing"] = frame["p_churn"].isna().to_numpy() & bought
     low, high = DECILES
-    found["value_decile:range"] = ~frame["value_decile"].between(low, high).to_numpy(bool)
+    deciles = frame["value_decile"].to_numpy(float, na_value=np.nan)
+    found["value_decile:range"] = (deciles < low) | (deciles > high)
     crossed = (frame["clv_low"] > frame["clv_high"]).to_numpy(bool)
     found["clv_low:above_high"] = crossed
     text = np.full(len(frame), "", dtype=object)

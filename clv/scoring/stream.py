@@ -16,7 +16,7 @@ from clv.monitoring.drift import SCORES as SAID
 from clv.monitoring.drift import DriftCounter
 from clv.notes import Note
 from clv.scoring.nodes import parted
-from clv.scoring.portfolio import Portfolio
+from clv.scoring.portfolio import NO_VALUE, Portfolio
 from clv.scoring.publish import SCORE_FILE
 from clv.scoring.rows import QUARANTINE, finished, without_reasons
 from clv.sinks import SCORES
@@ -101,7 +101,18 @@ class Tally:
             Note("unseen_category", name, count, "values that training never saw")
             for name, count in sorted(self.unseen.items())
         ]
-        return (*quarantined, *unseen)
+        return (*quarantined, *unseen, *self.unvalued())
+
+    def unvalued(self) -> tuple[Note, ...]:
+        """Say who is in no total."""
+        count = self.portfolio.unvalued
+        if not count:
+            return ()
+        text = (
+            "people who have not bought have no value and are in no total: the training held "
+            "nobody like them, or no date says since when they are known"
+        )
+        return (Note("prospects_unvalued", "scores", count, text),)
 
 
 def write_rows(
@@ -180,9 +191,10 @@ def keep_reasons(tally: Tally, reasons: Reasons, staging: Path) -> None:
     """Leave the reasons to the customers of highest clv, where not everybody is given them."""
     if reasons.top is None:
         return
-    values = tally.portfolio.clv
+    values = tally.portfolio.by_row
     keep = np.zeros(values.size, bool)
-    keep[np.argsort(-values, kind="stable")[: reasons.top]] = True
+    # the lowest number of all has no opposite
+    keep[np.argsort(-np.maximum(values, NO_VALUE + 1), kind="stable")[: reasons.top]] = True
     start = 0
     path = staging / SCORE_FILE
     with whole(path) as target, TableWriter(target) as writer:

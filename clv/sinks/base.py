@@ -135,7 +135,23 @@ def frames(scores: Path, rows: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
                 "`clv score` wrote."
             )
         for batch in file.iter_batches(batch_size=rows):
-            yield batch.to_pandas(date_as_object=True)
+            yield whole_numbers(batch.to_pandas(date_as_object=True))
+
+
+def whole_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep whole numbers whole beside nulls, which pandas would turn into 3.0 and NaN.
+
+    Examples
+    --------
+    >>> whole_numbers(pd.DataFrame({"value_decile": [3.0, None]})).value_decile.tolist()
+    [3, None]
+    """
+    names = [f.name for f in SCORES if f.type == _INT and f.name in frame]
+    broken = [name for name in names if frame[name].isna().any()]
+    for name in broken:
+        whole = frame[name].astype("Int64").astype(object)
+        frame = frame.assign(**{name: whole.where(frame[name].notna(), None)})
+    return frame
 
 
 def split(frame: pd.DataFrame, id_characters: int | None) -> tuple[pd.DataFrame, dict[str, int]]:
