@@ -382,3 +382,28 @@ def test_sql_empties_the_row_of_who_is_gone_and_keeps_the_history(database, tmp_
     assert set(row.values()) == {None}
     kept = [row for row in rows_in(database, f"{TABLE}_history") if row["customer_id"] == "b"]
     assert [row["clv"] for row in kept] == [12.5]
+
+
+@pytest.mark.parametrize("kind", list(SINKS))
+def test_a_customer_without_a_value_is_taken_and_whole_numbers_stay_whole(
+    kind, tmp_path, directory
+):
+    table = score_table(["a", "b"])
+    nothing = ["clv", "clv_low", "clv_high", "value_decile", "expected_purchases"]
+    for name in nothing:
+        held = pa.array([table[name][0].as_py(), None], table.schema.field(name).type)
+        table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), held)
+    path = tmp_path / "scores.parquet"
+    pq.write_table(table, path)
+    done = sink_of(kind, tmp_path).write(path, directory)
+    assert (done.written, done.rejected) == (2, 0)
+    if kind == "sql":
+        rows = rows_in(f"sqlite:///{tmp_path / 'crm.db'}", "clv_scores_current")
+        deciles = {row["customer_id"]: (row["value_decile"], row["clv"]) for row in rows}
+        assert deciles == {"a": (3, 12.5), "b": (None, None)}
+        return
+    text = "".join(
+        f.read_text(encoding="utf-8") for f in directory.iterdir() if f.suffix != ".parquet"
+    )
+    assert "3.0" not in text
+    assert "nan" not in text.lower()

@@ -375,6 +375,51 @@ def test_the_portfolio_agrees_with_the_rows(table_of, order):
     )
 
 
+def without_value(frame, customers):
+    """What a model says of people whom nobody of the past was like."""
+    bought = frame.loc[frame["customer_id"].isin(customers), "frequency"].notna()
+    assert not bought.any()
+    nothing = ("clv", "clv_low", "clv_high", "value_decile", "typical_clv", "expected_purchases")
+    return Bent({name: dict.fromkeys(nothing, np.nan) for name in customers})
+
+
+def test_who_has_no_value_is_published_and_in_no_total(table_of, order):
+    frame = customers(100)
+    nobody = list(frame.loc[frame["frequency"].isna(), "customer_id"][::2])
+    model = without_value(frame, nobody)
+    results = [
+        score_table(table_of(frame), model, replace(order, chunk_customers=size))
+        for size in (1, 9, 100)
+    ]
+    assert len({result.run for result in results}) == 1
+    found, summary = published(order.out), results[0].portfolio
+    assert (results[0].scored, results[0].quarantined) == (100, 0)
+    assert set(found.customer_id[found.clv.isna()]) == set(nobody)
+    assert found.value_decile.isna().equals(found.clv.isna())
+    assert summary["unvalued"] == len(nobody)
+    assert summary["customers"] == 100 - len(nobody)
+    assert summary["prospects"] == frame.frequency.isna().sum() - len(nobody)
+    assert summary["total_clv"] == pytest.approx(found.clv.sum(), abs=1e-6)
+    assert sum(row["clv"] for row in summary["people"]) == pytest.approx(summary["total_clv"])
+    assert [row["people"] for row in summary["people"]] == ["repeat", "first-time", "yet to buy"]
+    assert sum(row["customers"] for row in summary["deciles"]) == summary["customers"]
+    (note,) = [n for n in results[0].notes if n.code == "prospects_unvalued"]
+    assert note.count == len(nobody)
+    # the same again is no change, though nothing never equals nothing
+    assert results[-1].changes.clv_changed == 0
+    top = score_table(table_of(frame), model, replace(order, reasons="top:5"))
+    kept = published(order.out)
+    assert kept.reason_1.notna().sum() <= 5
+    assert top.portfolio == summary
+
+
+def test_half_a_value_is_none(table_of, order):
+    frame = customers(100)
+    name = frame.loc[frame["frequency"].isna(), "customer_id"].iloc[0]
+    result = score_table(table_of(frame), Bent({name: {"value_decile": np.nan}}), order)
+    assert result.reasons == {"value_decile:missing": 1}
+
+
 def test_many_segments_are_summed_into_one_row(table_of, order):
     frame = customers(100)
     frame["segment"] = [f"s{k:02d}" for k in range(50)] * 2
