@@ -16,6 +16,8 @@ from clv.models.boosting import MAX_CATEGORIES
 from clv.models.btyd import BTYD, gamma_gamma
 from clv.models.btyd.results import Verdict
 from clv.models.calibration import MODELS
+from clv.models.first_purchase import CANDIDATES, RATE, Inputs
+from clv.models.people import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -177,6 +179,31 @@ _CALIBRATION: dict[str, dict[str, Check]] = {
         "noise": _NOT_NEGATIVE,
     },
 }
+_BY_KIND = named(_NOT_NEGATIVE)
+_PROSPECTS: dict[str, Check] = {
+    "people": whole(),
+    "rows": whole(),
+    "buyers": whole(),
+    "value": lambda value: _BY_KIND(value) and value.keys() == set(KINDS),
+    "purchases": lambda value: _BY_KIND(value) and value.keys() == set(KINDS),
+    "spend": lambda value: _BY_KIND(value) and value.keys() == set(KINDS),
+}
+_CHANCE: dict[str, Check] = {
+    "inputs": lambda value: fits(
+        value,
+        {
+            "words": many(lambda pair: many(text)(pair) and len(pair) == 2, MAX_COLUMNS),
+            "centre": many(number()),
+            "scale": many(_NOT_NEGATIVE),
+        },
+    ),
+    "slopes": many(number(-100, 100)),
+    "intercept": number(-100, 100),
+    "rates": lambda value: named(_SHARE)(value) and value.keys() == set(KINDS),
+    "used": word([RATE, *(candidate.columns for candidate in CANDIDATES)]),
+    "ridge": _NOT_NEGATIVE,
+    "losses": named(_NOT_NEGATIVE),
+}
 
 
 def check_document(document: Mapping[str, Any], where: str) -> None:
@@ -193,9 +220,16 @@ def check_document(document: Mapping[str, Any], where: str) -> None:
     _require(calibration, {"weight": _SHARE, "source": text}, "calibration", where)
     for part, checks in _CALIBRATION.items():
         _require(calibration[part], checks, f"calibration.{part}", where)  # type: ignore[index]
-    kinds: dict[str, Check] = {"trees": _trees, "first_value": _first_value}
-    _require(document, kinds, "", where)
-    for name, agrees in _agreements(document).items():
+    _require(document, {"trees": _trees}, "", where)
+    agreements = _agreements(document)
+    # null where nobody was to be learned from, absent in models of the first versions
+    if (prospects := document.get("prospects")) is not None:
+        _require(prospects, _PROSPECTS, "prospects", where)
+        _require(prospects.get("chance"), _CHANCE, "prospects.chance", where)
+        intervals = _CALIBRATION["intervals"]
+        _require(prospects.get("intervals"), intervals, "prospects.intervals", where)
+        agreements |= _prospects_agree(prospects, document["info"]["categories"])
+    for name, agrees in agreements.items():
         if not agrees:
             raise _refused(name, where)
 
@@ -223,10 +257,6 @@ def _trees(value: Any) -> bool:
     )
 
 
-def _first_value(value: Any) -> bool:
-    return named(number())(value) and "" in value
-
-
 def _agreements(document: Mapping[str, Any]) -> dict[str, bool]:
     """Return what has to agree, by the field that is named where it does not."""
     inputs, info = document["encoding"]["inputs"], document["info"]
@@ -246,11 +276,28 @@ def _agreements(document: Mapping[str, Any]) -> dict[str, bool]:
             set(fit["parameters"]) == set(_PARAMETERS[fit["model"]]) for fit in fits_of
         )
         and fits_of[2]["parameters"]["q"] > 1,
-        "calibration.intervals": len(intervals["low"])
-        == len(intervals["high"])
-        == len(intervals["edges"]) + 1,
+        "calibration.intervals": _bins_agree(intervals),
         "level": len(level["days"]) == len(level["log_ratios"]) == len(level["trust"]),
         "level.days": level["days"] == sorted(set(level["days"])),
+    }
+
+
+def _bins_agree(intervals: Mapping[str, Any]) -> bool:
+    return len(intervals["low"]) == len(intervals["high"]) == len(intervals["edges"]) + 1
+
+
+def _prospects_agree(
+    prospects: Mapping[str, Any], categories: Mapping[str, Any]
+) -> dict[str, bool]:
+    chance = prospects["chance"]
+    inputs = chance["inputs"]
+    columns = Inputs.count(len(inputs["words"]))
+    return {
+        "prospects.intervals": _bins_agree(prospects["intervals"]),
+        "prospects.chance.inputs": len(inputs["centre"]) == len(inputs["scale"]) == columns
+        and all(name in categories for name, _ in inputs["words"]),
+        "prospects.chance.slopes": len(chance["slopes"])
+        == (0 if chance["used"] == RATE else columns),
     }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.special import expit
 
+from clv.models.boosting import vocabulary
 from clv.models.people import KINDS, RETURNED, kinds, known_days, numbers_of
 from clv.models.sampling import HELD_OUT_OF, customer_part
 
@@ -91,11 +92,11 @@ class Inputs:
     def learn(cls, rows: pd.DataFrame, features: Mapping[str, Feature]) -> Inputs:
         """Take the words that are frequent enough, and the means and spreads of columns."""
         words = [
-            (name, str(word))
+            (name, word)
             for name, declared in features.items()
             if declared.kind == "category" and declared.group == "customer"
-            for word, n in sorted(rows[name].dropna().astype(str).value_counts().items())
-            if n >= WORD_ROWS
+            for word in sorted(vocabulary(rows[name]))
+            if (rows[name].astype(str) == word).sum() >= WORD_ROWS
         ]
         columns = cls(tuple(words), (), ())._columns(rows)
         spread = [float(column.std()) for column in columns]
@@ -104,6 +105,11 @@ class Inputs:
             tuple(digits(column.mean()) for column in columns),
             tuple(digits(s) if s > 1e-9 else 0.0 for s in spread),
         )
+
+    @staticmethod
+    def count(words: int) -> int:
+        """Return how many columns there are with so many words."""
+        return len(_NUMBERS) + words
 
     @property
     def is_time(self) -> np.ndarray:

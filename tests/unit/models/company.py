@@ -132,3 +132,38 @@ def make_panel(
         currency="EUR",
         value_is_margin=True,
     )
+
+
+def people(n, as_of="2024-01-01", seed=0, *, returned=0.2):
+    """People who have not bought: most who ever will do so in their first weeks."""
+    rng = np.random.default_rng(seed)
+    known = np.floor(rng.exponential(200, n))
+    silent = np.floor(known * rng.random(n))
+    back = rng.random(n) < returned
+    chance = 0.5 * np.exp(-known / 60) + 0.01
+    buys = rng.random(n) < chance
+    spend = np.where(buys, np.round(rng.gamma(3, 20, n), 2), 0.0)
+    return pd.DataFrame(
+        {
+            "customer_id": [f"p{seed}-{k:05d}" for k in range(n)],
+            "as_of": as_of,
+            "frequency": np.nan,
+            "recency_days": np.nan,
+            "age_days": np.nan,
+            "monetary_value": np.nan,
+            "signed_up_days": np.where(rng.random(n) < 0.7, known, np.nan),
+            "days_since_first_contact": np.where(back, np.nan, known),
+            "days_since_last_contact": np.where(back, np.nan, silent),
+            "contacts_ever": np.where(back, 0.0, 1.0 + rng.integers(0, 3, n)),
+            "contacts_90d": np.where(silent < 90, 1.0, 0.0),
+            "refunds_ever": back.astype(float),
+            "days_since_last_refund": np.where(back, known, np.nan),
+            "segment": rng.choice(["private", "business"], n),
+            "chance": chance,
+            "revenue": spend,
+            "value": spend * 0.5,
+            "value_undiscounted": spend * 0.5,
+            "purchases": buys.astype(float),
+            "churned": 1.0 - buys,
+        }
+    )

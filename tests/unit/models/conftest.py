@@ -2,8 +2,10 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from clv.models.boosting import Growth
@@ -20,13 +22,20 @@ def _load():
     return module
 
 
-make_panel = _load().make_panel
+_company = _load()
+make_panel = _company.make_panel
 
 
 @pytest.fixture(scope="session")
 def company():
     """``company(customers=…, seed=…, days=…, change=…)`` gives a panel."""
     return make_panel
+
+
+@pytest.fixture(scope="session")
+def people():
+    """``people(n, as_of, seed)`` gives rows of people who have not bought."""
+    return _company.people
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +48,22 @@ def options():
 @pytest.fixture(scope="session")
 def panel():
     return make_panel()
+
+
+@pytest.fixture(scope="session")
+def panel_with(panel):
+    """The small company, with people who had not bought at each of its cutoffs."""
+    days = [window.cutoff.isoformat() for window in panel.windows]
+    rows = [_company.people(300, day, seed=k) for k, day in enumerate(days)]
+    return replace(panel, prospects=pd.concat(rows, ignore_index=True))
+
+
+@pytest.fixture(scope="session")
+def model_with(panel_with, options):
+    """Fitted to the small company with people who had not bought."""
+    from clv.models.lifetime_value import LifetimeValue
+
+    return LifetimeValue.fit(panel_with, options)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from clv.errors import ModelError
 from clv.models.boosting import Encoding, Growth, Input, grow
 from clv.models.document_check import check_document
-from clv.models.lifetime_value import LifetimeValue
 from clv.models.tree_check import check_trees
 
 WORDS = tuple("abcdefghij")
@@ -139,9 +138,9 @@ def test_leaves_that_add_up_to_infinity_are_refused(trees):
 
 
 @pytest.fixture(scope="module")
-def document(panel, options, tmp_path_factory):
+def document(model_with, tmp_path_factory):
     folder = tmp_path_factory.mktemp("checked")
-    LifetimeValue.fit(panel, options).save(folder)
+    model_with.save(folder)
     return json.loads((folder / "model.json").read_text())
 
 
@@ -196,7 +195,6 @@ LISTS = {
     "features in another order": (("info", "features"), lambda v: v[::-1]),
     "a parameter missing": (("purchases", "purchase", "parameters"), lambda v: {"r": v["r"]}),
     "a spend of infinite mean": (("purchases", "spend", "parameters"), lambda v: {**v, "q": 0.5}),
-    "no segment's first value": (("first_value",), lambda v: {"moon": 1.0}),
     "trees elsewhere": (("trees",), lambda v: {"../../x": "0" * 64}),
     "a level without its day": (("level", "days"), lambda v: v[1:]),
 }

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clv.errors import ModelError
 from clv.features.base import Feature
 from clv.models.folds import out_of_fold
 from clv.models.lifetime_value import LifetimeValue
@@ -32,47 +33,12 @@ EXAMPLES = int(os.environ.get("CLV_TORTURE_CASES", "15"))
 BUYERS = pd.DataFrame({"first_order": [20.0, 40.0], "margin_ratio": [0.5, 0.5]})
 
 
-def people(n, as_of="2024-01-01", seed=0, *, returned=0.2):
-    """People who have not bought: most who ever will do so in their first weeks."""
-    rng = np.random.default_rng(seed)
-    known = np.floor(rng.exponential(200, n))
-    silent = np.floor(known * rng.random(n))
-    back = rng.random(n) < returned
-    chance = 0.5 * np.exp(-known / 60) + 0.01
-    buys = rng.random(n) < chance
-    spend = np.where(buys, np.round(rng.gamma(3, 20, n), 2), 0.0)
-    return pd.DataFrame(
-        {
-            "customer_id": [f"p{seed}-{k:05d}" for k in range(n)],
-            "as_of": as_of,
-            "frequency": np.nan,
-            "recency_days": np.nan,
-            "age_days": np.nan,
-            "monetary_value": np.nan,
-            "signed_up_days": np.where(rng.random(n) < 0.7, known, np.nan),
-            "days_since_first_contact": np.where(back, np.nan, known),
-            "days_since_last_contact": np.where(back, np.nan, silent),
-            "contacts_ever": np.where(back, 0.0, 1.0 + rng.integers(0, 3, n)),
-            "contacts_90d": np.where(silent < 90, 1.0, 0.0),
-            "refunds_ever": back.astype(float),
-            "days_since_last_refund": np.where(back, known, np.nan),
-            "segment": rng.choice(["private", "business"], n),
-            "chance": chance,
-            "revenue": spend,
-            "value": spend * 0.5,
-            "value_undiscounted": spend * 0.5,
-            "purchases": buys.astype(float),
-            "churned": 1.0 - buys,
-        }
-    )
-
-
 def fitted(rows, buyers=BUYERS):
     return Prospects.fit(rows, buyers, {"segment": SEGMENT}, 0.9)
 
 
 @pytest.fixture(scope="module")
-def learned():
+def learned(people):
     return fitted(people(3000))
 
 
@@ -90,7 +56,7 @@ def test_known_since_the_first_of_sign_up_contact_and_refund():
     assert known_days(rows[["refunds_ever"]]).isna().all()
 
 
-def test_the_chance_is_learned_and_its_total_is_that_of_the_past(learned):
+def test_the_chance_is_learned_and_its_total_is_that_of_the_past(people, learned):
     later = people(3000, seed=1)
     found = learned.forecast(later)
     assert learned.chance.used in ("time", "all")
@@ -103,7 +69,7 @@ def test_the_chance_is_learned_and_its_total_is_that_of_the_past(learned):
     assert 0.87 <= inside.mean() <= 0.97
 
 
-def test_of_each_kind_the_past_rows_get_their_own_total(learned):
+def test_of_each_kind_the_past_rows_get_their_own_total(people, learned):
     rows = people(3000)
     found, kind = learned.forecast(rows), kinds(rows)
     for name in (NEVER, RETURNED):
@@ -111,7 +77,7 @@ def test_of_each_kind_the_past_rows_get_their_own_total(learned):
         assert found["clv"][here].sum() == pytest.approx(rows["value"][here].sum(), rel=0.1)
 
 
-def test_few_past_people_leave_the_rate_drawn_to_nobody_buying():
+def test_few_past_people_leave_the_rate_drawn_to_nobody_buying(people):
     rows = people(12).assign(purchases=0.0, value=0.0, revenue=0.0)
     rows.loc[0, ["purchases", "value", "revenue"]] = [1.0, 900.0, 1800.0]
     learned = fitted(rows)
@@ -125,18 +91,18 @@ def test_few_past_people_leave_the_rate_drawn_to_nobody_buying():
     assert [note.code for note in learned.notes()] == ["prospects_pooled"]
 
 
-def test_nobody_bought_is_worth_next_to_nothing_and_not_unknown():
+def test_nobody_bought_is_worth_next_to_nothing_and_not_unknown(people):
     rows = people(40).assign(purchases=0.0, value=0.0, revenue=0.0)
     found = fitted(rows).forecast(people(5, seed=2))
     assert (found["clv"] == 0).all()
     assert (found["clv_high"] == 0).all()
 
 
-def test_nobody_to_learn_from_is_no_value():
+def test_nobody_to_learn_from_is_no_value(people):
     assert fitted(people(0)) is None
 
 
-def test_a_person_whom_no_date_shows_has_no_value(learned):
+def test_a_person_whom_no_date_shows_has_no_value(people, learned):
     rows = people(3, seed=4)
     dates = ["signed_up_days", "days_since_first_contact", "days_since_last_refund"]
     rows.loc[1, dates] = np.nan
@@ -145,7 +111,7 @@ def test_a_person_whom_no_date_shows_has_no_value(learned):
     assert found.loc[[0, 2], list(FORECASTS)].notna().all().all()
 
 
-def test_tables_without_contacts_and_attributes_will_do():
+def test_tables_without_contacts_and_attributes_will_do(people):
     kept = ["customer_id", "as_of", "signed_up_days", "purchases", "value", "revenue"]
     learned = Prospects.fit(people(2000)[kept], pd.DataFrame(), {}, 0.9)
     later = people(2000, seed=1)
@@ -155,7 +121,7 @@ def test_tables_without_contacts_and_attributes_will_do():
     assert found["p_first"].sum() == pytest.approx(later["purchases"][dated].sum(), rel=0.25)
 
 
-def test_stored_as_json_it_forecasts_the_same_bits(learned):
+def test_stored_as_json_it_forecasts_the_same_bits(people, learned):
     again = Prospects.from_dict(json.loads(json.dumps(learned.as_dict())))
     assert again == learned
     rows = people(50, seed=5)
@@ -164,7 +130,7 @@ def test_stored_as_json_it_forecasts_the_same_bits(learned):
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 30))
-def test_order_and_company_change_nobodys_forecast(learned, seed, n):
+def test_order_and_company_change_nobodys_forecast(people, learned, seed, n):
     rows = people(n, seed=seed)
     whole = learned.forecast(rows)
     alone = pd.concat([learned.forecast(rows.iloc[[k]]) for k in range(n)])
@@ -175,7 +141,7 @@ def test_order_and_company_change_nobodys_forecast(learned, seed, n):
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(seed=st.integers(0, 10**6), n=st.integers(1, 400), factor=st.sampled_from([0.01, 16_000.0]))
-def test_money_of_any_size_changes_value_by_its_factor_alone(seed, n, factor):
+def test_money_of_any_size_changes_value_by_its_factor_alone(people, seed, n, factor):
     rows, money = people(n, seed=seed), ["value", "revenue"]
     buyers = BUYERS.assign(first_order=BUYERS["first_order"] * factor)
     plain = fitted(rows).forecast(rows)
@@ -185,15 +151,6 @@ def test_money_of_any_size_changes_value_by_its_factor_alone(seed, n, factor):
     same = ["p_first", "expected_purchases"]
     np.testing.assert_allclose(scaled[same], plain[same], rtol=1e-6)
     assert plain["p_first"].between(0, 1).all()
-
-
-@pytest.fixture(scope="module")
-def panel_with(panel):
-    """The small company, with people who had not bought at each of its cutoffs."""
-    rows = [
-        people(300, window.cutoff.isoformat(), seed=k) for k, window in enumerate(panel.windows)
-    ]
-    return replace(panel, prospects=pd.concat(rows, ignore_index=True))
 
 
 def test_every_fold_forecasts_from_what_was_over_by_its_cutoff(panel_with, options):
@@ -214,8 +171,36 @@ def test_every_fold_forecasts_from_what_was_over_by_its_cutoff(panel_with, optio
         np.testing.assert_array_equal(fold.prospects["clv"], expected)
 
 
-def test_the_model_scores_everybody_known_and_stores_it(panel_with, options, portfolio, tmp_path):
-    model = LifetimeValue.fit(panel_with, options)
+BROKEN = {
+    "no kind": (("value",), lambda v: {}),
+    "below nothing": (("value",), lambda v: v | {NEVER: -1.0}),
+    "no share": (("chance", "rates"), lambda v: v | {RETURNED: 1.5}),
+    "a slope too few": (("chance", "slopes"), lambda v: v[1:]),
+    "a column unheard of": (("chance", "inputs", "words"), lambda v: [["moon", "x"], *v[1:]]),
+    "a mean too many": (("chance", "inputs", "centre"), lambda v: [*v, 0.0]),
+    "bins without ends": (("intervals", "low"), lambda v: v[1:]),
+    "no number": (("chance", "intercept"), lambda v: "0"),
+    "no chance": (("chance",), lambda v: None),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_no_fit_leaves_behind_is_refused_by_name(model_with, name, tmp_path):
+    path, change = BROKEN[name]
+    texts = model_texts(model_with)
+    document = json.loads(texts["model.json"])
+    place = document["prospects"]
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = change(place[path[-1]])
+    for file, text in (texts | {"model.json": json.dumps(document)}).items():
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    with pytest.raises(ModelError, match=r"model: model\.json: prospects\.\S+ is not what"):
+        LifetimeValue.load(tmp_path)
+
+
+def test_the_model_scores_everybody_known_and_stores_it(people, model_with, portfolio, tmp_path):
+    model = model_with
     rows = pd.concat([portfolio.head(20), people(20, portfolio["as_of"].iloc[0], seed=9)])
     rows = rows.assign(margin_ratio=0.4).reset_index(drop=True)
     scores = model.predict(rows)
@@ -253,10 +238,7 @@ def test_a_model_of_the_first_version_loads_and_says_nothing_of_prospects(
     assert scores[value].isna().all(axis=1).tolist() == [False, False, True]
 
 
-def test_the_totals_interval_is_of_everybody_in_the_total(panel_with, options):
-    with_them, without = (
-        LifetimeValue.fit(p, options).calibration
-        for p in (panel_with, replace(panel_with, prospects=pd.DataFrame()))
-    )
+def test_the_totals_interval_is_of_everybody_in_the_total(model_with, model):
+    with_them, without = model_with.calibration, model.calibration
     assert with_them.total != without.total
     assert replace(with_them, total=without.total) == without
