@@ -41,16 +41,16 @@ def _promoted(ctx: Run, registry: Registry, candidate: Version, why: str) -> Gat
     """Ask the gate and move the name; where another promotion came first, ask again."""
     from clv.registry import ChampionMovedError, GateLimits, promotion_gate
 
-    trained = registry.document(candidate, "training.json")
+    chosen, level = registry.trained(candidate)
     for attempt in range(1, ATTEMPTS + 1):
         standing = registry.alias("champion")
         gate = promotion_gate(
             registry.metrics(candidate),
             None if standing is None else registry.metrics(standing),
-            model=trained["chosen"],
-            champion_model="" if standing is None else _chosen(registry, standing),
+            model=chosen,
+            champion_model="" if standing is None else registry.trained(standing)[0],
             loads=candidate.verified,
-            limits=GateLimits(**ctx.settings.gate.model_dump(), level=trained["interval_level"]),
+            limits=GateLimits(**ctx.settings.gate.model_dump(), level=level),
         )
         ctx.save("gate.json", {"version": candidate.number, **gate.as_dict()})
         now = dt.datetime.now(dt.UTC)
@@ -75,10 +75,6 @@ def rollback(ctx: Run, *, why: str = "") -> Result:
     registry = ctx.registry()
     restored = registry.rollback(who=_who(), when=dt.datetime.now(dt.UTC), why=why)
     return Result("rollback", (f"{restored.uri} is champion again",))
-
-
-def _chosen(registry: Registry, version: Version) -> str:
-    return str(registry.document(version, "training.json")["chosen"])
 
 
 def _who() -> str:

@@ -16,30 +16,37 @@ models_app = typer.Typer(no_args_is_help=True, help="Models as files: export, im
 def models_export(
     out: Annotated[Path, typer.Argument(help="File to write, such as clv-3.zip.")],
     model: Model = None,
+    sign: Annotated[
+        Path | None, typer.Option(metavar="KEY", help="Private Ed25519 key to sign it with.")
+    ] = None,
     config: Config = None,
     workspace: Workspace = None,
 ) -> None:
     """Write a registered model as one file, with the hashes of its parts.
 
-    Example: clv models export champion.zip
+    Example: clv models export champion.zip --sign clv-key
     """
     from pipelines import models
 
     run = run_of("models export", config, workspace=workspace)
-    show(run, models.export(run, out=out, model=model))
+    show(run, models.export(run, out=out, model=model, sign=sign))
 
 
 @models_app.command("import")
 def models_import(
     bundle: Annotated[Path, typer.Argument(help="What `clv models export` wrote.")],
+    trusted: Annotated[
+        Path | None,
+        typer.Option(metavar="KEYS", help="Public keys, one a line; one of them must have signed."),
+    ] = None,
     config: Config = None,
     workspace: Workspace = None,
 ) -> None:
     """Register a model from a file as challenger, its hashes and predictions compared.
 
-    Example: clv models import champion.zip
+    Example: clv models import champion.zip --trusted keys.pub
     """
     from pipelines import models
 
     run = run_of("models import", config, workspace=workspace)
-    show(run, models.import_(run, bundle=bundle))
+    show(run, models.import_(run, bundle=bundle, trusted=trusted))

@@ -125,6 +125,9 @@ class Registry(Section):
         pattern=r"^\w[\w.-]{0,99}$",
         description="the registered model's name: letters, digits, '.', '_' and '-'",
     )
+    trusted_keys: Path | None = Field(
+        None, description="public Ed25519 keys; `clv models import` then takes signed bundles only"
+    )
 
 
 class Gate(Section):

@@ -1,22 +1,24 @@
 """A model as one file: carried from one store to another, and not believed on arrival.
 
 A zip archive of the registered files, beside ``bundle.json``: hashes of every file, what the
-training logged, and its documents. Nothing in it is run or unpacked before its name, size,
-type and hash have been looked at.
+training logged, and its documents. A hash that travels with its content says that nothing
+was damaged on the way, and not who made it: only data is taken from a bundle, and it is
+looked at before it is used. What MLflow runs is written anew by whoever imports it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
-import stat
 import zipfile
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import RegistryError, listing
-from clv.registry.digests import check_types, verify
+from clv.registry import claims, signing
+from clv.registry.archive import CHUNK_BYTES, content, opened, refused
+from clv.registry.digests import ENVELOPE, PARTS, is_data
 from clv.storage import whole
 
 if TYPE_CHECKING:
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 RECORD = "bundle.json"
+SIGNATURE = "signature.json"
 MODEL = "model/"
-MAX_BYTES = 2**30
-"""Larger than any model of clv, smaller than a disk."""
+MAX_RECORD_BYTES = 2**25
+MAX_SIGNATURE_BYTES = 2**12
 
 _SAME_TIME = (1980, 1, 1, 0, 0, 0)
 _PRIVATE_FILE = 0o600
@@ -59,96 +62,135 @@ class Bundle:
     documents: Mapping[str, Mapping[str, Any]]
 
 
-def write(path: Path, model: Path, bundle: Bundle) -> None:
-    """Write a bundle: the same model gives the same bytes.
+def write(path: Path, model: Path, bundle: Bundle, key: Path | None = None) -> None:
+    """Write a bundle: the same model, and key, give the same bytes.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    model : pathlib.Path
+        The files that the bundle's digests name.
+    bundle : Bundle
+    key : pathlib.Path, optional
+        A private Ed25519 key to sign with.
 
     Raises
     ------
+    UsageError
+        When the key is none.
     StorageError
         When it cannot be written; nothing is left behind.
     """
-    record = json.dumps({"format": FORMAT, **asdict(bundle)}, indent=1, sort_keys=True)
+    record = json.dumps({"format": FORMAT, **asdict(bundle)}, indent=1, sort_keys=True).encode()
+    signature = None if key is None else signing.sign(record, key)
     with whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        _put(archive, RECORD, record.encode())
+        _put(archive, RECORD, record)
+        if signature is not None:
+            _put(archive, SIGNATURE, signature)
         for name in sorted(bundle.digests):
             _put(archive, f"{MODEL}{name}", (model / name).read_bytes())
 
 
-def _put(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+def _put(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
     entry = zipfile.ZipInfo(name, _SAME_TIME)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.external_attr = _PRIVATE_FILE << 16
-    archive.writestr(entry, content)
+    archive.writestr(entry, data)
 
 
-def read(path: Path, folder: Path) -> Bundle:
-    """Unpack a bundle's model into an empty folder, and hold it against its hashes.
+def read(
+    path: Path, folder: Path, trusted: Mapping[bytes, str] | None = None
+) -> tuple[Bundle, str | None]:
+    """Take a model's data out of a bundle, held against the bundle's hashes.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    folder : pathlib.Path
+        An empty folder, which gets the model's text and JSON and nothing else.
+    trusted : mapping of bytes to str, optional
+        Public keys and their names; where given, one of them must have signed.
+
+    Returns
+    -------
+    Bundle
+        What it claims besides.
+    str or None
+        Who signed it; None where nobody was asked for.
 
     Raises
     ------
     RegistryError
-        When it is no bundle, names a file outside of it, is too large, or a file is missing,
-        added, changed, or of a type a model may not have.
+        When it is no bundle, names a file outside of it, is too large, is not signed by
+        whom it should be, or a file is missing, added, changed, or of a type a model may
+        not have.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _check_entries(path, archive.infolist())
-            bundle = _record(path, archive.read(RECORD))
-            for entry in archive.infolist():
-                if entry.filename != RECORD:
-                    target = folder / entry.filename.removeprefix(MODEL)
-                    with archive.open(entry) as source, whole(target) as file:
-                        shutil.copyfileobj(source, file)
-    except (zipfile.BadZipFile, KeyError, EOFError, RuntimeError) as error:
-        raise _refused(path, f"is not a bundle that can be read ({type(error).__name__})") from None
-    except OSError as error:
-        raise _refused(path, f"cannot be read: {error.strerror or error}") from None
-    check_types(folder)
-    verify(folder, bundle.digests)
-    return bundle
+    with opened(path) as archive:
+        names = archive.namelist()
+        if RECORD not in names:
+            raise refused(path, f"is not a bundle: it has no {RECORD}")
+        record = content(archive, RECORD, MAX_RECORD_BYTES)
+        signed_by = None
+        if trusted is not None:
+            there = SIGNATURE in names
+            document = content(archive, SIGNATURE, MAX_SIGNATURE_BYTES) if there else None
+            signed_by = signing.signer(record, document, trusted)
+        bundle = _bundle(path, record)
+        _check_names(path, [name for name in names if name not in (RECORD, SIGNATURE)])
+        digests = {}
+        for name in names:
+            if name not in (RECORD, SIGNATURE):
+                own = name.removeprefix(MODEL)
+                digests[own] = _unpack(archive, name, folder if is_data(own) else None)
+    changed = sorted(
+        name
+        for name in digests.keys() | bundle.digests.keys()
+        if digests.get(name) != bundle.digests.get(name)
+    )
+    if changed:
+        raise refused(
+            path, f"file {listing(changed)} is missing, added or differs from what was registered"
+        )
+    return bundle, signed_by
 
 
-def _check_entries(path: Path, entries: list[zipfile.ZipInfo]) -> None:
-    names = [entry.filename for entry in entries]
-    outside = [name for name in names if name != RECORD and not _inside(name)]
-    if outside:
-        raise _refused(path, f"names {listing(outside)}, which is no file of a model")
-    if any(stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
-        raise _refused(path, "holds a link")
-    if len(set(names)) != len(names):
-        raise _refused(path, "names a file twice")
-    if sum(entry.file_size for entry in entries) > MAX_BYTES:
-        raise _refused(path, f"unpacks to more than {MAX_BYTES:,} bytes")
+def _check_names(path: Path, names: list[str]) -> None:
+    if outside := [name for name in names if not name.startswith(MODEL)]:
+        raise refused(path, f"names {listing(outside)}, which is no file of a model")
+    own = [name.removeprefix(MODEL) for name in names]
+    if strangers := [name for name in own if not (is_data(name) or name in ENVELOPE)]:
+        raise refused(path, f"file {listing(strangers)} is not of a type a model may have")
 
 
-def _inside(name: str) -> bool:
-    """Say whether an entry is a file below ``model/``, without a step up or a drive.
+def _unpack(archive: zipfile.ZipFile, name: str, folder: Path | None) -> str:
+    """Return a member's SHA-256; write it below a folder where there is one.
 
-    Examples
-    --------
-    >>> _inside("model/artifacts/clv/value.txt"), _inside("model/../../etc/passwd")
-    (True, False)
+    What MLflow would run or believe is hashed and left where it is.
     """
-    parts = PurePosixPath(name).parts
-    plain = "\\" not in name and ":" not in name and not name.endswith("/")
-    return plain and len(parts) > 1 and parts[0] == "model" and ".." not in parts
+    digest = hashlib.sha256()
+    own = name.removeprefix(f"{MODEL}{PARTS}/")
+    with archive.open(name) as source, ExitStack() as stack:
+        file = None
+        if folder is not None:
+            file = stack.enter_context(whole(folder / own))
+        while chunk := source.read(CHUNK_BYTES):
+            digest.update(chunk)
+            if file is not None:
+                file.write(chunk)
+    return digest.hexdigest()
 
 
-def _record(path: Path, text: bytes) -> Bundle:
+def _bundle(path: Path, record: bytes) -> Bundle:
     try:
-        document = json.loads(text)
+        document = json.loads(record)
         version = document.pop("format")
         bundle = Bundle(**document)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise _refused(path, f"has no {RECORD} that can be read") from None
-    mappings = (bundle.digests, bundle.parameters, bundle.metrics, bundle.tags, bundle.documents)
-    if version != FORMAT or not all(isinstance(each, dict) for each in mappings):
-        raise _refused(path, f"has format {version!r}; expected {FORMAT}")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise refused(path, f"has no {RECORD} that can be read") from None
+    if version != FORMAT:
+        raise refused(path, f"has format {str(version)[:20]}; expected {FORMAT}")
+    try:
+        claims.check(asdict(bundle))
+    except RegistryError as error:
+        raise refused(path, str(error)) from None
     return bundle
-
-
-def _refused(path: Path, why: str) -> RegistryError:
-    return RegistryError(
-        f"bundle {path}: {why}. Nothing was registered. Export the model again with "
-        "`clv models export`."
-    )

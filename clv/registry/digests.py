@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 DATA_SUFFIXES = (".txt", ".json", ".parquet")
 """What a model is made of: LightGBM text, JSON, Parquet. Nothing that runs when read."""
 
+PARTS = "artifacts/clv"
+"""Where, in a saved pyfunc, the model's own files lie."""
+
 ENTRY = "entry.py"
 ENVELOPE = (
     "MLmodel",
@@ -39,6 +42,18 @@ def digests_of(directory: Path) -> dict[str, str]:
     return {path.relative_to(directory).as_posix(): sha256_of(path) for path in files}
 
 
+def is_data(name: str) -> bool:
+    """Say whether a file of a saved pyfunc is the model's own data.
+
+    Examples
+    --------
+    >>> is_data("artifacts/clv/value.txt"), is_data("entry.py"), is_data("artifacts/clv/x.pkl")
+    (True, False, False)
+    """
+    folder, _, own = name.rpartition("/")
+    return folder == PARTS and own.endswith(DATA_SUFFIXES) and not own.startswith(".")
+
+
 def check_types(directory: Path) -> None:
     """Refuse a model with a file that is neither data nor MLflow's envelope.
 
@@ -50,8 +65,7 @@ def check_types(directory: Path) -> None:
     strangers = []
     for path in sorted(directory.rglob("*")):
         name = path.relative_to(directory).as_posix()
-        inside = name.startswith("artifacts/") and path.suffix in DATA_SUFFIXES
-        if path.is_symlink() or not (path.is_dir() or inside or name in ENVELOPE):
+        if path.is_symlink() or not (path.is_dir() or is_data(name) or name in ENVELOPE):
             strangers.append(name)
     if strangers:
         raise RegistryError(

@@ -13,12 +13,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clv.errors import RegistryError, storing
 from clv.models.lifetime_value import LifetimeValue
-from clv.registry import bundle, golden, tracking
+from clv.registry import claims, golden, tracking
 from clv.registry.address import absolute, locked
-from clv.registry.digests import digests_of, verify
+from clv.registry.digests import PARTS, digests_of, verify
 from clv.registry.example import golden_rows
 from clv.registry.history import Event, before_the_champion, events_of, next_key, standing, utc
-from clv.registry.version import VERIFIED, ChampionMovedError, LoadedModel, Version
+from clv.registry.version import (
+    DIGESTS,
+    VERIFIED,
+    ChampionMovedError,
+    LoadedModel,
+    Version,
+)
 from clv.storage import TemporaryFolder
 from clv.storage import folder as made
 
@@ -31,7 +37,6 @@ if TYPE_CHECKING:
 CHALLENGER = "challenger"
 CHAMPION = "champion"
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>\d+))")
-_DIGESTS = "sha256"
 
 
 class Registry:
@@ -97,78 +102,47 @@ class Registry:
             When the store refuses, or the model does not load in a fresh process; the
             version then stays without a name.
         """
+        experiment = tracking.experiment_id(self._client, self.uri, self.name, self._artifact_root)
         with TemporaryFolder("clv-register-") as folder:
             directory = folder / "model"
             with storing(directory):
                 tracking.save_pyfunc(model, directory)
-            version = self._log(directory, parameters, metrics, artifacts, tags)
-        return self.verify(version, model)
+            written = digests_of(directory)
+            with tracking.refusals(self.uri):
+                run = tracking.log_run(
+                    self._client, experiment, parameters, metrics, artifacts, tags, directory
+                )
+                version = self._create(run, {**tags, DIGESTS: json.dumps(written)})
+        return self.verify(version, model, written)
 
-    def export_bundle(self, version: Version, path: Path) -> None:
-        """Write a version, its hashes compared, as one file that another store can import.
-
-        Raises
-        ------
-        RegistryError
-            When a file differs from what was registered.
-        StorageError
-            When it cannot be written.
-        """
-        with (
-            tracking.refusals(self.uri),
-            TemporaryFolder("clv-export-") as folder,
-        ):
-            directory = self._fetch(version, folder)
-            run = self._client.get_run(version.run_id).data
-            names = [found.path for found in self._client.list_artifacts(version.run_id)]
-            documents = {n: self.document(version, n) for n in names if n.endswith(".json")}
-            given = {k: v for k, v in version.tags.items() if k not in (_DIGESTS, VERIFIED)}
-            bundle.write(
-                path,
-                directory,
-                bundle.Bundle(
-                    version.uri,
-                    json.loads(version.tags[_DIGESTS]),
-                    dict(run.params),
-                    dict(run.metrics),
-                    given,
-                    documents,
-                ),
-            )
-
-    def import_bundle(self, path: Path) -> Version:
-        """Register a bundle's model here, verify it in a fresh process, make it challenger.
-
-        Raises
-        ------
-        RegistryError
-            When the bundle is not what it says, or its model does not load.
-        """
-        with TemporaryFolder("clv-import-") as folder:
-            directory = folder / "model"
-            given = bundle.read(path, directory)
-            model = LifetimeValue.load(directory / tracking.PARTS)
-            tags = {**given.tags, "imported_from": given.source}
-            version = self._log(directory, given.parameters, given.metrics, given.documents, tags)
-        return self.verify(version, model)
-
-    def verify(self, version: Version, model: LifetimeValue) -> Version:
+    def verify(self, version: Version, model: LifetimeValue, written: Mapping[str, str]) -> Version:
         """Load a version in a fresh process, compare golden rows, and make it challenger.
 
         A version that is older than the present challenger leaves the name where it is.
 
+        Parameters
+        ----------
+        version : Version
+        model : LifetimeValue
+        written : mapping of str to str
+            SHA-256 of the files that this process wrote: MLflow runs what lies in the store,
+            and so it must be that, whatever the store says of it.
+
         Raises
         ------
         RegistryError
-            When it does not load, or predicts otherwise than ``model``.
+            When it does not load, or predicts otherwise than ``model``; it is then marked as
+            not verified, and gets no name.
         """
         info = model.info
         rows = golden_rows(info.features, info.categories, info.training_cutoff)
+        self._mark(version, verified=False)
         with TemporaryFolder("clv-verify-") as folder:
-            directory = self._fetch(version, folder)
+            directory = self.fetch(version, folder)
+            verify(directory, written)
             golden.check(directory, rows, model.predict(rows), version.uri)
         with locked(self.uri), tracking.refusals(self.uri):
-            self._client.set_model_version_tag(self.name, str(version.number), VERIFIED, "true")
+            self._mark(version, verified=True)
             challenger = self._aliases().get(CHALLENGER)
             if challenger is None or challenger < version.number:
                 self._client.set_registered_model_alias(self.name, CHALLENGER, str(version.number))
@@ -189,8 +163,8 @@ class Registry:
         """
         version = self.resolve(uri or f"models:/{self.name}@{CHAMPION}")
         with TemporaryFolder("clv-load-") as folder:
-            directory = self._fetch(version, folder)
-            model = LifetimeValue.load(directory / tracking.PARTS)
+            directory = self.fetch(version, folder)
+            model = LifetimeValue.load(directory / PARTS)
         return LoadedModel(model, version.name, version.number, version.uri, self.metrics(version))
 
     def resolve(self, uri: str) -> Version:
@@ -258,10 +232,43 @@ class Registry:
                 for found in tracking.search_versions(self._client, self.name)
             )
 
+    def fetch(self, version: Version, folder: Path) -> Path:
+        """Copy a version's files into a folder and compare them with the recorded hashes.
+
+        Raises
+        ------
+        RegistryError
+            When there are no hashes, or a file differs.
+        """
+        digests = version.tags.get(DIGESTS)
+        if digests is None:
+            raise RegistryError(
+                f"registry: {version.uri} carries no content hashes; it was not registered by "
+                "clv. Train one with `clv train`."
+            )
+        directory = tracking.fetch(version.source, self.uri, folder)
+        try:
+            recorded = dict(json.loads(digests))
+        except (ValueError, TypeError, RecursionError):
+            recorded = {}
+        verify(directory, recorded)
+        return directory
+
     def metrics(self, version: Version) -> dict[str, float]:
         """Return what a version's training logged."""
         with tracking.refusals(self.uri):
             return dict(self._client.get_run(version.run_id).data.metrics)
+
+    def parameters(self, version: Version) -> dict[str, str]:
+        """Return the settings that a version's training logged."""
+        with tracking.refusals(self.uri):
+            return dict(self._client.get_run(version.run_id).data.params)
+
+    def documents(self, version: Version) -> dict[str, dict[str, Any]]:
+        """Return all JSON documents of a version's training, by file name."""
+        with tracking.refusals(self.uri):
+            names = [item.path for item in self._client.list_artifacts(version.run_id)]
+        return {name: self.document(version, name) for name in names if name.endswith(".json")}
 
     def document(self, version: Version, name: str) -> dict[str, Any]:
         """Return one of the JSON documents of a version's training."""
@@ -270,7 +277,23 @@ class Registry:
             TemporaryFolder("clv-document-") as folder,
         ):
             path = self._client.download_artifacts(version.run_id, name, str(folder))
-            return dict(json.loads(Path(path).read_text(encoding="utf-8")))
+            try:
+                return dict(json.loads(Path(path).read_text(encoding="utf-8")))
+            except (ValueError, TypeError, RecursionError):
+                raise RegistryError(
+                    f"registry: {name} of {version.uri} is no JSON document. Restore the "
+                    "artefacts from a backup, or choose another version."
+                ) from None
+
+    def trained(self, version: Version) -> tuple[str, float]:
+        """Return which model a version's training chose, and the level of its intervals.
+
+        Raises
+        ------
+        RegistryError
+            When its document does not say.
+        """
+        return claims.training_facts(self.document(version, "training.json"))
 
     def history(self) -> tuple[Event, ...]:
         """Return who moved the champion, oldest first."""
@@ -351,21 +374,11 @@ class Registry:
             self._client.set_registered_model_tag(self.name, key, event.as_tag())
             self._client.set_registered_model_alias(self.name, CHAMPION, str(event.version))
 
-    def _log(
-        self,
-        directory: Path,
-        parameters: Mapping[str, object],
-        metrics: Mapping[str, float],
-        documents: Mapping[str, Mapping[str, Any]],
-        tags: Mapping[str, str],
-    ) -> Version:
-        """Log a run with a saved model, and register it."""
-        experiment = tracking.experiment_id(self._client, self.uri, self.name, self._artifact_root)
+    def _mark(self, version: Version, *, verified: bool) -> None:
         with tracking.refusals(self.uri):
-            run = tracking.log_run(
-                self._client, experiment, parameters, metrics, documents, tags, directory
+            self._client.set_model_version_tag(
+                self.name, str(version.number), VERIFIED, "true" if verified else "false"
             )
-            return self._create(run, {**tags, _DIGESTS: json.dumps(digests_of(directory))})
 
     def _create(self, run: tracking.Run, tags: Mapping[str, str]) -> Version:
         tracking.ensure_model(self._client, self.name)
@@ -373,18 +386,6 @@ class Registry:
             self.name, run.model_source, run_id=run.run_id, tags=dict(tags)
         )
         return self.version(int(made.version))
-
-    def _fetch(self, version: Version, folder: Path) -> Path:
-        """Copy a version's files and compare them with the recorded hashes."""
-        digests = version.tags.get(_DIGESTS)
-        if digests is None:
-            raise RegistryError(
-                f"registry: {version.uri} carries no content hashes; it was not registered by "
-                "clv. Train one with `clv train`."
-            )
-        directory = tracking.fetch(version.source, self.uri, folder)
-        verify(directory, json.loads(digests))
-        return directory
 
     def _aliases(self) -> dict[str, int]:
         return tracking.aliases(self._client, self.name)

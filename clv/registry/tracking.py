@@ -21,7 +21,7 @@ import pandas as pd
 
 from clv.errors import RegistryError, storing
 from clv.registry.address import locked, reach, shown, sqlite_path, unreachable
-from clv.registry.digests import ENTRY, ENVELOPE, check_types
+from clv.registry.digests import ENTRY, ENVELOPE, PARTS, check_types
 from clv.registry.example import golden_rows
 from clv.storage import TemporaryFolder, partial, remove_file
 
@@ -37,10 +37,7 @@ if TYPE_CHECKING:
 PACKAGES = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn")
 """What a process needs to score, besides clv and MLflow."""
 
-_ARTIFACT = "clv"
-PARTS = f"artifacts/{_ARTIFACT}"
-"""Where, in a saved pyfunc, the model's own files lie."""
-
+_ARTIFACT = PARTS.rpartition("/")[2]
 _MODEL_FOLDER = "model"
 _METRICS_PER_CALL = 1000
 _OTHERS_PER_CALL = 100

@@ -16,6 +16,17 @@ VERIFIED = "verified"
 """The tag of a version that scored golden rows in a fresh process."""
 
 
+DIGESTS = "sha256"
+"""The tag that holds the hash of every file of a version."""
+
+IMPORTED_FROM = "imported_from"
+SIGNED_BY = "signed_by"
+"""Tags of a version that came as a bundle."""
+
+CARRIED_TAGS = ("data_fingerprint", "feature_fingerprint", "code_version")
+"""Tags that describe a training, and so go with its model to another store."""
+
+
 @dataclass(frozen=True)
 class Version:
     """One registered model.

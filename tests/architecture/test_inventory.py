@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TOP = {
     "ARCHITECTURE.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "MLproject", "Makefile",
-    "README.md", "clv", "docs", "notebooks", "pipelines", "pyproject.toml", "python_env.yaml",
-    "requirements", "tests",
+    "README.md", "SECURITY.md", "clv", "docs", "notebooks", "pipelines", "pyproject.toml",
+    "python_env.yaml", "requirements", "tests",
 }  # fmt: skip
 LEFT = {"clv-out", "spark-warehouse"}  # by runs, and ignored by git
 

@@ -195,7 +195,7 @@ def test_the_gate_reads_what_was_logged(registry, model, unverified):
 def test_an_older_version_does_not_take_the_challengers_name(registry, model, unverified):
     one = logged(registry, model)
     logged(registry, model)
-    registry.verify(one, model)
+    registry.verify(one, model, digests_of(files(registry, one)))
     assert registry.alias("challenger").number == 2
 
 
