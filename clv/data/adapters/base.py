@@ -174,7 +174,7 @@ def pseudonym(value: ir.Value) -> ir.Value:
 
 
 @ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), "timestamp('UTC')"))
-def _in_zone(zone, at):  # type: ignore[no-untyped-def]
+def in_zone(zone, at):  # type: ignore[no-untyped-def]
     """Read a time of the clock on the wall as a time."""
 
 
@@ -186,7 +186,7 @@ def utc(text: ir.Value, zone: str) -> ir.Value:
     at = parse_seconds(text).as_timestamp("s").strftime(UTC_FORMAT)
     if zone != "UTC":
         wall = text.strip().re_replace(r"[.][0-9]+", "").try_cast("timestamp")
-        local = _in_zone(zone, wall).strftime(UTC_FORMAT)
+        local = in_zone(zone, wall).strftime(UTC_FORMAT)
         at = ibis.ifelse(at.isnull() | text.re_search(OFFSET_PATTERN), at, local)
     return at.fill_null(text)
 
