@@ -21,6 +21,9 @@ def run(
     customer_by: str | None = None,
     identities: Path | None = None,
     timezone: str = "UTC",
+    dates: str | None = None,
+    encoding: str | None = None,
+    region: str | None = None,
     tables: Sequence[str] = (),
 ) -> Result:
     """Write the tables, and import.json beside them.
@@ -52,6 +55,9 @@ def run(
             customer_by=customer_by,
             identities=identities,
             timezone=timezone,
+            dates=dates,
+            encoding=encoding,
+            region=region,
             tables=tables,
             on_progress=on_progress,
         )

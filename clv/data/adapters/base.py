@@ -9,12 +9,15 @@ validated, row by row, so nothing becomes null in passing.
 
 from __future__ import annotations
 
+import zoneinfo
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-import ibis
-
-from clv.data.parsing import OFFSET_PATTERN, parse_number, parse_seconds
+from clv.data.adapters.encodings import check_encoding
+from clv.data.adapters.phones import check_region
+from clv.data.adapters.times import DATES, UTC_FORMAT
+from clv.data.parsing import parse_number, parse_seconds
+from clv.errors import UsageError, listing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,8 +29,6 @@ Inputs = dict[str, "ir.Table"]
 
 DIGEST = 16
 """Hexadecimal digits of a pseudonym: 64 bits."""
-
-UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,9 @@ class Export:
         Columns of ids, which are written alike (the adapter's ``id_form``).
     times : tuple of str
         Columns of times, which are written in UTC.
+    refine : callable
+        Adds columns to the rows as they were read, such as the key of a record, and which of its
+        versions is newer where the vendor names no time of a change (``versions.VERSION``).
     needed : bool
         No import without it.
     """
@@ -72,6 +76,7 @@ class Export:
     versions: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
+    refine: Callable[[ir.Table], ir.Table] = lambda rows: rows
     needed: bool = False
 
     @property
@@ -141,6 +146,8 @@ class Adapter:
         By the word of ``--customer-by``; the first is the default.
     prepare : callable
         Adds sources made from several exports.
+    refusals : callable
+        Messages to the rows that stop the import with them; ``{n}`` is how many they are.
     remarks : tuple of str
         What a reader of the result must know.
     id_form : callable
@@ -154,18 +161,42 @@ class Adapter:
     tables: tuple[TableMap, ...]
     keys: Mapping[str, Key]
     prepare: Callable[[Inputs], Inputs] = lambda inputs: inputs
+    refusals: Callable[[Inputs], Mapping[str, ir.Table]] = lambda _inputs: {}
     remarks: tuple[str, ...] = ()
     id_form: Callable[[ir.Value], ir.Value] = lambda text: text
 
 
-def alike(value: ir.Value, style: Style) -> ir.Value:
-    """Write e-mail addresses in lower case and phone numbers as their digits; null if blank."""
-    text = value.strip()
-    if style == "email":
-        text = text.lower()
-    if style == "phone":
-        text = text.re_replace("[^0-9]", "").re_replace("^00", "")
-    return ibis.ifelse(text == "", ibis.null("string"), text)
+@dataclass(frozen=True)
+class Manner:
+    """How an export is written, as far as its files do not tell.
+
+    Attributes
+    ----------
+    timezone : str
+        Of times without an offset, such as ``Europe/Berlin``.
+    dates : {"mdy", "dmy"}, optional
+        The order of month and day in dates with slashes; otherwise told by the dates.
+    encoding : str, optional
+        Of CSV files; otherwise UTF-8, UTF-16 and cp1252 are tried.
+    region : str, optional
+        The country of phone numbers that name none, such as ``DE``.
+    """
+
+    timezone: str = "UTC"
+    dates: str | None = None
+    encoding: str | None = None
+    region: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is not known, before any file is read."""
+        if self.timezone not in zoneinfo.available_timezones():
+            raise UsageError(
+                f"timezone {self.timezone!r} is not known; expected one as Europe/Berlin."
+            )
+        if self.dates not in (None, *DATES):
+            raise UsageError(f"dates {self.dates!r} are not known; expected {listing(DATES)}.")
+        check_encoding(self.encoding)
+        check_region(self.region)
 
 
 def pseudonym(value: ir.Value) -> ir.Value:
@@ -173,35 +204,7 @@ def pseudonym(value: ir.Value) -> ir.Value:
     return value.hexdigest("sha256")[:DIGEST]
 
 
-@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), "timestamp('UTC')"))
-def in_zone(zone, at):  # type: ignore[no-untyped-def]
-    """Read a time of the clock on the wall as a time."""
-
-
-def utc(text: ir.Value, zone: str) -> ir.Value:
-    """Rewrite a time as UTC; one without an offset is of ``zone``, another text stays.
-
-    A time that the clocks passed twice is read as the later one, as PostgreSQL does.
-    """
-    at = parse_seconds(text).as_timestamp("s").strftime(UTC_FORMAT)
-    if zone != "UTC":
-        wall = text.strip().re_replace(r"[.][0-9]+", "").try_cast("timestamp")
-        local = in_zone(zone, wall).strftime(UTC_FORMAT)
-        at = ibis.ifelse(at.isnull() | text.re_search(OFFSET_PATTERN), at, local)
-    return at.fill_null(text)
-
-
 def after(start: ir.Value, minutes: ir.Value) -> ir.Value:
     """Return the time so many minutes after another, as text; null where either is none."""
     later = parse_seconds(start) + (minutes * 60).cast("int64")
     return later.as_timestamp("s").strftime(UTC_FORMAT)
-
-
-def duration_seconds(text: ir.Value) -> ir.Value:
-    """Read a duration as seconds: ``hh:mm:ss``, or a number of milliseconds; else the text."""
-    part = [text.re_extract(r"^(\d+):(\d\d):(\d\d)", n).try_cast("int64") for n in (1, 2, 3)]
-    clock = part[0] * 3600 + part[1] * 60 + part[2]
-    number = (parse_number(text) / 1000).cast("string")
-    return ibis.ifelse(text.re_search(r"^\d+:\d\d:\d\d"), clock.cast("string"), number).fill_null(
-        text
-    )

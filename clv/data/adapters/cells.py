@@ -12,6 +12,8 @@ and goes to the quarantine with that text: it is never 0 and never false. ::
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Literal
 
 import ibis
@@ -105,14 +107,7 @@ def computed(result: Callable[..., ir.Value], *cells: Cell) -> Cell:
 
 def added(*cells: Cell) -> Cell:
     """Return the sum, rounded to milliseconds; absent where any of them is."""
-
-    def total(*values: ir.Value) -> ir.Value:
-        result = values[0]
-        for value in values[1:]:
-            result = result + value
-        return result.round(MILLI)
-
-    return computed(total, *cells)
+    return computed(lambda *values: reduce(add, values).round(MILLI), *cells)
 
 
 @ibis.udf.scalar.builtin(name="trim", signature=(("string", "string"), "string"))
@@ -183,3 +178,9 @@ def duration(text: ir.Value, unit: Unit) -> Cell:
     clock = ibis.coalesce(hours * 3600 + minutes * 60, lone_minutes * 60) + seconds
     plain = _plain(bare) / (1000 if unit == "ms" else 1)
     return _cell(bare, ibis.coalesce(clock, plain).round(MILLI))
+
+
+def filled(rows: ir.Table) -> ir.Value:
+    """Count the cells of each row that hold something: a later export of a record says more."""
+    held = [given(rows[name]).notnull().cast("int64") for name in rows.columns]
+    return reduce(add, held)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import zoneinfo
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from clv.data import csv_files
-from clv.data.adapters.base import alike, pseudonym, utc
+from clv.data.adapters.base import Manner
+from clv.data.adapters.people import own_ids, with_customer
 from clv.data.adapters.reading import read_export
-from clv.data.adapters.versions import lookup, unique
 from clv.data.expressions import compile_expression
 from clv.data.lines import LinePolicy, apply_policies
-from clv.errors import SchemaError, UsageError, listing
+from clv.errors import DataError, UsageError, listing
 from clv.notes import Note, silent
 from clv.schema import SCHEMA, Kind
 
@@ -80,6 +78,9 @@ def convert(
     customer_by: str | None = None,
     identities: Path | None = None,
     timezone: str = "UTC",
+    dates: str | None = None,
+    encoding: str | None = None,
+    region: str | None = None,
     tables: Sequence[str] = (),
     on_progress: OnProgress = silent,
 ) -> Imported:
@@ -98,8 +99,8 @@ def convert(
         One of the adapter's keys.
     identities : pathlib.Path, optional
         CSV of ``key`` (an e-mail address, a phone number or an id) and ``customer_id``.
-    timezone : str
-        Of times without an offset, such as ``Europe/Berlin``.
+    timezone, dates, encoding, region : str, optional
+        How the export is written (``Manner``).
     tables : sequence of str
         Only these; by default all.
     on_progress : OnProgress
@@ -108,7 +109,7 @@ def convert(
     Raises
     ------
     UsageError
-        For a key, zone or table that is not known.
+        For a key, zone, encoding, country or table that is not known.
     SourceError, SchemaError
         When the export lacks a file or a column.
     StorageError
@@ -116,14 +117,23 @@ def convert(
     """
     key = _key(adapter, customer_by)
     wanted = _wanted(adapter, tables)
-    if timezone not in zoneinfo.available_timezones():
-        raise UsageError(f"timezone {timezone!r} is not known; expected one as Europe/Berlin.")
-    found = read_export(engine, adapter, source, timezone)
-    known = None if identities is None else _identities(engine, identities, adapter, key)
+    manner = Manner(timezone, dates, encoding, region)
+    found = read_export(engine, adapter, source, manner)
+    known, known_notes = (
+        (None, ()) if identities is None else own_ids(engine, identities, adapter, key, manner)
+    )
+    for message, rows_refused in adapter.refusals(found.inputs).items():
+        refused = _count(engine, rows_refused)
+        if refused:
+            raise DataError(message.format(n=f"{refused:,}"))
     inputs = adapter.prepare(found.inputs)
     written: dict[str, Path] = {}
     rows: dict[str, int] = {}
-    notes = [*found.notes, *(Note("read_as", adapter.kind, 0, text) for text in adapter.remarks)]
+    notes = [
+        *found.notes,
+        *known_notes,
+        *(Note("read_as", adapter.kind, 0, text) for text in adapter.remarks),
+    ]
     contacts: ir.Table | None = None
     for done, table in enumerate(_in_need(adapter, wanted)):
         on_progress(table.table, done, len(wanted))
@@ -134,14 +144,15 @@ def convert(
             table.table,
         )
         left_out = [note for note in left_out if note.count]
-        mapped = engine.cache(_mapped(own, table, adapter, key, known, timezone))
+        made, spelled = _mapped(engine, own, table, adapter, key, known, manner)
+        mapped = engine.cache(made)
         kept, nameless = _owned(engine, mapped, table, key)
         kept, loose = _of_contacts(engine, kept, table, contacts)
         kept, shared = _once(engine, kept, table)
         if table.table == "interactions":
             contacts = engine.cache(kept.select("interaction_id").distinct())
         if table in wanted:
-            notes += [*left_out, *nameless, *loose, *shared]
+            notes += [*left_out, *spelled, *nameless, *loose, *shared]
             count = _count(engine, kept)
             if count:
                 written[table.table] = _write(
@@ -235,54 +246,28 @@ def _wanted(adapter: Adapter, tables: Sequence[str]) -> list[TableMap]:
     return [table for table in adapter.tables if not tables or table.table in tables]
 
 
-def _identities(engine: DuckDBEngine, path: Path, adapter: Adapter, key: Key) -> Unique:
-    """Return the company's own ids by key, each key once."""
-    rows = csv_files.read_csv(engine, "identities", [path], delimiter=None, encoding="utf-8")
-    missing = [name for name in ("key", "customer_id") if name not in rows.columns]
-    if missing:
-        raise SchemaError(
-            f"identities: {path} lacks the column {listing(missing)}; found "
-            f"{listing(rows.columns)}. Expected key and customer_id."
-        )
-    own = adapter.id_form(rows.key) if key.style == "id" else rows.key
-    same = rows.select(key=alike(own, key.style), customer_id=rows.customer_id)
-    held = engine.cache(same.filter(same.key.notnull()).distinct())
-    twice = held.group_by("key").aggregate(n=held.count()).filter(lambda t: t.n > 1)
-    count = _count(engine, twice)
-    if count:
-        raise SchemaError(
-            f"identities: {path} gives {count:,} keys more than one customer_id; expected one. "
-            "Remove the others."
-        )
-    return unique(held, "key")
-
-
 def _mapped(
+    engine: DuckDBEngine,
     own: ir.Table,
     table: TableMap,
     adapter: Adapter,
     key: Key,
     known: Unique | None,
-    zone: str,
-) -> ir.Table:
+    manner: Manner,
+) -> tuple[ir.Table, tuple[Note, ...]]:
     """Return the rows of one table of the contract, all of them text."""
     where = f"{adapter.kind}.{table.table}"
     made: dict[str, ir.Value] = {}
     for name, text in table.columns.items():
         value = compile_expression(text, own, where=f"{where}.{name}").cast("string")
-        if name in table.words:
-            value = _worded(value, table.words[name])
-        is_time = SCHEMA[table.table][name].kind is Kind.TIME
-        made[name] = utc(value, zone) if is_time else value
+        made[name] = _worded(value, table.words[name]) if name in table.words else value
     if not table.customer:
-        return own.select(**made)
-    rows = own.select(**made, **{RAW_KEY: alike(own[key.column], key.style)})
-    own_id = rows[RAW_KEY] if key.style == "id" else pseudonym(rows[RAW_KEY])
-    if known is not None:
-        rows = lookup(rows, RAW_KEY, known, known_id="customer_id")
-        by_key = rows[RAW_KEY] if key.style == "id" else pseudonym(rows[RAW_KEY])
-        own_id = ibis.coalesce(rows.known_id, by_key)
-    return rows.select(customer_id=own_id, **{name: rows[name] for name in made})
+        return own.select(**made), ()
+    rows = own.select(**made, **{RAW_KEY: own[key.column]})
+    rows, notes = with_customer(
+        engine, rows, replace(key, column=RAW_KEY), known, manner, table.table
+    )
+    return rows.select("customer_id", *made), notes
 
 
 def _worded(value: ir.Value, words: Mapping[str, str]) -> ir.Value:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import ibis
 
 from clv.data import csv_files, files
-from clv.data.adapters.base import utc
+from clv.data.adapters.base import Manner
+from clv.data.adapters.encodings import UTF_8, encoding_of
+from clv.data.adapters.times import dates_order, time_text
 from clv.data.adapters.versions import VERSION, newest, version_of
 from clv.errors import DataError, SchemaError, SourceError, listing
 from clv.notes import Note
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz")
 MANY = 20
+_WHOLE = "whole_"
 OBJECT = "whole_object"
 """The column of whole JSON objects, kept where other exports lie within them."""
 
@@ -75,7 +78,9 @@ class Found:
     notes: list[Note] = field(default_factory=list)
 
 
-def read_export(engine: DuckDBEngine, adapter: Adapter, place: Path, zone: str = "UTC") -> Found:
+def read_export(
+    engine: DuckDBEngine, adapter: Adapter, place: Path, manner: Manner | None = None
+) -> Found:
     """Read every file of an export; of each record the newest version.
 
     Parameters
@@ -84,8 +89,8 @@ def read_export(engine: DuckDBEngine, adapter: Adapter, place: Path, zone: str =
     adapter : Adapter
     place : pathlib.Path
         A folder, or the file of an adapter that needs only one.
-    zone : str
-        Of times without an offset.
+    manner : Manner, optional
+        How it is written; by default as the files tell.
 
     Raises
     ------
@@ -94,8 +99,11 @@ def read_export(engine: DuckDBEngine, adapter: Adapter, place: Path, zone: str =
     SchemaError
         When a column that is needed is not there.
     DataError
-        When a spreadsheet has rounded ids.
+        When a spreadsheet has rounded ids, or dates come in two orders.
+    UsageError
+        When nothing tells the order of month and day.
     """
+    manner = manner or Manner()
     owned, others = _files(adapter, place)
     found = Found()
     if others:
@@ -103,8 +111,8 @@ def read_export(engine: DuckDBEngine, adapter: Adapter, place: Path, zone: str =
         found.notes.append(Note("file_unread", adapter.kind, len(others), text))
     holders: dict[str, ir.Table] = {}
     for export in adapter.exports:
-        parts = _parts(engine, adapter, export, owned.get(export.name, []), zone, found)
-        parts += _nested(engine, adapter, export, holders, zone, found)
+        parts = _parts(engine, adapter, export, owned.get(export.name, []), manner, found)
+        parts += _nested(engine, adapter, export, holders, found)
         if not parts and export.needed:
             raise SourceError(
                 f"{adapter.kind}: no file {export.name}*.csv or {export.name}*.json in "
@@ -117,15 +125,17 @@ def read_export(engine: DuckDBEngine, adapter: Adapter, place: Path, zone: str =
         # Computed here once: what follows asks for these cells again and again.
         rows = engine.cache(ibis.union(*parts) if len(parts) > 1 else parts[0])
         found.rows[export.name] = _counted(engine, export, rows)
+        rows = export.refine(_dated(engine, export, rows, manner, found))
         rows, repeated = newest(engine, rows, export.key)
         if repeated:
-            by = " and ".join(export.versions) or "content"
+            by = " and ".join(export.versions) or "what it holds"
             text = f"older versions of a record left out; the newest is told by {by}"
             found.notes.append(Note("record_repeated", export.name, repeated, text))
         _name_unread(export, found)
         if OBJECT in rows.columns:
             holders[export.name] = rows
-        found.inputs[export.name] = rows.select(*export.columns)
+        apart = [name for name in rows.columns if name == OBJECT or name.startswith(VERSION)]
+        found.inputs[export.name] = rows.drop(*apart)
     return found
 
 
@@ -173,7 +183,7 @@ def _parts(
     adapter: Adapter,
     export: Export,
     paths: Sequence[Path],
-    zone: str,
+    manner: Manner,
     found: Found,
 ) -> list[ir.Table]:
     """Return the rows of an export's files."""
@@ -188,12 +198,16 @@ def _parts(
         _checked_objects(engine, export, raw, found)
         holds = any(other.within and other.within[0] == export.name for other in adapter.exports)
         more = {OBJECT: raw.json} if holds else {}
-        return [raw.select(**_columns(adapter, export, _of_object(export, raw.json), zone), **more)]
+        return [raw.select(**_columns(adapter, export, _of_object(export, raw.json)), **more)]
     parts = []
     for path in paths:
-        raw = csv_files.read_csv(engine, export.name, [path], delimiter=None, encoding="utf-8")
+        encoding = encoding_of(path, manner.encoding)
+        if encoding not in (manner.encoding, UTF_8):
+            text = f"{path.name} is read as {encoding} text; --encoding says otherwise"
+            found.notes.append(Note("encoding", export.name, 0, text))
+        raw = csv_files.read_csv(engine, export.name, [path], delimiter=None, encoding=encoding)
         _checked(export, raw.columns, path.name, export.required, found)
-        parts.append(raw.select(**_columns(adapter, export, _of_row(raw), zone)))
+        parts.append(raw.select(**_columns(adapter, export, _of_row(raw))))
     return parts
 
 
@@ -202,7 +216,6 @@ def _nested(
     adapter: Adapter,
     export: Export,
     holders: dict[str, ir.Table],
-    zone: str,
     found: Found,
 ) -> list[ir.Table]:
     """Return the objects that lie within the newest version of another export's objects."""
@@ -221,7 +234,7 @@ def _nested(
     def cell(column: str) -> ir.Value:
         return ibis.coalesce(value(column), raw.parent_id) if column == own_id else value(column)
 
-    return [raw.select(**_columns(adapter, export, cell, zone))]
+    return [raw.select(**_columns(adapter, export, cell))]
 
 
 def _checked_objects(
@@ -281,18 +294,36 @@ def _of_row(raw: ir.Table) -> Callable[[str], ir.Value]:
 
 
 def _columns(
-    adapter: Adapter, export: Export, cell: Callable[[str], ir.Value], zone: str
+    adapter: Adapter, export: Export, cell: Callable[[str], ir.Value]
 ) -> dict[str, ir.Value]:
-    """Return an export's columns: ids and times written alike, beside the age of the version."""
+    """Return an export's columns, ids written alike, beside what says how new a version is."""
     made: dict[str, ir.Value] = {}
     for column in export.columns:
         text = cell(column)
         if column in export.ids:
             text = adapter.id_form(text.strip().nullif(""))
-        made[column] = utc(text, zone) if column in export.times else text
+        made[column] = text
     for place, column in enumerate(export.versions):
-        made[f"{VERSION}{place}"] = version_of(cell(column), utc(cell(column), zone))
+        made[f"{VERSION}{place}"] = cell(column)
     return made
+
+
+def _dated(
+    engine: DuckDBEngine, export: Export, rows: ir.Table, manner: Manner, found: Found
+) -> ir.Table:
+    """Write times in UTC, and versions as numbers."""
+    order, notes = dates_order(engine, export.name, rows, export.times, manner.dates)
+    found.notes += notes
+    parts = range(len(export.versions))
+    read = {c: rows[c] for c in export.times} | {
+        f"{_WHOLE}{n}": rows[f"{VERSION}{n}"] for n in parts
+    }
+    if not read:
+        return rows
+    dated = {name: time_text(text, manner.timezone, order) for name, text in read.items()}
+    held = engine.cache(rows.mutate(**dated))
+    ages = {f"{VERSION}{n}": version_of(held[f"{VERSION}{n}"], held[f"{_WHOLE}{n}"]) for n in parts}
+    return held.mutate(**ages).drop(*(f"{_WHOLE}{n}" for n in parts))
 
 
 def _counted(engine: DuckDBEngine, export: Export, rows: ir.Table) -> int:
@@ -314,5 +345,5 @@ def _nothing(export: Export):  # type: ignore[no-untyped-def]
     import pyarrow as pa
 
     fields = [(column, pa.string()) for column in export.columns]
-    fields += [(f"{VERSION}{place}", pa.float64()) for place in range(len(export.versions))]
+    fields += [(f"{VERSION}{place}", pa.string()) for place in range(len(export.versions))]
     return pa.schema(fields).empty_table()

@@ -1,51 +1,135 @@
 """Shopify: the CSV export of orders, and of their transactions for the dates of refunds.
 
 The order export has one row per line item; what belongs to the order stands on its first
-row only. Revenue is the total without taxes and shipping, whether prices include taxes or
-not; a refund is taken back in the same proportion.
+row, and this row alone is read. Revenue is the total without taxes and shipping, whether
+prices include taxes or not; a refund is taken back in the same proportion.
+
+An order is told by its ``Id``; in an export without that column by its name, time and
+e-mail address together, since two shops may give orders the same names. The export names no
+time of a change, so that of several versions the one whose state is later counts: paid is
+later than pending, refunded than paid, and refunds only grow.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import ibis
 
 from clv.data.adapters.base import Adapter, Export, Inputs, Key, TableMap
-from clv.data.parsing import parse_number
+from clv.data.adapters.cells import Cell, computed, filled, given, number
+from clv.data.adapters.versions import VERSION, by_group, lookup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import ibis.expr.types as ir
+
+STATES = {
+    "pending": 0,
+    "unpaid": 0,
+    "authorized": 1,
+    "expired": 2,
+    "voided": 2,
+    "partially_paid": 3,
+    "paid": 4,
+    "partially_refunded": 5,
+    "refunded": 6,
+}
+"""Financial states in the order in which an order goes through them."""
+
+PAID = tuple(word for word, place in STATES.items() if place > STATES["voided"])
+UNPAID = tuple(word for word in STATES if word not in PAID)
+CENT = 0.005
+"""Refunds that differ by less are the same."""
+
+
+def _orders(lines: ir.Table) -> ir.Table:
+    """Keep the row of each order, with what tells the order, and which version is newer."""
+    state, total = lines["Financial Status"], lines.Total
+    first = given(state).notnull() | given(total).notnull()
+    named = lines.filter(first).select("Name").distinct()
+    orders = lines.filter(first).union(lines.filter(~first).anti_join(named, "Name"))
+    same = ibis.window(group_by=["Name", "Created at"])
+    ids = orders.Id.nunique().over(same)
+    # Where one file has the column and another does not, a name and time give the Id.
+    own_id = orders.Id.fill_null(ibis.ifelse(ids == 1, orders.Id.max().over(same), None))
+    orders = orders.mutate(Id=own_id)
+    loose = orders["Created at"] + " " + orders.Email.fill_null("").strip().lower()
+    rank = orders["Financial Status"].strip().lower().cases(*STATES.items(), else_=-1)
+    versions = (
+        rank,
+        number(orders["Refunded Amount"]).value,
+        *(orders[name] for name in ("Cancelled at", "Fulfilled at", "Paid at")),
+        filled(orders),
+    )
+    return orders.mutate(
+        order_key=ibis.coalesce(orders.Id, orders.Name + " " + loose.fill_null("")),
+        **{f"{VERSION}{place}": value for place, value in enumerate(versions)},
+    )
+
 
 ORDERS = Export(
     "orders",
     ("Name", "Email", "Financial Status", "Currency", "Taxes", "Total", "Created at"),
-    ("Shipping", "Cancelled at", "Refunded Amount", "Phone", "Vendor"),
+    (
+        "Id",
+        "Shipping",
+        "Paid at",
+        "Fulfilled at",
+        "Cancelled at",
+        "Refunded Amount",
+        "Phone",
+        "Vendor",
+    ),
+    key=("order_key",),
+    ids=("Id", "Name", "Phone"),
+    times=("Created at", "Paid at", "Fulfilled at", "Cancelled at"),
+    refine=_orders,
     needed=True,
 )
 TRANSACTIONS = Export(
-    "transactions", ("Name", "Kind", "Status", "Amount", "Created At"), ("Currency",)
+    "transactions",
+    ("Name", "Kind", "Status", "Amount", "Created At"),
+    ("Order", "Currency"),
+    key=("Order", "Name", "Kind", "Status", "Amount", "Created At"),
+    ids=("Order", "Name"),
+    times=("Created At",),
 )
-PAID = ("paid", "partially_paid", "partially_refunded", "refunded")
-UNPAID = ("pending", "authorized", "voided", "expired", "unpaid")
-MONEY = ("Total", "Taxes", "Shipping", "Refunded Amount")
+
+
+def refusals(inputs: Inputs) -> Mapping[str, ir.Table]:
+    """Return what cannot be told apart: names that several orders share, without their Id."""
+    orders, transactions = inputs["orders"], inputs["transactions"]
+    twins = orders.filter(orders.Id.isnull()).group_by("Name", "Created at")
+    twins = twins.aggregate(n=ibis._.count()).filter(ibis._.n > 1)
+    shared = orders.group_by("Name").aggregate(n=ibis._.count()).filter(ibis._.n > 1)
+    return {
+        "orders: {n} names have the same time and different e-mail addresses, and no Id: they are "
+        "of two shops, or of one order whose address was changed. Expected the column Id; export "
+        "it too, or import each shop into a folder of its own.": twins,
+        "transactions: {n} are of orders whose name is that of several orders. Expected the column "
+        "Order; export it too, or import each shop into a folder of its own.": transactions.filter(
+            transactions.Order.isnull()
+        ).semi_join(shared, "Name"),
+    }
 
 
 def prepare(inputs: Inputs) -> Inputs:
-    """Turn line items into orders, and refunds into rows of their own."""
-    lines = inputs["orders"]
-    orders = lines.group_by("Name").aggregate(
-        **{name: lines[name].max() for name in lines.columns if name != "Name"}
-    )
-    total, taxes, shipping, refunded = (parse_number(orders[name]) for name in MONEY)
-    net = total - taxes.fill_null(0.0) - shipping.fill_null(0.0)
+    """Turn orders into sales, and refunds into rows of their own."""
+    orders = inputs["orders"]
+    names = by_group(orders, "Name", orders_of_name=orders.Name.count())
+    orders = lookup(orders, "Name", names, orders_of_name="orders_of_name")
+    alone = orders.Name + "/" + ibis.coalesce(orders.Id, orders["Created at"])
     orders = orders.mutate(
-        # Text that is no number stays, for the contract's rules to find.
-        net=ibis.ifelse(total.isnull(), orders.Total, net.round(4).cast("string")),
-        share=ibis.ifelse(total > 0, net / total, 1.0),
-        refunded=refunded.fill_null(0.0),
-        paid=orders["Financial Status"].lower(),
+        order_id=ibis.ifelse(orders.orders_of_name > 1, alone, orders.Name),
+        paid=orders["Financial Status"].strip().lower(),
     )
     sales = orders.select(
-        order_id=orders.Name,
+        order_id=orders.order_id,
         refund_of=ibis.null("string"),
         ordered_at=orders["Created at"],
-        amount=orders.net,
+        amount=_net(orders).text,
         currency=orders.Currency,
         email=orders.Email,
         phone=orders.Phone,
@@ -55,30 +139,59 @@ def prepare(inputs: Inputs) -> Inputs:
     return {"sales": sales.union(refunds.select(*sales.columns))}
 
 
-def _refunds(orders: ibis.Table, transactions: ibis.Table) -> ibis.Table:
-    """Return refunds: by transaction where they are given, else one row per order."""
-    given = transactions.filter(
-        (transactions.Kind.lower() == "refund") & (transactions.Status.lower() == "success")
+def _net(orders: ir.Table) -> Cell:
+    """Return revenue; taxes and shipping that are not given take nothing away."""
+    total = number(orders.Total)
+    parts = (number(orders[name]).otherwise(0.0) for name in ("Taxes", "Shipping"))
+    return computed(lambda whole, tax, ship: (whole - tax - ship).round(4), total, *parts)
+
+
+def _refunds(orders: ir.Table, transactions: ir.Table) -> ir.Table:
+    """Return refunds: the transactions, and what the order gave back beyond them."""
+    given_back = transactions.filter(
+        (transactions.Kind.strip().lower() == "refund")
+        & (transactions.Status.strip().lower() == "success")
     )
-    dated = given.select(
-        name=given.Name, back=parse_number(given.Amount).abs(), at=given["Created At"]
+    by_id = given_back.filter(given_back.Order.notnull())
+    by_name = given_back.filter(given_back.Order.isnull())
+    exact = ibis.union(
+        by_id.inner_join(orders, by_id.Order == orders.Id).select(
+            orders, back=by_id.Amount, back_at=by_id["Created At"]
+        ),
+        by_name.inner_join(orders, by_name.Name == orders.Name).select(
+            orders, back=by_name.Amount, back_at=by_name["Created At"]
+        ),
     )
-    number = ibis.row_number().over(group_by=dated.name, order_by=[dated.at, dated.back]) + 1
-    numbered = dated.mutate(number=number.cast("string"))
-    exact = numbered.inner_join(orders, numbered.name == orders.Name)
-    rest = orders.anti_join(dated, orders.Name == dated.name)
-    undated = rest.filter(rest.refunded > 0).mutate(
-        number=ibis.literal("1"),
-        back=lambda t: t.refunded,
-        at=lambda t: ibis.coalesce(t["Cancelled at"], t["Created at"]),
+    dated = by_group(exact, "order_id", dated=number(exact.back).value.abs().sum())
+    orders = lookup(orders, "order_id", dated, dated="dated")
+    refunded = number(orders["Refunded Amount"])
+    rest = computed(
+        lambda whole, part: (whole - part).round(4),
+        refunded,
+        Cell(orders.dated.fill_null(0.0), ibis.null("string")),
     )
-    columns = ("Name", "Email", "Phone", "Currency", "paid", "share", "number", "back", "at")
-    rows = exact.select(*columns).union(undated.select(*columns))
+    undated = orders.filter((rest.value > CENT) | rest.unread.notnull())
+    undated = undated.mutate(
+        back=rest.text, back_at=ibis.coalesce(undated["Cancelled at"], undated["Created at"])
+    ).select(*exact.columns)
+    rows = exact.union(undated)
+    back = number(rows.back)
+    total, net = number(rows.Total), _net(rows)
+    amount = computed(
+        lambda part, whole, kept: (-part.abs() * ibis.ifelse(whole > 0, kept / whole, 1.0)).round(
+            4
+        ),
+        back,
+        total,
+        net,
+    )
+    order = ibis.window(group_by="order_id", order_by=[rows.back_at, back.value, rows.back])
+    place = (ibis.row_number().over(order) + 1).cast("string")
     return rows.select(
-        order_id=rows.Name + "-refund-" + rows.number,
-        refund_of=rows.Name,
-        ordered_at=rows["at"],
-        amount=(-rows.back * rows.share).round(4).cast("string"),
+        order_id=rows.order_id + "-refund-" + place,
+        refund_of=rows.order_id,
+        ordered_at=rows.back_at,
+        amount=amount.text,
         currency=rows.Currency,
         email=rows.Email,
         phone=rows.Phone,
@@ -103,9 +216,12 @@ ADAPTER = Adapter(
     ),
     keys={"email": Key("email", "email"), "phone": Key("phone", "phone")},
     prepare=prepare,
+    refusals=refusals,
     remarks=(
         "revenue is the total without taxes and shipping; refunds are taken back in proportion",
-        "without the transactions export a refund counts on the day of the cancellation, else of "
-        "its order: earlier than it was known",
+        "an order in several exports is the one whose state is latest: refunded after paid after "
+        "pending, the larger refund after the smaller",
+        "a refund that no transaction dates counts on the day of the cancellation, else of its "
+        "order: earlier than it was known",
     ),
 )

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import ibis
 
 from clv.data.adapters.base import Adapter, Export, Inputs, Key, TableMap
-from clv.data.parsing import parse_number
+from clv.data.adapters.cells import added, count, duration, filled, given
+from clv.data.adapters.versions import VERSION, by_group, lookup
+from clv.data.parsing import parse_seconds
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from clv.data.adapters.cells import Unit
+
+UNIT: Unit = "s"
+"""What a number of the report counts; tools that write a clock instead are read too."""
+
+
+def _aged(calls: ir.Table) -> ir.Table:
+    """Tell which of two reports saw a call later: it ends later, or more is known of it."""
+    return calls.mutate(
+        **{f"{VERSION}0": parse_seconds(calls.end_at), f"{VERSION}1": filled(calls)}
+    )
+
 
 CALLS = Export(
     "calls",
@@ -25,6 +45,10 @@ CALLS = Export(
         "team_name",
     ),
     array="entries",
+    key=("call_id",),
+    ids=("call_id", "user_id", "handling_user_id", "contact_phone_number"),
+    times=("start_at", "end_at", "csat_survey_time"),
+    refine=_aged,
     needed=True,
 )
 ANSWERED = ("inbound", "outbound")
@@ -33,24 +57,30 @@ ANSWERED = ("inbound", "outbound")
 def prepare(inputs: Inputs) -> Inputs:
     """Add what the contract counts: handle time, who answered, whether it was settled."""
     calls = inputs["calls"]
-    answered = calls.type.lower().isin(ANSWERED)
+    answered = calls.type.strip().lower().isin(ANSWERED)
     none = ibis.null("string")
-    talked, held = parse_number(calls.talk_time), parse_number(calls.hold_time).fill_null(0.0)
+    talked, held, waited, gave_up = (
+        duration(calls[name], UNIT)
+        for name in ("talk_time", "hold_time", "wait_time", "abandon_time")
+    )
     calls = calls.mutate(
         agent_id=ibis.ifelse(answered, ibis.coalesce(calls.handling_user_id, calls.user_id), none),
-        handle_s=ibis.ifelse(answered, talked + held, ibis.null("float64")),
-        hold_s=ibis.ifelse(answered, held, ibis.null("float64")),
-        wait_s=ibis.ifelse(
-            answered, parse_number(calls.wait_time), parse_number(calls.abandon_time)
-        ),
+        handle_s=added(talked, held).only(answered).text,
+        hold_s=held.only(answered).text,
+        wait_s=waited.only(answered).or_else(gave_up.only(~answered)).text,
         settled_at=ibis.ifelse(answered, calls.end_at, none),
-        begun_by=ibis.ifelse(calls.type.lower().startswith("outbound"), "company", "customer"),
-        handed_on=calls.is_transfer.lower().isin(("true", "yes", "1")).cast("int64"),
+        begun_by=ibis.ifelse(
+            calls.type.strip().lower().startswith("outbound"), "company", "customer"
+        ),
+        handed_on=count(calls.is_transfer).text,
+        score=given(calls.csat_score),
     )
-    staff = calls.filter(calls.agent_id.notnull()).group_by("agent_id")
-    # Who changed teams keeps the latest one.
-    teams = staff.aggregate(team=calls.team_name.argmax(calls.start_at))
-    return {**inputs, "calls": calls, "staff": teams}
+    staff = calls.filter(calls.agent_id.notnull() & calls.team_name.notnull())
+    # Who changed teams keeps the latest one; of calls at one time, that of the last id.
+    latest = staff.team_name.argmax(staff.start_at + " " + staff.call_id)
+    teams = by_group(staff, "agent_id", team=latest)
+    agents = calls.filter(calls.agent_id.notnull()).select("agent_id").distinct()
+    return {**inputs, "calls": calls, "staff": lookup(agents, "agent_id", teams, team="team")}
 
 
 ADAPTER = Adapter(
@@ -85,10 +115,10 @@ ADAPTER = Adapter(
                 "survey_id": 'concat("csat-", call_id)',
                 "interaction_id": "call_id",
                 "kind": '"csat"',
-                "score": "csat_score",
+                "score": "score",
                 "responded_at": "csat_survey_time",
             },
-            left_out={"not_answered": "is_null(csat_score)"},
+            left_out={"not_answered": "is_null(score)"},
         ),
         TableMap("agents", "staff", {"agent_id": "agent_id", "team": "team"}, customer=False),
     ),
@@ -97,6 +127,7 @@ ADAPTER = Adapter(
     remarks=(
         "an answered call counts as resolved when it ends; a further contact within terms.fcr_days "
         "then says otherwise",
+        "a call in several reports is the one that ends last, then the fullest",
         "handle time is talk and hold time; the report holds no time of wrap-up",
     ),
 )

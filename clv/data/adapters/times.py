@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 import ibis
 
-from clv.data.adapters.base import UTC_FORMAT, in_zone, utc
-from clv.data.parsing import TIME_PATTERN
+from clv.data.adapters.cells import given
+from clv.data.parsing import OFFSET_PATTERN, TIME_PATTERN
 from clv.errors import DataError, UsageError, listing
 from clv.notes import Note
 
@@ -31,6 +31,7 @@ MONTHS = 12
 SLASHED = r"^[0-9]{1,2}/[0-9]{1,2}[/-]([0-9]{4}|[0-9]{2})( .*)?$"
 """A date whose first two parts are the day and the month, in either order."""
 
+UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 HALF_DAY = r"[AaPp][Mm]$"
 
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
@@ -44,6 +45,8 @@ def _strptime(text, forms):  # type: ignore[no-untyped-def]
 def time_text(text: ir.Value, zone: str, dates: Dates) -> ir.Value:
     """Rewrite times as UTC; text that is no time stays, for the contract's rules to find.
 
+    Cells that say nothing are null.
+
     Parameters
     ----------
     text : ibis Value
@@ -53,14 +56,25 @@ def time_text(text: ir.Value, zone: str, dates: Dates) -> ir.Value:
         The order of month and day in dates with slashes.
     """
     days = ("%m/%d", "%d/%m")[dates == "dmy"]
+    # Years of two digits first: the long form would read 25 as the year 25.
     forms = [
         date + clock
-        for date in (f"{days}/%Y", f"{days}/%y", "%d.%m.%Y", "%d.%m.%y", "%Y-%m-%d")
+        for date in (f"{days}/%y", f"{days}/%Y", "%d.%m.%y", "%d.%m.%Y", "%Y-%m-%d")
         for clock in _CLOCKS
     ]
-    local = in_zone(zone, _strptime(_spaced(text), forms)).strftime(UTC_FORMAT)
-    iso = text.re_search(TIME_PATTERN)
-    return ibis.ifelse(iso, utc(text, zone), local.fill_null(text))
+    iso = text.re_extract(TIME_PATTERN, 0).re_replace(r"[.][0-9]+|\s+$", "")
+    iso = iso.re_replace(r" ([Z+-])", r"\1").nullif("")
+    wall = ibis.ifelse(text.re_search(OFFSET_PATTERN), None, iso).try_cast("timestamp")
+    local = ibis.coalesce(wall, _strptime(_spaced(text), forms))
+    at = ibis.ifelse(
+        text.re_search(OFFSET_PATTERN), iso.try_cast("timestamp('UTC')"), in_zone(zone, local)
+    )
+    return ibis.coalesce(at.strftime(UTC_FORMAT), given(text))
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), "timestamp('UTC')"))
+def in_zone(zone, at):  # type: ignore[no-untyped-def]
+    """Read a time of the clock on the wall as a time; the later one of two."""
 
 
 def _spaced(text: ir.Value) -> ir.Value:
@@ -80,7 +94,7 @@ def _spaced(text: ir.Value) -> ir.Value:
 
 
 def dates_order(
-    engine: Engine, export: str, rows: ir.Table, columns: Sequence[str], dates: Dates | None
+    engine: Engine, export: str, rows: ir.Table, columns: Sequence[str], dates: str | None
 ) -> tuple[Dates, tuple[Note, ...]]:
     """Tell the order of month and day in an export's dates with slashes.
 
@@ -109,7 +123,7 @@ def dates_order(
         When no day above 12 and no AM or PM tells.
     """
     if dates is not None or not columns:
-        return dates or "mdy", ()
+        return ("dmy" if dates == "dmy" else "mdy"), ()
     held = engine.cache(rows.select(**{f"c{n}": _spaced(rows[c]) for n, c in enumerate(columns)}))
     texts = ibis.union(*(held.select(at=held[c]) for c in held.columns), distinct=True)
     texts = texts.filter(texts["at"].re_search(SLASHED))

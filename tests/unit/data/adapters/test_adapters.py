@@ -162,7 +162,7 @@ def test_genesys_durations_and_the_clock_on_the_wall(whole):
             "g1", "voice", "customer", "2025-07-01T08:00:00Z", "2025-07-01T08:07:05Z", "380.0",
             "60.0",
         ),
-        ("g2", "chat", "customer", "2025-07-01T10:00:00Z", "2025-07-01T10:10:00Z", "540.0", "60"),
+        ("g2", "chat", "customer", "2025-07-01T10:00:00Z", "2025-07-01T10:10:00Z", "540.0", "60.0"),
         # Winter: one hour, not two.
         ("g3", "voice", "customer", "2025-01-15T11:00:00Z", "2025-01-15T11:00:30Z", None, None),
         ("g5", "voice", "company", "2025-07-03T07:00:00Z", "2025-07-03T07:01:00Z", "60.0", "5.0"),

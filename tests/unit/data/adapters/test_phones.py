@@ -26,7 +26,9 @@ def test_one_line(text):
     assert phone_key(text) == (LINE, True)
 
 
-@pytest.mark.parametrize("text", ["030 1234567", "030/1234567", "(030) 1234567 ext 7", "030-1234567"])
+@pytest.mark.parametrize(
+    "text", ["030 1234567", "030/1234567", "(030) 1234567 ext 7", "030-1234567"]
+)
 def test_a_number_without_its_country(text):
     assert phone_key(text, "DE") == (LINE, True)
     assert phone_key(text) == ("0301234567", False)
