@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from clv.data.adapters.encodings import check_encoding
 from clv.data.adapters.phones import check_region
 from clv.data.adapters.times import DATES, UTC_FORMAT
-from clv.data.parsing import parse_number, parse_seconds
+from clv.data.parsing import parse_seconds
 from clv.errors import UsageError, listing
 
 if TYPE_CHECKING:
