@@ -16,6 +16,7 @@ from clv.data import expectations
 from clv.data import quarantine as quarantines
 from clv.data.fingerprint import content_fingerprint
 from clv.data.flags import flag_rows
+from clv.data.names import kept_own, plain_name, set_apart
 from clv.data.parsing import OFFSET_PATTERN, given
 from clv.data.rules import (
     Rule,
@@ -135,7 +136,7 @@ def examine(
         tuple(name for name in SCHEMA if name in raw.frames),
         notes=list(raw.notes),
     )
-    frames = {name: _typed(raw.frames[name]) for name in run.present}
+    frames = {name: _typed(set_apart(name, raw.frames[name])) for name in run.present}
     for name, rows in frames.items():
         _require_columns(name, rows)
     currency = _currency(run.engine, frames["orders"], terms)
@@ -176,7 +177,7 @@ def _require_columns(name: str, rows: ir.Table) -> None:
     """Refuse a table that lacks a required column, or whose types cannot be meant."""
     missing = [c.name for c in SCHEMA[name].columns if c.required and c.name not in rows.columns]
     if missing:
-        raise SchemaError.missing_columns(name, missing, rows.columns)
+        raise SchemaError.missing_columns(name, missing, list(map(plain_name, rows.columns)))
     for column in SCHEMA[name].columns:
         if column.name in rows.columns:
             require_type(name, column, rows[column.name])
@@ -221,12 +222,8 @@ def _examine_table(run: _Run, name: str, raw: ir.Table) -> None:
     counts = {rule: int(summary[flag]) for rule, flag in flags.items() if summary[flag]}
     bad = int(summary["bad"])
     clean = flagged.filter(~flagged.any_broken)
-    kept = [c for c in raw.columns if c not in SCHEMA[name]]
-    accepted = run.engine.cache(
-        clean.select(**physical_values(name, clean), **{c: clean[c] for c in kept}).select(
-            *raw.columns
-        )
-    )
+    own = {column: clean[column] for column in kept_own(name, raw.columns)}
+    accepted = run.engine.cache(clean.select(**physical_values(name, clean), **own))
     quarantines.write(
         run.engine, flagged, {rule.id: flag for rule, flag in flags.items()},
         raw.columns, name, run.folder, bad,

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from clv.data.files import distinct, first_line, not_too_wide, require_all, to_parquet
+from clv.data.files import first_line, not_too_wide, require_all, to_parquet
+from clv.data.names import told_apart
 from clv.data.records import csv_records, line_of
 from clv.errors import DataError, SourceError
 
@@ -54,9 +55,8 @@ def read_csv(
         held = _csv_rows_held(table, path, mark, encoding)
         reader = _csv_reader(table, path, mark, names, encoding)
         cells = _partition(path, folder)
-        if cells:
-            distinct(table, path, [*reader.schema.names, *cells])
-        schema = pa.schema([*reader.schema, *((name, pa.string()) for name in cells)])
+        told = told_apart(table, path, [*names, *cells])
+        schema = pa.schema([(name, pa.string()) for name in told])
         batches = _guarded(table, path, reader, mark, encoding)
         part = to_parquet(engine, table, path, schema, _with(batches, cells, schema))
         require_all(table, path, held, pq.read_metadata(part).num_rows)
@@ -162,7 +162,6 @@ def _csv_reader(
         found = reader.schema.names
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise _broken(table, path, error, mark, encoding) from None
-    distinct(table, path, found)
     if not set(found) <= set(names):  # another column would be read as numbers, 007 as 7
         raise DataError(
             f"{table}: {path} has column names that cannot be told apart from its rows, such as "

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 from ibis.common.exceptions import IbisTypeError
 
 from clv.data.engine import partition_names
+from clv.data.names import told_apart
 from clv.errors import SchemaError, SourceError, StorageError, listing
 
 if TYPE_CHECKING:
@@ -124,11 +124,20 @@ def read_parquet(
                 "Write the file again, or name another one."
             ) from None
         not_too_wide(table, path, schema.names)
-        distinct(table, path, schema.names)
         _shallow(table, path, schema)
         held += footer.num_rows
         columns = () if folder is None else partition_names(path.parent.relative_to(folder))
-        groups.setdefault(columns, []).append(str(path.absolute()))
+        names = [*schema.names, *columns]
+        told = told_apart(table, path, names)
+        if told != names and columns:
+            raise SchemaError(
+                f"{table}: {path} has columns that are alike, or alike but for case, with those of "
+                f"its folders ({listing(columns)}) counted; expected names that differ. Rename or "
+                "leave out some of them."
+            )
+        # Which of two an engine would rename is its own choice.
+        file = path.absolute() if told == names else _renamed(engine, table, path, told)
+        groups.setdefault(columns, []).append(str(file))
     place = None if folder is None else folder.absolute()
     parts = [
         engine.read_parquet(files, partitions=place if columns else None)
@@ -241,9 +250,10 @@ def read_sql(engine: Engine, table: str, url: str, name: str) -> ir.Table:
             source = sa.Table(bare, sa.MetaData(), schema=space or None, autoload_with=connection)
             names = [column.name for column in source.columns]
             not_too_wide(table, f"{shown}, {name}", names)
-            query = sa.select(*(sa.cast(source.c[n], sa.Text).label(n) for n in names))
+            query = sa.select(*(sa.cast(source.c[n], sa.Text) for n in names))
             rows = connection.execution_options(yield_per=ROWS).execute(query)
-            schema = pa.schema([(n, pa.string()) for n in names])
+            told = told_apart(table, shown, names)
+            schema = pa.schema([(n, pa.string()) for n in told])
             part = to_parquet(engine, table, shown, schema, _batched(rows, schema))
             held = connection.execute(sa.select(sa.func.count()).select_from(source)).scalar_one()
             require_all(table, f"{shown}, {name}", held, pq.read_metadata(part).num_rows)
@@ -333,6 +343,13 @@ def _batched(rows: Iterable[Sequence[Any]], schema: pa.Schema) -> Iterator[pa.Re
         yield pa.record_batch([pa.array(c, pa.string()) for c in columns], schema=schema)
 
 
+def _renamed(engine: Engine, table: str, path: Path, names: Sequence[str]) -> str:
+    """Copy a Parquet file whose columns cannot be told apart, under names that can."""
+    with pq.ParquetFile(path) as file:
+        fields = [f.with_name(n) for f, n in zip(file.schema_arrow, names, strict=True)]
+        return to_parquet(engine, table, path, pa.schema(fields), file.iter_batches(ROWS))
+
+
 def to_parquet(
     engine: Engine,
     table: str,
@@ -340,12 +357,12 @@ def to_parquet(
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
 ) -> str:
-    """Write batches to the engine's own directory and return the file's path."""
+    """Write batches, under the schema's names, to the engine's own directory; return the path."""
     target = engine.scratch()
     try:
         with pq.ParquetWriter(target, schema, compression="zstd") as writer:
             for batch in batches:
-                writer.write_batch(batch)
+                writer.write_batch(batch.rename_columns(schema.names))
     except OSError as error:
         raise StorageError(
             f"{table}: no room to read {source} into {target.parent}: {error.strerror}. "
@@ -366,19 +383,6 @@ def not_too_wide(table: str, place: Path | str, names: Sequence[str]) -> None:
         raise SchemaError(
             f"{table}: {place} has {len(names):,} columns; expected at most {COLUMNS:,}. Leave out "
             "those that nothing is made of."
-        )
-
-
-def distinct(table: str, path: Path, names: Sequence[str]) -> None:
-    """Refuse columns that engines cannot tell apart."""
-    counts = Counter(name.lower() for name in names)
-    unnamed = {f"c{place}" for place, name in enumerate(names) if not name}  # as DuckDB has them
-    twice = sorted({n for n in names if counts[n.lower()] > 1 or n.lower() in unnamed})
-    if twice:
-        raise SchemaError(
-            f"{table}: {path} has the column {listing(twice)} twice (case does not tell columns "
-            "apart, and those without a name are called C0, C1 … by their place). Rename or leave "
-            "out one of them."
         )
 
 

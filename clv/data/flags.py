@@ -110,6 +110,7 @@ def _flag_duplicates(
     order: list[Any] = [_any(copies, before)]
     if time is not None and parsed_name(time) in rows.columns:
         order.append(copies[parsed_name(time)])
+    # The contract's columns stand first: the company's own break no tie that matters.
     order += [copies[c].cast("string") for c in rows.columns if c not in before]
     rank = ibis.row_number().over(group_by=[copies[key] for key in keys], order_by=order)
     # Held, since the second and later copies must be the same rows in every later query.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import ibis
 
 from clv.data.expressions import compile_expression
+from clv.data.names import own_column
 from clv.errors import SettingsError
 from clv.notes import Note
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Action = Literal["drop", "keep"]
 DUPLICATE = "duplicate"
+MATCHED = "matched"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Cancellations:
 
     A cancelling line takes back the latest earlier line that agrees in ``same``, has the
     opposite ``quantity``, and was not taken back before. Lines then have a column
-    ``matched``: the cancelled line's ``invoice``, null where there is none.
+    ``matched``, in place of one of their own: the cancelled line's ``invoice``, null where there
+    is none.
 
     Attributes
     ----------
@@ -117,6 +120,7 @@ def match_cancellations(
     its own running minimum; within one depth, a closing line follows its opening one.
     """
     where = f"sources.{table}.cancellations"
+    own = [name for name in rows.columns if name.lower() != MATCHED]
 
     def part(key: str, text: str) -> ir.Value:
         return compile_expression(text, rows, where=f"{where}.{key}")
@@ -131,7 +135,8 @@ def match_cancellations(
         known & cancels & (size < 0), -1, ibis.ifelse(known & ~cancels & (size > 0), 1, 0)
     )
     marked = engine.cache(
-        rows.mutate(
+        rows.select(
+            **{own_column(name): rows[name] for name in own},
             **keys,
             _size=size.abs(),
             _at=part("at", spec.at),
@@ -140,7 +145,7 @@ def match_cancellations(
             _step=step,
         )
     )
-    return _paired(engine, marked, list(keys), rows.columns, table)
+    return _paired(engine, marked, list(keys), own, table)
 
 
 def _paired(
@@ -148,7 +153,7 @@ def _paired(
 ) -> tuple[ir.Table, list[Note]]:
     """Pair opening and closing lines; see ``match_cancellations``."""
     # At one moment a purchase stands before its cancellation; content breaks further ties.
-    order = ["_at", ibis.desc("_step"), "_invoice", *columns]
+    order = ["_at", ibis.desc("_step"), "_invoice", *map(own_column, columns)]
     group = [*keys, "_size", "_side"]
     running = ibis.window(group_by=group, order_by=order, preceding=None, following=0)
     summed = marked.mutate(_side=marked._step != 0).mutate(
@@ -166,7 +171,8 @@ def _paired(
     )
     closes = (paired._step == -1) & (paired._opened == 1).fill_null(ibis.literal(value=False))
     matched = ibis.ifelse(closes, paired._invoice_opened, ibis.null("string"))
-    result = engine.cache(paired.select(*columns, matched=matched, _cancels=paired._cancels))
+    own = map(own_column, columns)
+    result = engine.cache(paired.select(*own, matched=matched, _cancels=paired._cancels))
     engine.release(marked)
     counts = engine.to_pandas(
         result.aggregate(
@@ -175,7 +181,8 @@ def _paired(
         )
     ).fillna(0)
     where = f"{table}.cancellations"
-    return result.drop("_cancels"), [
+    lines = result.select(**{name: result[own_column(name)] for name in columns}, matched=MATCHED)
+    return lines, [
         Note(
             "cancellation_matched",
             where,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from clv.data.names import plain_name
 from clv.errors import StorageError
 from clv.storage import folder as made
 from clv.storage import remove_file
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from clv.data.engine import Engine
+
+
+_ADDED = ("_table", "_reasons")
 
 
 def target(folder: Path, table: str) -> Path:
@@ -67,10 +71,11 @@ def write(
         reasons = ibis.array(
             [ibis.ifelse(rows[f], rule, ibis.null("string")) for rule, f in flags.items()]
         ).filter(lambda reason: reason.notnull())
-        whole = rows.select(
-            _table=ibis.literal(table), _reasons=reasons, **{c: rows[c] for c in columns}
-        )
-        order = [*(whole[c].cast("string") for c in columns), whole["_reasons"].join(",")]
+        names = {c: plain_name(c) for c in columns}
+        names |= {c: c for c, name in names.items() if name.lower() in _ADDED}
+        cells = {name: rows[c] for c, name in names.items()}
+        whole = rows.select(_table=ibis.literal(table), _reasons=reasons, **cells)
+        order = [*(whole[c].cast("string") for c in cells), whole["_reasons"].join(",")]
         engine.to_parquet(whole.order_by(order), path)
     except OSError as error:
         raise StorageError(

@@ -30,6 +30,7 @@ import ibis
 from clv.data import csv_files, files
 from clv.data.expressions import compile_expression
 from clv.data.lines import Cancellations, LinePolicy, apply_policies, match_cancellations
+from clv.data.names import own_column
 from clv.errors import SettingsError, SourceError, listing
 from clv.schema import SCHEMA
 
@@ -332,12 +333,12 @@ def _columns(own: ir.Table, spec: TableSpec, where: str, *, aggregate: bool) -> 
 
 def _grouped(own: ir.Table, spec: TableSpec, where: str) -> ir.Table:
     """Turn rows that agree in the keys into one; keys may be used in other columns."""
+    # Under names that no column of the result can have.
     keys = {
-        f"key_{n}": compile_expression(text, own, where=f"{where}.group_by[{n}]")
+        own_column(f"key {n}"): compile_expression(text, own, where=f"{where}.group_by[{n}]")
         for n, text in enumerate(spec.group_by)
     }
-    known = {text: f"key_{n}" for n, text in enumerate(spec.group_by)}
-    rows = own.mutate(**keys)
+    known = dict(zip(spec.group_by, keys, strict=True))
     made: dict[str, ir.Value] = {}
     after: dict[str, str] = {}
     for key, text in spec.columns.items():
@@ -345,9 +346,9 @@ def _grouped(own: ir.Table, spec: TableSpec, where: str) -> ir.Table:
             after[key] = known[text]
         else:
             made[key] = compile_expression(
-                text, rows, where=f"{where}.columns.{key}", aggregate=True
+                text, own, where=f"{where}.columns.{key}", aggregate=True
             )
-    groups = rows.group_by(list(keys)).aggregate(**made)
+    groups = own.group_by(**keys).aggregate(**made)
     chosen = {key: groups[after.get(key, key)] for key in spec.columns}
     constants = {key: ibis.literal(value) for key, value in spec.constants.items()}
     return groups.select(**chosen, **constants)

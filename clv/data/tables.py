@@ -4,7 +4,7 @@ The only argument of features, markers and outcomes. Columns have the contract's
 one physical type per kind, the same on every engine: ids and words are strings, times are
 int64 seconds since 1970-01-01 UTC (truncated, since engines round differently), money is
 int64 ten-thousandths of the currency unit (exact in any order of summing), other numbers
-float64, whole numbers int64.
+float64, whole numbers int64. The company's own columns are set apart (``clv.data.names``).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from clv.data.names import kept_own, own_column, set_apart, told_apart
 from clv.errors import DataError, SchemaError, UsageError
 from clv.schema import SCHEMA, Kind
 from clv.windows import day_of
@@ -89,7 +90,8 @@ class Tables:
     engine : Engine
         Executes whatever is built from the tables.
     frames : mapping of str to ibis Table
-        In physical types; extra columns of the company's own are kept.
+        The contract's columns in physical types. ``customers`` has the company's own ones
+        too, as ``own_column`` names them: attributes and segments may be among them.
     terms : Terms
         How they are to be read.
     notes : tuple of Note
@@ -116,6 +118,13 @@ class Tables:
     def has(self, table: str, *columns: str) -> bool:
         """Say whether a table was given, with all these columns."""
         return table in self.frames and set(columns) <= set(self.frames[table].columns)
+
+    def held_as(self, table: str, name: str) -> str | None:
+        """Return the column that holds what the company or the contract calls so."""
+        if table not in self.frames:
+            return None
+        held = name if name in SCHEMA[table] else own_column(name)
+        return held if held in self.frames[table].columns else None
 
     @property
     def value_is_margin(self) -> bool:
@@ -167,7 +176,9 @@ class Tables:
         ([99900], datetime.date(2025, 1, 2))
         """
         held = {
-            name: engine.cache(physical(name, engine.frame(frame)))
+            name: engine.cache(
+                physical(name, engine.frame(frame.set_axis(_names(name, frame), axis="columns")))
+            )
             for name, frame in frames.items()
         }
         return cls(engine, held, terms or Terms())
@@ -190,8 +201,13 @@ def thousandths(number: ir.Value) -> ir.Value:
     return (number * THOUSANDTHS).round().cast("int64")
 
 
+def _names(table: str, frame: pd.DataFrame) -> list[str]:
+    return told_apart(table, "the frame", [str(name) for name in frame.columns])
+
+
 def physical(name: str, table: ir.Table) -> ir.Table:
     """Hold the contract's columns of a table of logical types to their physical types."""
+    table = set_apart(name, table)
     contract = SCHEMA[name]
     columns: dict[str, ir.Value] = {}
     for column in contract.columns:
@@ -205,7 +221,7 @@ def physical(name: str, table: ir.Table) -> ir.Table:
             columns[column.name] = money(value)
         else:
             columns[column.name] = value.cast(PHYSICAL[column.kind])
-    return table.mutate(**columns)
+    return table.select(**columns, **{c: table[c] for c in kept_own(name, table.columns)})
 
 
 def missing(kind: Kind) -> ir.Value:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from clv.data.names import own_column
 from clv.errors import DataError, UsageError
 from clv.experiments.read import read
 from clv.features.contacts import build_contact_table
@@ -105,7 +106,7 @@ def trial_rows(
     behaviours : sequence of str
         Columns of the contact table.
     segment : str, optional
-        A column of customers, or a feature, to read by.
+        A column of customers to read by.
 
     Raises
     ------
@@ -129,7 +130,8 @@ def trial_rows(
     notes += _add_outcome(rows, values, experiment, window)
     rows, covariates, features = _before(tables, start, rows, prepared, notes)
     if segment is not None:
-        rows[segment] = _segment(tables, segment, rows)
+        values, segment = _segment(tables, segment, rows), own_column(segment)
+        rows[segment] = values
     rows = rows.sort_values(["unit_id", "customer_id"], ignore_index=True)
     return Trial(
         rows,
@@ -292,12 +294,13 @@ def _before(
 
 def _segment(tables: Tables, segment: str, rows: pd.DataFrame) -> pd.Series[str]:
     """Return a customer attribute per row."""
-    if segment in tables.terms.protected or not tables.has("customers", segment):
+    column = tables.held_as("customers", segment)
+    if segment in tables.terms.protected or column is None:
         raise UsageError(
             f"experiment: {segment!r} is no column of customers that may be read by; expected one "
             "such as segment or region."
         )
     customers = tables["customers"]
-    frame = tables.engine.to_pandas(customers.select("customer_id", segment))
-    found = rows["customer_id"].map(frame.set_index("customer_id")[segment])
+    frame = tables.engine.to_pandas(customers.select("customer_id", segment=customers[column]))
+    found = rows["customer_id"].map(frame.set_index("customer_id")["segment"])
     return found.fillna("unknown")

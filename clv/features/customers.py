@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from clv.data.names import own_column
 from clv.features.base import Feature, feature
 from clv.schema import CUSTOMERS, Kind
 
@@ -49,7 +50,7 @@ def _may_be_feature(name: str) -> bool:
 
 
 def _value(rows: ir.Table, name: str) -> ir.Value:
-    return rows[name].cast("string").max()
+    return rows[name if name in CUSTOMERS else own_column(name)].cast("string").max()
 
 
 def _category(name: str) -> Feature:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from clv.data.names import plain_name
 from clv.features.contact_rows import contact_rows, survey_rows
 from clv.features.order_rows import order_rows
 
@@ -124,7 +125,9 @@ def prepare(
         Orders and contacts that are worked on at a time, in whole customers; by default as many
         as suit the engine. It changes time and memory, never a result.
     """
-    columns = {name: frozenset(frame.columns) for name, frame in tables.frames.items()}
+    columns = {
+        name: frozenset(map(plain_name, frame.columns)) for name, frame in tables.frames.items()
+    }
     if tables.value_is_margin:
         columns["orders"] |= {"margin"}
     if behaviours is not None and "interactions" in tables:

@@ -24,7 +24,7 @@ from tests.laws.strategies import CUTOFF, SPAN_DAYS, START, Frames, company, hel
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXAMPLES = int(os.environ.get("CLV_TORTURE_COMPANIES", "3"))
+EXAMPLES = int(os.environ.get("CLV_TORTURE_CASES", "3"))
 UNITS = (16_000, 0.01, 1e9)
 """Rupiahs for euros, euros for cents, and a currency after an inflation."""
 
