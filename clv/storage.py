@@ -281,6 +281,13 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
+def remove_empty(path: Path) -> None:
+    """Remove a folder that holds nothing."""
+    with storing(path):
+        if not any(path.iterdir()):
+            path.rmdir()
+
+
 def publish_folder(staged: Path, target: Path) -> None:
     """Make a staged folder appear under its name, durable with all that it holds."""
     with storing(target):

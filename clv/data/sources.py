@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import ibis
 
-from clv.data import csv_files, files
+from clv.data import csv_files, files, replacing
 from clv.data.expressions import compile_expression
 from clv.data.lines import Cancellations, LinePolicy, apply_policies, match_cancellations
 from clv.data.names import own_column
@@ -199,6 +199,8 @@ def read_sources(engine: Engine, spec: SourceSpec, *, root: Path = Path()) -> Ra
             f"sources.folder: no folder at {base}. Expected one with orders.parquet, orders.csv or "
             "orders/; mend the path in the settings, or pass --data."
         )
+    if spec.folder:
+        replacing.complete(base)
     frames: dict[str, ir.Table] = {}
     notes: list[Note] = []
     for name, table_spec in _resolved(spec, base).items():
