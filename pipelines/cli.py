@@ -12,6 +12,7 @@ import typer
 import typer.exceptions
 
 from clv.errors import ClvError
+from pipelines import interrupts
 from pipelines.experiment_cli import experiment_app
 from pipelines.models_cli import models_app
 from pipelines.options import AsOf, Config, Data, EngineKind, Horizon, Model, Out, Workspace
@@ -373,12 +374,15 @@ def main() -> None:
     debug = "--debug" in sys.argv
     if debug:
         sys.argv.remove("--debug")
-    sys.exit(_guarded(debug=debug))
+    interrupts.install()
+    code = _guarded(debug=debug)
+    interrupts.over()
+    sys.exit(code)
 
 
 def _guarded(*, debug: bool) -> int:
     try:
-        return int(app(standalone_mode=False) or 0)
+        return _run_app()
     except ClvError as error:
         return _fail(str(error), error.exit_code, debug=debug)
     except typer.exceptions.TyperException as error:
@@ -396,6 +400,18 @@ def _guarded(*, debug: bool) -> int:
         # The message of a foreign exception may quote a row; its type cannot.
         text = f"unexpected {type(error).__name__}; run again with --debug for the traceback."
         return _fail(text, 1, debug=debug)
+
+
+def _run_app() -> int:
+    """Run the command; where it was interrupted, nothing that came of it counts."""
+    try:
+        code = int(app(standalone_mode=False) or 0)
+    except Exception as error:
+        if interrupts.asked():
+            raise KeyboardInterrupt from error
+        raise
+    interrupts.check()
+    return code
 
 
 def _fail(message: str, code: int, *, debug: bool) -> int:

@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from clv.errors import StorageError
 from clv.storage import folder, write_text
+from pipelines import interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -192,6 +193,7 @@ class Run:
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[OnProgress]:
         """Show a step while it runs: a bar on a terminal, JSON lines elsewhere."""
+        interrupts.check()
         began = time.perf_counter()
         if not self.console.is_terminal:
             self.event("step", title=title, state="started")

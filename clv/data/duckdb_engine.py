@@ -324,6 +324,10 @@ class DuckDBEngine(Engine):
     def _guard(self, action: Any) -> Any:
         try:
             return action()
+        except (duckdb.InterruptException, RuntimeError) as error:
+            if "interrupted" in str(error).lower():
+                raise KeyboardInterrupt from error  # what Ctrl-C is everywhere else
+            raise
         except duckdb.OutOfMemoryException as error:
             raise StorageError(
                 f"engine: {_first_line(error)} Raise engine.memory_limit, or free space in "
