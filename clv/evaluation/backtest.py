@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from clv.evaluation.counterparts import as_scored, measured
 from clv.evaluation.metrics import (
     CHURN_METRICS,
     VALUE_METRICS,
@@ -22,6 +23,7 @@ from clv.evaluation.metrics import (
 from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, Calibration
 from clv.models.folds import Fold, Folds, out_of_fold
 from clv.models.intervals import LONE_FOLD_SPREAD
+from clv.models.people import KINDS, people_of
 from clv.notes import Note, silent
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from clv.notes import OnProgress
 
 BASELINES = ("btyd", "lightgbm", "last_period", "mean", "zero")
+OF_PURCHASES = ("last_period", "zero")
+"""Baselines that say nothing of who has bought nothing."""
+
 PROBABILITIES = {"blend": "p_churn", "btyd": "p_none", "lightgbm": "p_raw"}
 
 
@@ -55,7 +60,10 @@ class Backtest:
         Share of customers whose realised value lay in the interval.
     rows : DataFrame
         One row per customer and fold: realised and predicted.
-    deciles, calibration, tracking, segments : list of dict
+    scored : DataFrame
+        The same, and people who had not bought and were given a value, under the names of
+        the score table: everybody who is of the total.
+    deciles, calibration, tracking, segments, columns : list of dict
         As in ``backtest.json``.
     notes : tuple of Note
     """
@@ -68,10 +76,12 @@ class Backtest:
     models: dict[str, dict[str, Estimate]]
     coverage: float
     rows: pd.DataFrame
+    scored: pd.DataFrame
     deciles: list[dict[str, Any]]
     calibration: list[dict[str, Any]]
     tracking: list[dict[str, Any]]
     segments: list[dict[str, Any]]
+    columns: list[dict[str, Any]]
     notes: tuple[Note, ...]
 
     @property
@@ -88,6 +98,24 @@ class Backtest:
         """Return the coverage of the rows not at the floor; nan where there are none."""
         rows = self.rows[~self.at_floor]
         return _coverage(rows) if len(rows) else float("nan")
+
+    @property
+    def prospects(self) -> dict[str, Any]:
+        """Return what was forecast of people who had not bought, and what came.
+
+        ``error`` is what they were off by, as a share of what everybody brought: what it did
+        to the total.
+        """
+        theirs = self.scored[self.scored["frequency"].isna()]
+        predicted, actual = float(theirs["clv"].sum()), float(theirs["value"].sum())
+        total = float(self.scored["value"].sum())
+        return {
+            "customers": len(theirs),
+            "predicted": predicted,
+            "actual": actual,
+            "error": (predicted - actual) / total if total > 0 else None,
+            "coverage": _coverage(theirs) if len(theirs) else None,
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """Return ``backtest.json``."""
@@ -120,6 +148,8 @@ class Backtest:
             "calibration": self.calibration,
             "tracking": self.tracking,
             "segments": self.segments,
+            "columns": self.columns,
+            "prospects": self.prospects,
             "notes": [note.as_dict() for note in self.notes],
         }
 
@@ -149,6 +179,7 @@ def run_backtest(
         sources.add(calibration.source)
         frames.append(predict_fold(fold, calibration))
     rows = pd.concat(frames, ignore_index=True)
+    scored = as_scored(rows, pd.concat([fold.prospects for fold in folds.reported]))
     notes = [*folds.notes, Note("calibrated_on", "backtest", 0, " and ".join(sorted(sources)))]
     final = Calibration.learn(folds.frame, options.model, options.level, EARLIER_FOLDS)
     notes += _drift(rows)
@@ -158,13 +189,15 @@ def run_backtest(
         chosen="btyd" if final.weight == 1.0 else "blend",
         folds=folds.reported,
         weights=weights,
-        models=measure(rows, seed=options.seed),
+        models=measure(rows, scored, seed=options.seed),
         coverage=_coverage(rows),
         rows=rows,
+        scored=scored,
         deciles=_deciles(rows),
         calibration=_reliability(rows),
-        tracking=_tracking(rows),
-        segments=_segments(rows),
+        tracking=_tracking(rows, scored),
+        segments=[*_segments(rows), *_people(scored)],
+        columns=measured(scored, options.level),
         notes=tuple(notes),
     )
 
@@ -210,9 +243,19 @@ def predict_fold(fold: Fold, calibration: Calibration) -> pd.DataFrame:
     )
 
 
-def measure(rows: pd.DataFrame, *, seed: int = 0) -> dict[str, dict[str, Estimate]]:
-    """Return every metric of every model, with intervals by customer bootstrap."""
+def measure(
+    rows: pd.DataFrame, scored: pd.DataFrame, *, seed: int = 0
+) -> dict[str, dict[str, Estimate]]:
+    """Return every metric of every model, with intervals by customer bootstrap.
+
+    Of customers, who can be told apart by their purchases; the total alone is of everybody.
+    People who had not bought add to every model's total what was forecast of them, but for
+    those that forecast nothing of who has bought nothing.
+    """
     customer = pd.factorize(rows["customer_id"])[0]
+    others = scored[scored["frequency"].isna()]
+    everybody = np.append(rows["customer_id"].to_numpy(object), others["customer_id"])
+    person, came = pd.factorize(everybody)[0], others["value"].to_numpy(float)
     actual, churned = rows["value"].to_numpy(float), rows["churned"].to_numpy(float)
     models: dict[str, dict[str, Estimate]] = {}
     for model in ("blend", *BASELINES):
@@ -223,6 +266,9 @@ def measure(rows: pd.DataFrame, *, seed: int = 0) -> dict[str, dict[str, Estimat
             name: bootstrap(metric, actual, predicted, customer, seed=seed)
             for name, metric in VALUE_METRICS.items()
         }
+        theirs = np.zeros(len(others)) if model in OF_PURCHASES else others["clv"].to_numpy(float)
+        total, forecast = np.append(actual, came), np.append(predicted, theirs)
+        models[model]["total_bias"] = bootstrap(total_bias, total, forecast, person, seed=seed)
         if model in PROBABILITIES:
             probability = rows[PROBABILITIES[model]].to_numpy(float)
             models[model] |= {
@@ -257,15 +303,17 @@ def _reliability(rows: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _tracking(rows: pd.DataFrame) -> list[dict[str, Any]]:
+def _tracking(rows: pd.DataFrame, scored: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the totals of everybody by fold; ``btyd`` is of customers."""
+    btyd = rows.groupby("as_of")["btyd"].sum()
     return [
         {
             "as_of": str(as_of),
-            "predicted": float(part["blend"].sum()),
+            "predicted": float(part["clv"].sum()),
             "actual": float(part["value"].sum()),
-            "btyd": float(part["btyd"].sum()),
+            "btyd": float(btyd[as_of]),
         }
-        for as_of, part in rows.groupby("as_of")
+        for as_of, part in scored.groupby("as_of")
     ]
 
 
@@ -288,6 +336,19 @@ def _segments(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
+def _people(scored: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return everybody by how often they had bought, and those who had not by why."""
+    people = people_of(scored["frequency"].to_numpy(float))
+    parts = {("people", name): here for name, here in people.items()}
+    parts |= {("yet to buy", kind): (scored["kind"] == kind).to_numpy(bool) for kind in KINDS}
+    renamed = scored.rename(columns={"clv": "blend"})
+    return [
+        _segment(column, value, renamed[here])
+        for (column, value), here in parts.items()
+        if here.any()
+    ]
+
+
 def _segment(column: str, value: str, part: pd.DataFrame) -> dict[str, Any]:
     actual, predicted = part["value"].to_numpy(), part["blend"].to_numpy()
     customer = pd.factorize(part["customer_id"])[0]
@@ -305,7 +366,7 @@ def _segment(column: str, value: str, part: pd.DataFrame) -> dict[str, Any]:
         "total_bias": bias.as_dict()["mean"],
         "total_bias_interval": [bias.as_dict()["low"], bias.as_dict()["high"]],
         "coverage": _coverage(part),
-        "p_churn": float(part["p_churn"].mean()),
+        "p_churn": float(part["p_churn"].mean()) if part["p_churn"].notna().any() else None,
         "churned": float(part["churned"].mean()),
     }
 

@@ -82,7 +82,8 @@ def logged_metrics(info: ModelInfo, backtest: Backtest) -> dict[str, float]:
 
     ``btyd/<model>/<parameter>`` and ``btyd/<model>/log_likelihood`` in the unit of time the
     settings ask for, ``backtest/<model>/<metric>`` with its interval's ends as ``_low`` and
-    ``_high``, and ``coverage/<level>``.
+    ``_high``, ``coverage/<level>``, and ``backtest/prospects/<figure>`` of people who had
+    not bought.
     """
     metrics: dict[str, float] = {}
     for name, fit in info.btyd["fits"].items():
@@ -98,6 +99,8 @@ def logged_metrics(info: ModelInfo, backtest: Backtest) -> dict[str, float]:
                 f"{stem}_high": estimate.high,
             }
     metrics[f"coverage/{backtest.level:g}"] = backtest.coverage
+    theirs = backtest.prospects.items()
+    metrics |= {f"backtest/prospects/{k}": float(v) for k, v in theirs if v is not None}
     metrics["blend/weight"] = info.blend_weight
     metrics["blend/calibration"] = info.calibration
     return {name: value for name, value in metrics.items() if value == value}

@@ -46,6 +46,7 @@ CARRIED = (
     "recency_days",
     "age_days",
     "value",
+    "revenue",
     "churned",
     "purchases",
 )
@@ -63,8 +64,9 @@ class Fold:
         ``time``, or ``customers`` where the history is too short to hold out time.
     train_rows, train_cutoffs, test_customers : int
     test : DataFrame
-        ``CARRIED``, then ``btyd`` and ``trees`` (value), ``p_none`` (BTYD), ``score``
-        (log-odds of churn, uncalibrated), ``factor`` (the level's), and the baselines
+        ``CARRIED``, then ``btyd`` and ``trees`` (value), ``p_none``, ``p_alive``,
+        ``expected_purchases`` and ``expected_spend`` (BTYD), ``score`` (log-odds of churn,
+        uncalibrated), ``factor`` (the level's), and the baselines
         ``lightgbm`` (without BTYD), ``last_period`` and ``mean``; one row per customer.
     held_out : DataFrame or None
         The same, without ``lightgbm``, for customers held out of the learning rows; None
@@ -294,6 +296,9 @@ def _learn_and_predict(
         btyd=own,
         trees=value.predict(matrix, own),
         p_none=p_none,
+        p_alive=btyd["p_alive"].to_numpy(),
+        expected_purchases=btyd["purchases"].to_numpy(),
+        expected_spend=btyd["spend"].to_numpy(),
         score=churn.score(matrix, p_none),
         factor=forecasts.level.factor(test["as_of"]),
         last_period=last_period(test, panel.horizon_days),
