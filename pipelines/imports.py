@@ -26,7 +26,7 @@ def run(
     region: str | None = None,
     tables: Sequence[str] = (),
 ) -> Result:
-    """Write the tables, and import.json beside them.
+    """Write the tables, and import-<kind>.json beside them, all in one moment.
 
     Raises
     ------
@@ -62,9 +62,10 @@ def run(
             on_progress=on_progress,
         )
     ctx.note(made.notes)
-    record = ctx.save_to(out / f"import-{kind}.json", made.as_dict())
     lines = (
         *(f"{name}: {made.rows[name]:,} rows" for name in made.tables),
         f"next: clv validate --data {out}",
     )
-    return Result("import", lines, {**made.tables, "record": record}, made.notes, made.as_dict())
+    return Result(
+        "import", lines, {**made.tables, "record": made.record}, made.notes, made.as_dict()
+    )

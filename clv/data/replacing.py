@@ -60,7 +60,6 @@ class Replacement:
     >>> with Replacement(place, "shop") as new:
     ...     write_text(new.path("orders"), "rows")
     ...     new.decide({})
-    []
     >>> sorted(path.relative_to(place).as_posix() for path in place.rglob("*shop.[jp]*"))
     ['import-shop.json', 'orders/shop.parquet']
     """
@@ -106,26 +105,24 @@ class Replacement:
             raise UsageError(f"{place}: is a file; expected a folder, or nothing, to write into.")
         return self._stage / f"{table}.parquet"
 
-    def decide(self, record: dict[str, Any]) -> list[str]:
-        """Replace the files by those written; remove the others of the name.
+    @property
+    def record(self) -> Path:
+        """Where the record of what was done will stand."""
+        return self.folder / f"import-{self.name}.json"
+
+    def decide(self, record: dict[str, Any]) -> None:
+        """Replace the files by those written, and remove the others of the name.
 
         Parameters
         ----------
         record : dict
-            Written beside the tables, as ``import-NAME.json``.
-
-        Returns
-        -------
-        removed : list of str
-            Tables that were there and are no more.
+            What was done, as JSON.
         """
         made = [table for table in SCHEMA if (self._stage / f"{table}.parquet").exists()]
-        removed = [t for t in earlier(self.folder, self.name) if t not in made]
         text = json.dumps(record, indent=1, ensure_ascii=False, default=str)
         write_text(self._stage / RECORD, text)
         write_text(self._stage / DECISION, json.dumps({"tables": made}))
         _complete(self._stage)
-        return removed
 
 
 def earlier(folder: Path, name: str) -> list[str]:

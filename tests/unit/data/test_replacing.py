@@ -24,7 +24,7 @@ def replace(folder, tables):
     with Replacement(folder, "shop") as new:
         for table, text in tables.items():
             storage.write_text(new.path(table), text)
-        return new.decide({"tables": sorted(tables)})
+        new.decide({"tables": sorted(tables)})
 
 
 def held(folder):
@@ -32,9 +32,9 @@ def held(folder):
 
 
 def test_a_second_import_leaves_what_a_fresh_one_would(tmp_path):
-    assert replace(tmp_path / "twice", OLD) == []
+    replace(tmp_path / "twice", OLD)
     (tmp_path / "twice" / "surveys" / "mine.parquet").write_text("of another import")
-    assert replace(tmp_path / "twice", NEW) == ["surveys"]
+    replace(tmp_path / "twice", NEW)
     replace(tmp_path / "fresh", NEW)
     files = {
         place.name: {
@@ -96,7 +96,7 @@ def test_two_at_once_are_told(tmp_path):
         with pytest.raises(LockError, match="another run"):
             replace(tmp_path, NEW)
         with Replacement(tmp_path, "desk") as other:  # other files, another lock
-            assert other.decide({}) == []
+            other.decide({})
 
 
 def test_an_interrupt_while_files_are_moved_does_not_stop_the_moving(tmp_path, monkeypatch):

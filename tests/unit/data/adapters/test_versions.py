@@ -226,3 +226,31 @@ def test_words_of_a_contact_that_is_not_imported_are_left_too(imported):
     assert frames["messages"]["text"].tolist() == ["Hello?"]
     assert counts["no_contact", "messages"] == 2
     assert set(frames) == {"messages"}
+
+
+def test_a_second_import_equals_a_fresh_one(engine, tmp_path):
+    source, rating = tmp_path / "export", tmp_path / "export" / "satisfaction_ratings_1.json"
+    source.mkdir()
+    answer = {"id": 5, "score": "good", "ticket_id": 1, "requester_id": 9001}
+    answers = pages("satisfaction_ratings", [answer | {"created_at": "2025-03-03T00:00:00Z"}])
+    tickets = pages("tickets", [ticket(1, "2025-03-02T09:00:00Z", [FIRST])])
+    files = {**tickets, **pages("users", [ADA]), **answers}
+    for name, text in files.items():
+        (source / name.replace("_0", "_1")).write_text(text)
+
+    def listed(out):
+        made = convert(engine, ADAPTERS["zendesk"], source, out, customer_by="id")
+        found = {p.relative_to(out).as_posix(): p for p in out.rglob("*") if p.is_file()}
+        record = json.loads(found.pop("import-zendesk.json").read_text())
+        notes = [note for note in record["notes"] if note["code"] != "table_removed"]
+        content = {name: path.read_bytes() for name, path in found.items()}
+        return content, record["rows"], notes, [n.count for n in made.notes if "rem" in n.code]
+
+    first = listed(tmp_path / "twice")
+    assert any(name.startswith("surveys/") for name in first[0])
+    rating.unlink()
+    (source / "users_1.json").write_text(json.dumps({"users": []}))
+    second, fresh = listed(tmp_path / "twice"), listed(tmp_path / "fresh")
+    assert second[:3] == fresh[:3]
+    assert second[3] == [2]  # surveys and customers, with their e-mail addresses
+    assert not any(name.startswith(("surveys", "customers")) for name in second[0])
