@@ -5,7 +5,7 @@ that ``import clv`` costs nothing.
 
 >>> import clv
 >>> sorted(clv.__all__)[:3]
-['LifetimeValue', 'ModelOptions', 'Registry']
+['Company', 'LifetimeValue', 'ModelOptions']
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clv.attribution.attribution import attribute as attribute
+    from clv.company import Company as Company
     from clv.data.contracts import check as check
     from clv.data.engine import connect as connect
     from clv.data.sources import SourceSpec as SourceSpec
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from clv.windows import Window as Window
 
 _HOMES = {
+    "Company": "clv.company",
     "SimulationOptions": "clv.simulation",
     "simulate": "clv.simulation",
     "connect": "clv.data.engine",

@@ -205,7 +205,7 @@ def read_sources(engine: Engine, spec: SourceSpec, *, root: Path = Path()) -> Ra
     notes: list[Note] = []
     for name, table_spec in _resolved(spec, base).items():
         own = _read(engine, name, table_spec, spec, base)
-        frames[name], found = _mapped(engine, own, table_spec, name)
+        frames[name], found = mapped(engine, own, table_spec, name)
         notes.extend(found)
     if "orders" not in frames:
         place = str(base) if spec.folder else (spec.tables and "sources") or "sources.database"
@@ -308,10 +308,22 @@ def _read(engine: Engine, name: str, table: TableSpec, spec: SourceSpec, base: P
     )
 
 
-def _mapped(
+def mapped(
     engine: Engine, own: ir.Table, spec: TableSpec, name: str
 ) -> tuple[ir.Table, list[Note]]:
-    """Apply policies, cancellations, grouping and columns, in this order."""
+    """Turn a company's own table into the contract's, and say what was dropped.
+
+    Policies, cancellations, grouping and columns are applied in this order.
+
+    Parameters
+    ----------
+    engine : Engine
+    own : ibis Table
+        As its source has it.
+    spec : TableSpec
+    name : str
+        The contract's table.
+    """
     where = f"sources.{name}"
     own, notes = apply_policies(engine, own, spec.policies, name)
     if spec.cancellations:

@@ -1,0 +1,322 @@
+"""One handle on a company: its checked tables, the engine that holds them, and what is made ready.
+
+Features, outcomes, contacts and panels are asked of it. Rows are made ready for cutoffs once,
+and markers are found in messages once, when something first needs them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from clv.data.contracts import check
+from clv.data.engine import connect
+from clv.data.frames import read_frames
+from clv.data.sources import DUCKDB_SUFFIXES, SourceSpec, read_sources
+from clv.data.tables import Terms
+from clv.data.validation import LIMIT_SHARE
+from clv.errors import QuarantineError
+from clv.features.contacts import build_contact_table
+from clv.features.outcomes import build_outcomes
+from clv.features.prepared import prepare
+from clv.features.table import build_feature_table
+from clv.markers.contacts import prepare_markers
+from clv.markers.packs import load_pack
+from clv.models.panel import build_panel, choose_horizon, training_windows
+from clv.storage import TemporaryFolder
+from clv.windows import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    import pandas as pd
+
+    from clv.data.engine import Engine
+    from clv.data.sources import RawTables
+    from clv.data.tables import Tables
+    from clv.data.validation import Checked, ValidationResult
+    from clv.features.prepared import Prepared
+    from clv.features.table import FeatureTable
+    from clv.markers.base import Pack
+    from clv.markers.contacts import PreparedMarkers
+    from clv.models.panel import Panel
+
+Day = str | dt.date
+
+_REFUSED: list[TemporaryFolder] = []
+"""Quarantines of companies that were refused: messages name them, so they last as the process."""
+
+
+class Company:
+    """A company's checked tables, and whatever has been made ready from them.
+
+    Use it as a context manager, or call ``close``: it gives back the engine's memory and disk.
+
+    Parameters
+    ----------
+    checked : Checked
+        Accepted tables and how they kept the contract, as ``clv.check`` returns them.
+    pack : Pack, optional
+        The markers to look for in messages; by default those that come with clv.
+
+    Attributes
+    ----------
+    tables : Tables
+        Accepted rows, in the engine.
+    validation : ValidationResult
+        What became of every row.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> orders = pd.DataFrame({"order_id": ["o1", "o2"], "customer_id": ["anna", "ben"],
+    ...     "day": ["2025-01-02", "2025-03-04"], "total": [9.99, 25.00]})
+    >>> names = {"orders": {"ordered_at": "day", "amount": "total"}}
+    >>> with Company.from_frames(orders=orders, columns=names) as company:
+    ...     company
+    Company(2 orders; 2025-01-02 to 2025-03-04; in units)
+    """
+
+    def __init__(self, checked: Checked, *, pack: Pack | None = None) -> None:
+        self.tables: Tables = checked.tables
+        self.validation: ValidationResult = checked.validation
+        self._pack = pack
+        self._markers: PreparedMarkers | None = None
+        self._histories: Prepared | None = None
+        self._owned: list[TemporaryFolder | Engine] = []
+
+    @classmethod
+    def open(
+        cls,
+        place: str | Path | Mapping[str, Any] | SourceSpec,
+        *,
+        terms: Terms | None = None,
+        engine: Engine | None = None,
+        loaded_at: dt.datetime | None = None,
+        quarantine: str | Path | None = None,
+        limit_share: float = LIMIT_SHARE,
+    ) -> Self:
+        """Read a company's tables from where they lie, and check every row.
+
+        Parameters
+        ----------
+        place : str, pathlib.Path, mapping or SourceSpec
+            A folder of the contract's tables, a DuckDB file, a database's URL, or what stands
+            under ``sources`` in the settings.
+        terms : Terms, optional
+            How the tables are to be read.
+        engine : Engine, optional
+            Where to hold them; by default DuckDB, closed with the company.
+        loaded_at : datetime.datetime, optional
+            With its time zone; rows dated after it are wrong. By default now.
+        quarantine : str or pathlib.Path, optional
+            Where rows that break the contract are written; by default a temporary folder,
+            which ``close`` removes.
+        limit_share : float
+            Share of a table's rows that may break the contract.
+
+        Raises
+        ------
+        SourceError, SchemaError, DataError, QuarantineError
+            As ``clv.read_sources`` and ``clv.check``.
+        """
+        spec = _spec(place)
+        return cls._checked(
+            lambda own: read_sources(own, spec), terms, engine, loaded_at, quarantine, limit_share
+        )
+
+    @classmethod
+    def from_frames(
+        cls,
+        *,
+        columns: Mapping[str, Mapping[str, str]] | None = None,
+        terms: Terms | None = None,
+        engine: Engine | None = None,
+        loaded_at: dt.datetime | None = None,
+        quarantine: str | Path | None = None,
+        limit_share: float = LIMIT_SHARE,
+        **frames: Any,
+    ) -> Self:
+        """Check frames like any other source, and hold what is accepted.
+
+        Parameters
+        ----------
+        columns : mapping of str to mapping of str to str, optional
+            By table, the contract's column to an own column, or an expression of own columns:
+            ``{"orders": {"ordered_at": "cast_time(epoch)", "amount": "total"}}``.
+        terms, engine, loaded_at, quarantine, limit_share
+            As in ``open``.
+        **frames : DataFrame or Arrow table
+            By the contract's tables: ``orders=…`` is required, ``customers``,
+            ``interactions``, ``messages``, ``surveys`` and the others each add something.
+
+        Raises
+        ------
+        UsageError
+            For a table that the contract does not know, or a value that is no frame.
+        SchemaError, DataError, QuarantineError
+            As ``clv.check``.
+        """
+        return cls._checked(
+            lambda own: read_frames(own, frames, columns),
+            terms,
+            engine,
+            loaded_at,
+            quarantine,
+            limit_share,
+        )
+
+    @classmethod
+    def _checked(
+        cls,
+        read: Callable[[Engine], RawTables],
+        terms: Terms | None,
+        engine: Engine | None,
+        loaded_at: dt.datetime | None,
+        quarantine: str | Path | None,
+        limit_share: float,
+    ) -> Self:
+        own = engine or connect()
+        temporary = None if quarantine else TemporaryFolder("clv-quarantine-")
+        folder = temporary.path if temporary else Path(quarantine or "")
+        try:
+            checked = check(
+                read(own),
+                terms or Terms(),
+                quarantine=folder,
+                loaded_at=loaded_at or dt.datetime.now(dt.UTC),
+                limit_share=limit_share,
+            )
+        except BaseException as error:
+            if temporary is not None and isinstance(error, QuarantineError):
+                _REFUSED.append(temporary)
+            if engine is None:
+                own.close()
+            raise
+        company = cls(checked)
+        held = (temporary, own if engine is None else None)
+        company._owned = [thing for thing in held if thing is not None]
+        return company
+
+    @property
+    def markers(self) -> PreparedMarkers | None:
+        """Service behaviours found in the messages, once; None without messages of contacts."""
+        if self._markers is None and {"messages", "interactions"} <= set(self.tables.frames):
+            self._markers = prepare_markers(self.tables, self._pack or load_pack(None))
+        return self._markers
+
+    @property
+    def histories(self) -> Prepared:
+        """Rows made ready for any cutoff, once, markers among them."""
+        if self._histories is None:
+            self._histories = prepare(self.tables, behaviours=self.markers)
+        return self._histories
+
+    @property
+    def span(self) -> tuple[dt.date, dt.date]:
+        """The days of the first and the last order."""
+        return self.tables.span()
+
+    def features(self, as_of: Day) -> FeatureTable:
+        """Return what was known of every customer by the end of a day."""
+        return build_feature_table(self.tables, _day(as_of), prepared=self.histories)
+
+    def outcomes(
+        self, cutoff: Day, horizon_days: int, *, discount_rate_annual: float = 0.0
+    ) -> pd.DataFrame:
+        """Return what customers did in the days after a cutoff.
+
+        Parameters
+        ----------
+        cutoff : str or datetime.date
+            Its whole day is past.
+        horizon_days : int
+        discount_rate_annual : float
+            Of later money.
+        """
+        return build_outcomes(
+            self.tables,
+            Window(_day(cutoff), horizon_days),
+            prepared=self.histories,
+            discount_rate_annual=discount_rate_annual,
+        )
+
+    def contacts(self, cutoff: Day, horizon_days: int, *, exposure_days: int) -> pd.DataFrame:
+        """Return one row per contact in the days up to a cutoff, with what was known before it.
+
+        Parameters
+        ----------
+        cutoff : str or datetime.date
+        horizon_days : int
+            Of the outcome that the contacts are studied for.
+        exposure_days : int
+            Contacts of that many days up to the cutoff.
+        """
+        return build_contact_table(
+            self.tables,
+            Window(_day(cutoff), horizon_days),
+            exposure_days=exposure_days,
+            prepared=self.histories,
+        )
+
+    def panel(
+        self, windows: Sequence[Window] | None = None, *, horizon_days: int | None = None
+    ) -> Panel:
+        """Return features and outcomes at several cutoffs, to train and test on.
+
+        Parameters
+        ----------
+        windows : sequence of Window, optional
+            By default all that the orders allow, at most eight, evenly spread.
+        horizon_days : int, optional
+            Of the default windows; by default the longest that can be tested three times.
+        """
+        if windows is None:
+            first, last = self.span
+            days = horizon_days or choose_horizon(first, last)[0]
+            windows = training_windows(first, last, days)
+        return build_panel(self.tables, windows, prepared=self.histories)
+
+    def close(self) -> None:
+        """Give back what the company holds; an engine that was passed in stays open."""
+        if self._histories is not None:
+            self._histories.close()
+            self._histories = None
+        for thing in self._owned:
+            thing.close()
+        self._owned = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        """Say what it holds, from what checking counted."""
+        held = ", ".join(
+            f"{table.accepted:,} {name}" for name, table in self.validation.tables.items()
+        )
+        orders = self.validation.tables["orders"]
+        return f"Company({held}; {orders.first} to {orders.last}; in {self.tables.terms.currency})"
+
+
+def _spec(place: str | Path | Mapping[str, Any] | SourceSpec) -> SourceSpec:
+    if isinstance(place, SourceSpec):
+        return place
+    if not isinstance(place, str | Path):
+        return SourceSpec.from_mapping(place)
+    text = str(place)
+    database = "://" in text or text.endswith(DUCKDB_SUFFIXES)
+    return SourceSpec(database=text) if database else SourceSpec(folder=text)
+
+
+def _day(day: Day) -> dt.date:
+    return day if isinstance(day, dt.date) else dt.date.fromisoformat(day)
