@@ -139,6 +139,9 @@ class Gate(Section):
     total_bias: float = Field(
         0.15, ge=0, description="largest |predicted ÷ actual − 1| of the total"
     )
+    prospects_error: float = Field(
+        0.05, ge=0, description="largest error of people yet to buy, as a share of the total"
+    )
     calibration_error: float = Field(0.03, ge=0, description="largest, of the churn probability")
     coverage_low: float = Field(0.85, ge=0, le=1, description="least share inside the intervals")
     coverage_high: float = Field(0.95, ge=0, le=1, description="largest share inside the intervals")

@@ -27,7 +27,7 @@ class Limits:
 
     Attributes
     ----------
-    total_bias, calibration_error, coverage_low, coverage_high : float
+    total_bias, prospects_error, calibration_error, coverage_low, coverage_high : float
         As the promotion gate asks of a new model.
     inputs_watch, inputs_act : float
         Share of what the model uses, by contribution, that reads another population.
@@ -38,6 +38,7 @@ class Limits:
     """
 
     total_bias: float = 0.15
+    prospects_error: float = 0.05
     calibration_error: float = 0.03
     coverage_low: float = 0.85
     coverage_high: float = 0.95
@@ -160,7 +161,7 @@ def came_true(
     judged: Sequence[Realised], chart: Tracking, due: dt.date | None, limits: Limits
 ) -> tuple[Check, ...]:
     """Ask of the latest complete table whether total, intervals and churn came true."""
-    names = ("total", "tracking", "coverage", "calibration")
+    names = ("total", "tracking", "prospects", "coverage", "calibration")
     if not judged:
         when = "" if due is None else f" The first one ends on {due}."
         text = f"No score table of this model has a complete horizon yet.{when}"
@@ -174,6 +175,7 @@ def came_true(
     return (
         _total(latest, limits),
         _tracked(latest, chart, len(judged)),
+        _prospects(latest, limits),
         _coverage(latest, limits),
         _calibration(latest, limits),
     )
@@ -205,6 +207,20 @@ def _tracked(latest: Realised, chart: Tracking, tables: int) -> Check:
         )
     status, step = ("act", REFIT) if chart.refit else ("ok", "")
     return Check("tracking", status, figure, chart.band, "share", latest.customers, said, step)
+
+
+def _prospects(latest: Realised, limits: Limits) -> Check:
+    limit, n, error = limits.prospects_error, latest.prospects, latest.prospects_error
+    if error is None:
+        text = f"Nothing came true as of {latest.as_of}."
+        return Check("prospects", "unknown", None, limit, "share", n, text)
+    said = (
+        f"As of {latest.as_of}, {n:,} people were yet to buy: {latest.prospects_predicted:,.0f} "
+        f"were forecast of them and {latest.prospects_actual:,.0f} came true, {error:+.1%} of "
+        "the total."
+    )
+    status, step = ("act", REFIT) if abs(error) > limit else ("ok", "")
+    return Check("prospects", status, round(error, 4), limit, "share", n, said, step)
 
 
 def _coverage(latest: Realised, limits: Limits) -> Check:

@@ -18,9 +18,9 @@
      "next_complete": "2026-03-01", "notes": []}
 
 The checks, always all of them and in this order: ``freshness`` (days), ``inputs`` (share),
-``unknown`` (share), ``scores`` (psi), ``total`` (share), ``tracking`` (share), ``coverage``
-(share), ``calibration`` (share). ``status`` is ``ok``, ``watch`` (look at it), ``act``
-(refit, or mend the data) or ``unknown`` (cannot be said yet); ``figure`` is null where
+``unknown`` (share), ``scores`` (psi), ``total`` (share), ``tracking`` (share), ``prospects``
+(share), ``coverage`` (share), ``calibration`` (share). ``status`` is ``ok``, ``watch`` (look
+at it), ``act`` (refit, or mend the data) or ``unknown`` (cannot be said yet); ``figure`` is null where
 there is none. ``drift.columns`` holds inputs and scores, furthest first; ``realised`` is
 oldest first, tables of earlier versions among them.
 """
@@ -220,6 +220,7 @@ def _history(
             Window(day, table.horizon_days),
             prepared=prepared,
             discount_rate_annual=table.discount_rate_annual,
+            prospects=True,
         )
         scores = read_scores(table.path)
         compared = realised(scores, outcomes, model_version=table.model_version, level=table.level)

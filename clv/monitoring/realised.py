@@ -48,7 +48,7 @@ class Realised:
     total_bias, bias_low, bias_high : float or None
         predicted ÷ actual − 1 with its 90 % interval; None where nothing came true.
     coverage : float
-        Share of customers whose value lay in their interval.
+        Share of customers who had bought whose value lay in their interval.
     level : float
         The share that was promised.
     churn_predicted, churn_observed : float or None
@@ -57,6 +57,12 @@ class Realised:
         Mean |predicted − observed| churn over bins of equal size, weighted.
     calibration_by_chance : float or None
         What it would be on average, were every p_churn right.
+    prospects : int
+        People among ``customers`` who had not bought.
+    prospects_predicted, prospects_actual : float
+        Their part of the totals.
+    prospects_coverage : float or None
+        Share of them whose value lay in their interval; None where there were none.
     """
 
     as_of: str
@@ -73,6 +79,17 @@ class Realised:
     churn_observed: float | None
     calibration_error: float | None
     calibration_by_chance: float | None
+    prospects: int = 0
+    prospects_predicted: float = 0.0
+    prospects_actual: float = 0.0
+    prospects_coverage: float | None = None
+
+    @property
+    def prospects_error(self) -> float | None:
+        """What people who had not bought were off by, as a share of what everybody brought."""
+        if self.actual <= 0:
+            return None
+        return (self.prospects_predicted - self.prospects_actual) / self.actual
 
     def as_dict(self) -> dict[str, Any]:
         """Return the comparison as JSON-able values."""
@@ -94,7 +111,7 @@ def realised(
     scores : DataFrame
         As published.
     outcomes : DataFrame
-        As ``build_outcomes`` gives it for the same cutoff and horizon.
+        As ``build_outcomes`` gives it for the same cutoff and horizon, prospects among them.
     model_version : int
         That made the scores.
     level : float
@@ -105,12 +122,16 @@ def realised(
     UsageError
         When no customer stands in both.
     """
-    both = scores.merge(outcomes, on="customer_id", validate="one_to_one")
+    # who had no value was in no total
+    valued = scores[scores["clv"].notna()]
+    both = valued.merge(outcomes, on="customer_id", validate="one_to_one")
     if both.empty:
         raise UsageError("realised: no customer stands in scores and outcomes; compare one as_of.")
     said, came = both["clv"].to_numpy(float), both["value"].to_numpy(float)
     inside = both["value"].between(both["clv_low"], both["clv_high"])
-    known = both[both["p_churn"].notna()]
+    # only who has bought has a p_churn
+    bought = both["p_churn"].notna().to_numpy()
+    known, others = both[bought], both[~bought]
     p, churned = known["p_churn"].to_numpy(float), known["churned"].to_numpy(float)
     error, by_chance = calibration(p, churned) if p.size else (None, None)
     bias, low, high = total_bias(said, came)
@@ -123,12 +144,16 @@ def realised(
         total_bias=bias,
         bias_low=low,
         bias_high=high,
-        coverage=float(inside.mean()),
+        coverage=float(inside[bought].mean()) if bought.any() else float(inside.mean()),
         level=level,
         churn_predicted=float(p.mean()) if p.size else None,
         churn_observed=float(churned.mean()) if p.size else None,
         calibration_error=error,
         calibration_by_chance=by_chance,
+        prospects=len(others),
+        prospects_predicted=float(others["clv"].sum()),
+        prospects_actual=float(others["value"].sum()),
+        prospects_coverage=float(inside[~bought].mean()) if len(others) else None,
     )
 
 

@@ -31,6 +31,8 @@ class GateLimits:
         How many bootstrap standard errors its normalised Gini may lie below the others'.
     total_bias : float
         Largest |predicted ÷ actual − 1| of the portfolio's total.
+    prospects_error : float
+        Largest |forecast − realised| of people yet to buy, as a share of the total.
     calibration_error : float
         Largest calibration error of the churn probability.
     coverage_low, coverage_high : float
@@ -41,6 +43,7 @@ class GateLimits:
 
     gini_standard_errors: float = 1.0
     total_bias: float = 0.15
+    prospects_error: float = 0.05
     calibration_error: float = 0.03
     coverage_low: float = 0.85
     coverage_high: float = 0.95
@@ -133,7 +136,7 @@ def promotion_gate(
     challenger : mapping of str to float
         The metrics its training logged: ``backtest/<model>/gini``, ``…/gini_low``,
         ``…/gini_high`` (95 % bootstrap), ``…/total_bias``, ``…/calibration_error``,
-        ``coverage/<level>``.
+        ``coverage/<level>``, ``backtest/prospects/error`` (0 where nobody is yet to buy).
     champion : mapping of str to float, optional
         The same of the present champion; None where there is none yet.
     model, champion_model : str
@@ -153,7 +156,7 @@ def promotion_gate(
     >>> metrics = {"backtest/blend/gini": 0.7, "backtest/blend/gini_low": 0.68,
     ...     "backtest/blend/gini_high": 0.72, "backtest/btyd/gini": 0.65,
     ...     "backtest/blend/total_bias": 0.02, "backtest/blend/calibration_error": 0.01,
-    ...     "coverage/0.9": 0.91}
+    ...     "coverage/0.9": 0.91, "backtest/prospects/error": 0.002}
     >>> promotion_gate(metrics, loads=True).passed
     True
     >>> promotion_gate(metrics | {"coverage/0.9": 0.7}, loads=True).checks[-2].message
@@ -170,11 +173,19 @@ def promotion_gate(
         baseline = challenger.get(f"backtest/{BASELINE}/gini")
         checks.append(_at_least("gini_btyd", "normalised Gini", gini, baseline, slack))
     bias = challenger.get(f"backtest/{model}/total_bias")
+    others = challenger.get("backtest/prospects/error")
     error = challenger.get(f"backtest/{model}/calibration_error")
     covered = challenger.get(f"coverage/{asked.level:g}")
     share = f"coverage of the {100 * asked.level:g} % interval"
     checks += [
         _between("total_bias", "total bias", bias, -asked.total_bias, asked.total_bias),
+        _between(
+            "prospects_error",
+            "error of people yet to buy, as a share of the total,",
+            others,
+            -asked.prospects_error,
+            asked.prospects_error,
+        ),
         _between("calibration_error", "calibration error", error, 0.0, asked.calibration_error),
         _between("coverage", share, covered, asked.coverage_low, asked.coverage_high),
         _loading(loads),

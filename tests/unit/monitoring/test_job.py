@@ -14,7 +14,17 @@ from clv.monitoring import DriftCounter, Limits, PastScores, Profile, monitor
 
 AS_OF, HORIZON, CUSTOMERS = dt.date(2025, 1, 31), 90, 1500
 NOW = dt.datetime(2025, 5, 3, 4, tzinfo=dt.UTC)
-NAMES = ("freshness", "inputs", "unknown", "scores", "total", "tracking", "coverage", "calibration")
+NAMES = (
+    "freshness",
+    "inputs",
+    "unknown",
+    "scores",
+    "total",
+    "tracking",
+    "prospects",
+    "coverage",
+    "calibration",
+)
 
 
 @pytest.fixture(scope="module")

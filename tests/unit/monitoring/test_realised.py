@@ -104,3 +104,29 @@ def test_an_error_of_calibration_is_found_beyond_chance():
     p = rng.beta(2, 2, 4000)
     error, chance = calibration(p, (rng.random(4000) < np.clip(p + 0.1, 0, 1)).astype(float))
     assert error - chance == pytest.approx(0.1, abs=0.03)
+
+
+def test_people_yet_to_buy_are_of_the_total_and_judged_by_themselves():
+    scores, outcomes = scored(400)
+    theirs = pd.DataFrame(
+        {
+            "customer_id": ["p0", "p1", "p2"],
+            "as_of": "2025-06-30",
+            "clv": [3.0, 5.0, np.nan],
+            "clv_low": [0.0, 0.0, np.nan],
+            "clv_high": [3.0, 5.0, np.nan],
+            "p_churn": np.nan,
+        }
+    )
+    came = pd.DataFrame(
+        {"customer_id": ["p0", "p1", "p2"], "value": [0.0, 40.0, 900.0], "churned": [1.0, 0, 0]}
+    )
+    alone = compared(scores, outcomes)
+    found = compared(pd.concat([scores, theirs]), pd.concat([outcomes, came]))
+    assert (found.customers, found.prospects) == (402, 2)
+    assert (found.prospects_predicted, found.prospects_actual) == (8.0, 40.0)
+    assert found.prospects_coverage == 0.5
+    assert found.predicted == pytest.approx(alone.predicted + 8)
+    assert found.actual == pytest.approx(alone.actual + 40)
+    assert (found.coverage, found.calibration_error) == (alone.coverage, alone.calibration_error)
+    assert found.prospects_error == pytest.approx(-32 / found.actual)

@@ -13,6 +13,7 @@ GOOD = {
     "backtest/blend/calibration_error": 0.02,
     "backtest/btyd/gini": 0.65,
     "coverage/0.9": 0.90,
+    "backtest/prospects/error": -0.01,
 }
 
 
@@ -30,6 +31,8 @@ def test_a_good_model_passes():
     [
         ("backtest/blend/total_bias", 0.151, "total_bias"),
         ("backtest/blend/total_bias", -0.151, "total_bias"),
+        ("backtest/prospects/error", 0.051, "prospects_error"),
+        ("backtest/prospects/error", -0.051, "prospects_error"),
         ("backtest/blend/calibration_error", 0.031, "calibration_error"),
         ("coverage/0.9", 0.849, "coverage"),
         ("coverage/0.9", 0.951, "coverage"),
@@ -98,5 +101,6 @@ def test_the_document_lists_every_check():
     document = promotion_gate(GOOD, GOOD, loads=True).as_dict()
     assert document["passed"]
     assert [c["name"] for c in document["checks"]] == [
-        "gini_champion", "gini_btyd", "total_bias", "calibration_error", "coverage", "loads",
+        "gini_champion", "gini_btyd", "total_bias", "prospects_error", "calibration_error",
+        "coverage", "loads",
     ]  # fmt: skip
