@@ -20,7 +20,7 @@ from clv.evaluation.metrics import (
     normalised_gini,
     total_bias,
 )
-from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, Calibration
+from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, Calibration, calibrated
 from clv.models.folds import Fold, Folds, out_of_fold
 from clv.models.intervals import LONE_FOLD_SPREAD
 from clv.models.people import KINDS, people_of
@@ -50,7 +50,7 @@ class Backtest:
     level : float
         Nominal coverage of intervals.
     chosen : str
-        ``blend``, or ``btyd`` where the folds gave the trees no weight.
+        ``blend``, or ``btyd`` where no step was used on top of purchases alone.
     folds : tuple of Fold
     weights : dict of str to float
         BTYD's weight by fold.
@@ -63,7 +63,7 @@ class Backtest:
     scored : DataFrame
         The same, and people who had not bought and were given a value, under the names of
         the score table: everybody who is of the total.
-    deciles, calibration, tracking, segments, columns : list of dict
+    deciles, calibration, tracking, segments, columns, steps : list of dict
         As in ``backtest.json``.
     notes : tuple of Note
     """
@@ -82,6 +82,7 @@ class Backtest:
     tracking: list[dict[str, Any]]
     segments: list[dict[str, Any]]
     columns: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
     notes: tuple[Note, ...]
 
     @property
@@ -150,6 +151,7 @@ class Backtest:
             "segments": self.segments,
             "columns": self.columns,
             "prospects": self.prospects,
+            "steps": self.steps,
             "notes": [note.as_dict() for note in self.notes],
         }
 
@@ -172,23 +174,20 @@ def run_backtest(
         Of the same panel and options, so that training can share them.
     """
     folds = folds or out_of_fold(panel, options, on_progress)
-    frames, weights, sources = [], {}, set()
-    for fold in folds.reported:
-        calibration = _as_known(fold, folds.folds, panel, options)
-        weights[fold.as_of] = calibration.weight
-        sources.add(calibration.source)
-        frames.append(predict_fold(fold, calibration))
+    known = {fold.as_of: _as_known(fold, folds, options) for fold in folds.reported}
+    frames = [predict_fold(fold, known[fold.as_of]) for fold in folds.reported]
+    sources = {calibration.source for calibration in known.values()}
     rows = pd.concat(frames, ignore_index=True)
     scored = as_scored(rows, pd.concat([fold.prospects for fold in folds.reported]))
     notes = [*folds.notes, Note("calibrated_on", "backtest", 0, " and ".join(sorted(sources)))]
-    final = Calibration.learn(folds.frame, options.model, options.level, EARLIER_FOLDS)
+    final = calibrated(folds, options)
     notes += _drift(rows)
     return Backtest(
         horizon_days=panel.horizon_days,
         level=options.level,
-        chosen="btyd" if final.weight == 1.0 else "blend",
+        chosen="btyd" if final.purchases_alone else "blend",
         folds=folds.reported,
-        weights=weights,
+        weights={as_of: calibration.weight for as_of, calibration in known.items()},
         models=measure(rows, scored, seed=options.seed),
         coverage=_coverage(rows),
         rows=rows,
@@ -198,24 +197,42 @@ def run_backtest(
         tracking=_tracking(rows, scored),
         segments=[*_segments(rows), *_people(scored)],
         columns=measured(scored, options.level),
+        steps=_steps(folds, final, known),
         notes=tuple(notes),
     )
 
 
-def _as_known(
-    fold: Fold, folds: tuple[Fold, ...], panel: Panel, options: ModelOptions
-) -> Calibration:
+def _as_known(fold: Fold, folds: Folds, options: ModelOptions) -> Calibration:
     """Calibrate on held-out customers where too few folds were over, else on those folds."""
+    reach = folds.forecasts.level.reach_days
     if fold.held_out is not None:
         # a test on customers is of the cutoffs that were learned from: its total cannot be off
         spread = LONE_FOLD_SPREAD if fold.kind == "time" else 0.0
-        held = fold.held_out
-        return Calibration.learn(held, options.model, options.level, HELD_OUT, spread=spread)
-    reach = panel.horizon_days + options.reporting_delay_days
-    day = _day(fold.as_of)
-    known = [other.test for other in folds if (day - _day(other.as_of)).days >= reach]
-    rows = pd.concat(known, ignore_index=True)
-    return Calibration.learn(rows, options.model, options.level, EARLIER_FOLDS)
+        rows, source = fold.held_out, HELD_OUT
+    else:
+        day, spread, source = _day(fold.as_of), 0.0, EARLIER_FOLDS
+        over = [other.test for other in folds.folds if (day - _day(other.as_of)).days >= reach]
+        rows = pd.concat(over, ignore_index=True)
+    return Calibration.learn(
+        rows, options.model, options.level, source, reach_days=reach, spread=spread
+    )
+
+
+def _steps(folds: Folds, final: Calibration, known: dict[str, Calibration]) -> list[dict[str, Any]]:
+    """Return every step of the forecast beside leaving it out, and what each fold chose."""
+    by_fold = {fold.as_of: (fold.step, *known[fold.as_of].steps) for fold in folds.reported}
+    return [
+        {
+            **step.as_dict(),
+            "by_fold": {
+                as_of: other.used
+                for as_of, steps in by_fold.items()
+                for other in steps
+                if other.name == step.name
+            },
+        }
+        for step in (folds.forecasts.step, *final.steps)
+    ]
 
 
 def _coverage(rows: pd.DataFrame) -> float:
@@ -229,8 +246,7 @@ def _day(text: str) -> dt.date:
 def predict_fold(fold: Fold, calibration: Calibration) -> pd.DataFrame:
     """Return a fold's test rows with every model's prediction."""
     rows = fold.test
-    btyd, trees = rows["btyd"].to_numpy(), rows["trees"].to_numpy()
-    clv = rows["factor"].to_numpy() * calibration.blended(btyd, trees)
+    clv = calibration.predicted(rows)
     low, high = calibration.intervals.apply(clv)
     score = rows["score"].to_numpy()
     return rows.assign(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EDGE = 1e-3
 MIN_CALIBRATION = 100
 PRIOR_GROUPS = 2.0
+NEWTON_STEPS = 25
 
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
@@ -75,34 +76,76 @@ class Platt:
     def learn(
         cls, score: np.ndarray, p_none: np.ndarray, label: np.ndarray, group: np.ndarray
     ) -> Platt:
-        """Fit to out-of-fold log-odds; too few or one class leave them as they are.
+        """Fit both slopes to out-of-fold log-odds; too few or one class leave BTYD's as they are.
 
         Every group (cutoff) has an intercept of its own, so that the slopes say how
-        customers differ and not how busy a season was. What carries over to the next
-        cutoff is their mean, shrunk while there are few.
+        customers differ and not how busy a season was; they are drawn to BTYD alone while
+        there are few groups. The line itself has none: what past cutoffs say of the next
+        one's level is another question (``carried_level``).
         """
         if label.size < MIN_CALIBRATION or np.ptp(label) == 0.0:
-            return cls()
+            return PURCHASES_ALONE
         names, place = np.unique(group, return_inverse=True)
         inputs = np.column_stack([score, log_odds(p_none)])
-        calibrated = np.append(np.zeros(names.size), [1.0, 0.0])
+        alone = np.append(np.zeros(names.size), [PURCHASES_ALONE.slope, PURCHASES_ALONE.own])
 
         def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
             z = theta[place] + inputs @ theta[names.size :]
-            # a weak pull towards "calibrated as it is"
-            away = (theta - calibrated) / label.size
-            value = (np.logaddexp(0.0, z) - label * z).mean()
+            # a weak pull towards BTYD alone
+            away = (theta - alone) / label.size
             wrong = (expit(z) - label) / label.size
             slope = np.append(np.bincount(place, wrong, names.size), inputs.T @ wrong)
-            return float(value + away @ (theta - calibrated) / 2), slope + away
+            return float(log_loss(z, label).mean() + away @ (theta - alone) / 2), slope + away
 
-        found = minimize(loss, calibrated, jac=True, method="L-BFGS-B").x
-        learned = np.array([found[:-2].mean(), *found[-2:]])
+        found = minimize(loss, alone, jac=True, method="L-BFGS-B").x
         kept = names.size / (names.size + PRIOR_GROUPS)
-        intercept, slope, own = kept * learned + (1 - kept) * np.array([0.0, 1.0, 0.0])
-        return cls(float(intercept), float(slope), float(own))
+        slope, own = kept * found[-2:] + (1 - kept) * alone[-2:]
+        return cls(0.0, float(slope), float(own))
+
+    def log_odds(self, score: np.ndarray, p_none: np.ndarray) -> np.ndarray:
+        """Return calibrated log-odds."""
+        return self.intercept + self.slope * score + self.own * log_odds(p_none)
 
     def apply(self, score: np.ndarray, p_none: np.ndarray) -> np.ndarray:
         """Return calibrated probabilities."""
-        z = self.intercept + self.slope * score + self.own * log_odds(p_none)
-        return np.asarray(expit(z))
+        return np.asarray(expit(self.log_odds(score, p_none)))
+
+
+PURCHASES_ALONE = Platt(slope=0.0, own=1.0)
+
+
+def log_loss(z: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Return each row's log loss at log-odds ``z``."""
+    return np.asarray(np.logaddexp(0.0, z) - label * z)
+
+
+def realised_shifts(z: np.ndarray, label: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Return by group what log-odds must be shifted by until as many churn as did.
+
+    Parameters
+    ----------
+    z, label : ndarray of shape (rows,)
+    place : ndarray of int of shape (rows,)
+        The group of each row, from 0.
+
+    Returns
+    -------
+    ndarray of shape (groups,)
+        Pulled to 0 as if by one customer, so that a group in which nobody churns has one.
+    """
+    groups = int(place.max()) + 1 if place.size else 0
+    shift = np.zeros(groups)
+    for _ in range(NEWTON_STEPS):
+        p = expit(z + shift[place])
+        off = np.bincount(place, label - p, groups) - shift
+        shift = shift + np.clip(off / (np.bincount(place, p * (1 - p), groups) + 1), -1, 1)
+    return shift
+
+
+def carried_level(z: np.ndarray, label: np.ndarray, group: np.ndarray) -> float:
+    """Return the shift of log-odds that past groups give the next: their mean, shrunk."""
+    if label.size < MIN_CALIBRATION or np.ptp(label) == 0.0:
+        return 0.0
+    names, place = np.unique(group, return_inverse=True)
+    shifts = realised_shifts(z, label, place)
+    return float(shifts.mean()) * names.size / (names.size + PRIOR_GROUPS)

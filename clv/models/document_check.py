@@ -18,6 +18,7 @@ from clv.models.btyd.results import Verdict
 from clv.models.calibration import MODELS
 from clv.models.first_purchase import CANDIDATES, RATE, Inputs
 from clv.models.people import KINDS
+from clv.models.steps import BY_CUSTOMER, BY_CUTOFF, REASONS, UNCOMPARED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -162,6 +163,21 @@ _CHECKS: dict[str, dict[str, Check]] = {
     },
     "centring": {"ratios": lambda value: many(number())(value) and len(value) == len(GROUPS)},
 }
+_STEP: dict[str, Check] = {
+    "name": text,
+    "used": flag,
+    "reason": word(REASONS),
+    "loss": text,
+    "unit": word([BY_CUSTOMER, BY_CUTOFF]),
+    "tests": _NOT_NEGATIVE,
+}
+_CHOICES: dict[str, Check] = {
+    "weight": _SHARE,
+    "own_total": flag,
+    "season": flag,
+    "source": text,
+    "steps": lambda value: many(_step)(value) and bool(value),
+}
 _CALIBRATION: dict[str, dict[str, Check]] = {
     "platt": {"intercept": number(), "slope": number(), "own": number()},
     "intervals": {
@@ -217,7 +233,7 @@ def check_document(document: Mapping[str, Any], where: str) -> None:
     for part, checks in _CHECKS.items():
         _require(document.get(part), checks, part, where)
     calibration = document.get("calibration")
-    _require(calibration, {"weight": _SHARE, "source": text}, "calibration", where)
+    _require(calibration, _CHOICES, "calibration", where)
     for part, checks in _CALIBRATION.items():
         _require(calibration[part], checks, f"calibration.{part}", where)  # type: ignore[index]
     _require(document, {"trees": _trees}, "", where)
@@ -255,6 +271,16 @@ def _trees(value: Any) -> bool:
         and value.keys() <= {"value", "churn"}
         and all(isinstance(digest, str) and _DIGEST.fullmatch(digest) for digest in value.values())
     )
+
+
+def _step(value: Any) -> bool:
+    """Say whether something is a step, with numbers just where it could be compared."""
+    if not fits(value, _STEP):
+        return False
+    compared = [value.get(name) for name in ("without", "with_step", "gain", "needed")]
+    if value["reason"] in UNCOMPARED:
+        return compared == [None] * 4
+    return all(map(number(), compared))
 
 
 def _agreements(document: Mapping[str, Any]) -> dict[str, bool]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from clv.models.forecasts import Forecasts
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
+    from clv.models.steps import Step
     from clv.notes import OnProgress
     from clv.windows import Window
 
@@ -64,15 +65,18 @@ class Fold:
         ``time``, or ``customers`` where the history is too short to hold out time.
     train_rows, train_cutoffs, test_customers : int
     test : DataFrame
-        ``CARRIED``, then ``btyd`` and ``trees`` (value), ``p_none``, ``p_alive``,
-        ``expected_purchases`` and ``expected_spend`` (BTYD), ``score`` (log-odds of churn,
-        uncalibrated), ``factor`` (the level's), and the baselines
+        ``CARRIED``, then ``btyd`` and ``trees`` (value; the trees brought to BTYD's total by
+        ``scale``), ``p_none``, ``p_alive``, ``expected_purchases`` and ``expected_spend``
+        (BTYD), ``score`` (log-odds of churn, uncalibrated), ``factor`` (the level's), and
+        the baselines
         ``lightgbm`` (without BTYD), ``last_period`` and ``mean``; one row per customer.
     held_out : DataFrame or None
         The same, without ``lightgbm``, for customers held out of the learning rows; None
         where earlier folds can calibrate this one.
     log_scale : float
         log(BTYD's total / the trees') of the tested customers, before scaling.
+    step : Step
+        The choice of the purchase model, by what was known at the cutoff.
     reported : bool
         False where the fold only calibrates later ones.
     prospects : DataFrame
@@ -88,6 +92,7 @@ class Fold:
     test: pd.DataFrame
     held_out: pd.DataFrame | None
     log_scale: float
+    step: Step
     reported: bool = True
     prospects: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -249,6 +254,7 @@ def _time_folds(
             test=test,
             held_out=held_out,
             log_scale=log_scale,
+            step=trial.forecasts.step,
             reported=trial.reported,
         )
 
@@ -275,6 +281,7 @@ def _customer_fold(panel: Panel, forecasts: Forecasts, options: ModelOptions) ->
         test=test,
         held_out=test,
         log_scale=float(np.mean(logs)),
+        step=forecasts.step,
         prospects=unseen_forecast(panel, options),
     )
 
@@ -308,7 +315,8 @@ def _learn_and_predict(
 
 
 def _scaled(predicted: pd.DataFrame, logs: Sequence[float]) -> pd.DataFrame:
-    return predicted.assign(trees=predicted["trees"] * mean_scale(logs))
+    scale = mean_scale(logs)
+    return predicted.assign(trees=predicted["trees"] * scale, scale=scale)
 
 
 def _trees_alone(

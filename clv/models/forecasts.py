@@ -2,7 +2,7 @@
 
 Which purchase model suits a company is itself learned from outcomes, so a fold may choose
 only by those that were known at its cutoff: each model forecasts every cutoff once, and a
-fold takes the one that forecast best at the last cutoff whose horizon was over by then.
+fold compares them at the cutoffs whose horizons were over by then.
 """
 
 from __future__ import annotations
@@ -13,10 +13,17 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from clv.errors import ModelError
-from clv.models.btyd.select import Choice, compare_purchase_models
+from clv.models.btyd.select import (
+    LOSS,
+    STEP,
+    Choice,
+    choose_purchase_model,
+    compare_purchase_models,
+)
 from clv.models.level import Level
 from clv.models.options import AUTO
 from clv.models.purchases import Purchases
+from clv.models.steps import Step, asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,12 +49,15 @@ class Forecasts:
         Realised over forecast totals.
     choices : tuple of Choice
         How the purchase models compared; empty where the user named one.
+    step : Step
+        Whether another purchase model than the first was shown to be better.
     """
 
     fits: dict[str, Purchases]
     frame: pd.DataFrame
     level: Level
     choices: tuple[Choice, ...]
+    step: Step
 
     @property
     def latest(self) -> Purchases:
@@ -66,9 +76,15 @@ class PastForecasts:
     """
 
     def __init__(self, panel: Panel, options: ModelOptions) -> None:
+        for window in panel.windows:
+            if (known := len(panel.at(window))) < MIN_CUSTOMERS:
+                raise ModelError(
+                    f"panel: {known} customers had bought by {window.cutoff}; expected at least "
+                    f"{MIN_CUSTOMERS}. Train at later cutoffs, or bring more history."
+                )
         self._panel = panel
         self._options = options
-        self._choices: dict[Window, tuple[Choice, ...]] = {}
+        self._compared: dict[Window, dict[str, Choice]] = {}
         self._forecasts: dict[str, tuple[dict[str, Purchases], pd.DataFrame, Level]] = {}
 
     def known(self, windows: Sequence[Window]) -> Forecasts:
@@ -76,17 +92,22 @@ class PastForecasts:
         options, panel = self._options, self._panel
         choices: tuple[Choice, ...] = ()
         model = options.purchase_model
+        step = asked(STEP, LOSS, used=True)
         if model == AUTO:
-            last = max(windows)
-            if last not in self._choices:
-                self._choices[last] = compare_purchase_models(
-                    panel.at(last), panel.horizon_days, seed=options.seed
-                )
-            choices = self._choices[last]
+            reach = panel.horizon_days + options.reporting_delay_days
+            past = {window.cutoff.isoformat(): self._compare(window) for window in windows}
+            choices, step = choose_purchase_model(past, reach)
             model = choices[0].model
         if model not in self._forecasts:
             self._forecasts[model] = _forecast(panel, model, options.reporting_delay_days)
-        return Forecasts(*self._forecasts[model], choices)
+        return Forecasts(*self._forecasts[model], choices, step)
+
+    def _compare(self, window: Window) -> dict[str, Choice]:
+        if window not in self._compared:
+            self._compared[window] = compare_purchase_models(
+                self._panel.at(window), self._panel.horizon_days, seed=self._options.seed
+            )
+        return self._compared[window]
 
 
 def _forecast(
@@ -95,11 +116,6 @@ def _forecast(
     fits, frames = {}, []
     for window in panel.windows:
         rows = panel.at(window)
-        if len(rows) < MIN_CUSTOMERS:
-            raise ModelError(
-                f"panel: {len(rows)} customers had bought by {window.cutoff}; expected at least "
-                f"{MIN_CUSTOMERS}. Train at later cutoffs, or bring more history."
-            )
         bought = float(rows["purchases"].sum())
         pooled = max(float(rows["revenue"].sum()) / bought, 0.0) if bought else 0.0
         if not bought and not rows["frequency"].any():

@@ -55,7 +55,13 @@ class Intervals:
 
     @classmethod
     def learn(
-        cls, actual: np.ndarray, predicted: np.ndarray, level: float, *, spread: float = 0.0
+        cls,
+        actual: np.ndarray,
+        predicted: np.ndarray,
+        level: float,
+        *,
+        spread: float = 0.0,
+        slack: bool = True,
     ) -> Intervals:
         """Take quantiles from rows out of fold.
 
@@ -68,6 +74,8 @@ class Intervals:
             Standard deviation of log(realised / predicted total) to allow for beside what
             the rows show. Customers held out of the learning cutoffs, or of one test, say
             nothing of how far the next total will be off; those of several tests do.
+        slack : bool
+            Whether bins may miss more where others cannot miss as much as the level allows.
         """
         softening = 0.05 * max(float(predicted.mean()), 1e-9)
         bins = int(np.clip(predicted.size // BIN_ROWS, 1, MAX_BINS))
@@ -75,7 +83,7 @@ class Intervals:
         edges = np.unique(inner)
         ratio = actual / (predicted + softening)
         place = np.searchsorted(edges, predicted, side="right")
-        within = level_beside_floors(actual <= predicted, place, level)
+        within = level_beside_floors(actual <= predicted, place, level) if slack else level
         ends = [conformal_ends(ratio[place == k], within, spread) for k in range(edges.size + 1)]
         pooled = conformal_ends(ratio, level, spread)
         ends = [pooled if np.isnan(low) else (low, high) for low, high in ends]

@@ -51,6 +51,11 @@ class Level:
     reach_days: int
 
     @classmethod
+    def none(cls, reach_days: int) -> Level:
+        """Return the level that corrects nothing."""
+        return cls((), (), (), reach_days)
+
+    @classmethod
     def learn(cls, rows: pd.DataFrame, btyd: np.ndarray, reach_days: int) -> Level:
         """Measure the ratio at every cutoff of a panel.
 

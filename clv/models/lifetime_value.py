@@ -13,10 +13,11 @@ from clv.errors import ModelError
 from clv.features.base import GROUPS, SERVICE_GROUPS
 from clv.models.btyd.histories import histories
 from clv.models.btyd.reference import cross_check
-from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, MODELS, Calibration
+from clv.models.calibration import MODELS, Calibration, calibrated
 from clv.models.contributions import Centring, split_log
 from clv.models.folds import Folds, learn, out_of_fold
 from clv.models.guards import guard_leaks
+from clv.models.level import Level
 from clv.models.model_files import model_texts, read_parts
 from clv.models.model_info import ModelInfo, describe
 from clv.models.prospects import FORECASTS, learn_prospects
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from clv.models.btyd.reference import CrossCheck
     from clv.models.churn import ChurnModel
-    from clv.models.level import Level
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
     from clv.models.prospects import Prospects
@@ -80,7 +80,7 @@ class LifetimeValue:
     churn : ChurnModel
     calibration : Calibration
     level : Level
-        The season's correction of the total.
+        The season's correction of the total; none where it did not help at past tests.
     centring : Centring
     prospects : Prospects or None
         What people who have not bought will bring; None where there were no past ones to
@@ -132,32 +132,37 @@ class LifetimeValue:
         train = sampled(panel.frame, options)
         on_progress("final models", 0, 1)
         value, churn = learn(panel, folds.forecasts, train, options)
-        value = replace(value, scale=folds.scale)
-        calibration = Calibration.learn(
-            folds.frame,
-            options.model,
-            options.level,
-            _source(folds),
-            spread=folds.unseen_spread,
-            prospects=folds.prospects,
-        )
+        calibration = calibrated(folds, options)
+        value = replace(value, scale=1.0 if calibration.own_total else folds.scale)
         forecasts = folds.forecasts
+        level = forecasts.level
+        level = level if calibration.season else Level.none(level.reach_days)
         btyd = forecasts.frame.loc[last.index, "value"].to_numpy()
         base, parts = _split(value, value.encoding.matrix(last), btyd)
-        factor = forecasts.level.factor(last["as_of"])
+        factor = level.factor(last["as_of"])
         clv = factor * calibration.blended(btyd, base + parts.sum(axis=1))
         check = _check(last, forecasts.latest, options)
         prospects = learn_prospects(panel, panel.windows, options)
         on_progress("final models", 1, 1)
         return cls(
             info=describe(
-                panel, options, folds, train, value, churn, calibration, prospects, clv, check
+                panel,
+                options,
+                folds,
+                train,
+                value,
+                churn,
+                calibration,
+                level,
+                prospects,
+                clv,
+                check,
             ),
             purchases=forecasts.latest,
             value=value,
             churn=churn,
             calibration=calibration,
-            level=forecasts.level,
+            level=level,
             centring=Centring.learn(base, parts),
             prospects=prospects,
         )
@@ -374,7 +379,3 @@ def _reasons(groups: np.ndarray) -> dict[str, np.ndarray]:
 def _check(rows: pd.DataFrame, purchases: Purchases, options: ModelOptions) -> CrossCheck:
     x, t_x, t, _ = histories(rows)
     return cross_check(purchases.purchase.model, x, t_x, t, seed=options.seed)
-
-
-def _source(folds: Folds) -> str:
-    return EARLIER_FOLDS if folds.folds[-1].kind == "time" else HELD_OUT

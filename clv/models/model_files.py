@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from clv.models.lifetime_value import LifetimeValue
 
-FORMAT = 2
+FORMAT = 3
 DOCUMENT = "model.json"
 OBJECTIVES = {"value": "tweedie", "churn": "binary"}
 MAX_BYTES = 2**28

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clv.models.churn import ChurnModel
     from clv.models.folds import Folds
     from clv.models.forecasts import Forecasts
+    from clv.models.level import Level
     from clv.models.options import ModelOptions
     from clv.models.panel import Panel
     from clv.models.prospects import Prospects
@@ -102,6 +103,7 @@ def describe(
     value: ValueModel,
     churn: ChurnModel,
     calibration: Calibration,
+    level: Level,
     prospects: Prospects | None,
     clv: np.ndarray,
     check: CrossCheck,
@@ -114,7 +116,7 @@ def describe(
         What it was fitted to.
     train : DataFrame
         The rows that the trees learned from.
-    value, churn, calibration, prospects
+    value, churn, calibration, level, prospects
         Its parts.
     clv : ndarray of shape (customers,)
         Predictions of the last cutoff, whose deciles cut all later ones.
@@ -145,7 +147,7 @@ def describe(
         fingerprint=panel.fingerprint,
         btyd=_fits(panel.everyone(last), folds.forecasts, options),
         blend_weight=calibration.weight,
-        calibration=float(folds.forecasts.level.factor([last.horizon_end.isoformat()])[0]),
+        calibration=float(level.factor([last.horizon_end.isoformat()])[0]),
         decile_cuts=tuple(map(float, np.quantile(clv, np.arange(1, 10) / 10))),
         level=options.level,
         model=options.model,

@@ -160,20 +160,32 @@ def learn_weight(
     folds : int
         How many tests in time the rows stand for.
     """
-    names, place = np.unique(group, return_inverse=True)
-    label = np.maximum(actual, 0.0)
-    realised = np.bincount(place, label, len(names))
-    if not label.any():
+    if not (actual > 0).any():
         return 1.0
 
     def loss(w: float) -> float:
-        mean = w * btyd + (1 - w) * trees
-        mean = np.maximum(mean, LOSS_FLOOR * float(mean.mean()))
-        level = np.maximum(realised, 1e-12) / np.bincount(place, mean, len(names))
-        return float(tweedie_deviance(label, mean * level[place]).mean())
+        return float(shape_loss(actual, w * btyd + (1 - w) * trees, group).mean())
 
     best = min(map(float, WEIGHTS), key=loss)
     return best if best == 1.0 else round((best * folds + 0.5) / (folds + 1), 3)
+
+
+def shape_loss(actual: np.ndarray, predicted: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Return each row's Tweedie deviance once predictions are brought to the realised level.
+
+    Parameters
+    ----------
+    actual, predicted : ndarray of shape (rows,)
+    group : ndarray of shape (rows,)
+        The cutoff of each row, whose level is its own.
+    """
+    names, place = np.unique(group, return_inverse=True)
+    label = np.maximum(actual, 0.0)
+    unit = max(float(label.mean()), 1e-300)
+    mean = np.maximum(predicted, LOSS_FLOOR * float(predicted.mean()))
+    realised = np.maximum(np.bincount(place, label, len(names)), 1e-12 * unit)
+    level = realised / np.bincount(place, mean, len(names))
+    return tweedie_deviance(label / unit, mean * level[place] / unit)
 
 
 def tweedie_deviance(

@@ -11,11 +11,15 @@ from clv.models.btyd import BTYD
 from clv.models.btyd.fit import fit_purchases
 from clv.models.btyd.histories import histories
 from clv.models.btyd.results import Fit, Verdict
+from clv.models.steps import Step, by_cutoff
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
 CHOICE_CUSTOMERS = 20_000
+STEP, LOSS = "purchase_model", "log loss of having bought in the horizon or not"
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,8 @@ class Choice:
 
 
 def compare_purchase_models(
-    rows: pd.DataFrame, horizon_days: int, *, seed: int = 0, models: tuple[str, ...] = ()
-) -> tuple[Choice, ...]:
+    rows: pd.DataFrame, horizon_days: int, *, seed: int = 0
+) -> dict[str, Choice]:
     """Fit every purchase model at one cutoff and hold it against what came after.
 
     Parameters
@@ -54,14 +58,6 @@ def compare_purchase_models(
     horizon_days : int
     seed : int
         Of the sample of at most 20,000 customers.
-    models : tuple of str
-        By default all.
-
-    Returns
-    -------
-    tuple of Choice
-        The best first: converged before degenerate, then held-out likelihood; models within
-        one standard error of the best are ordered by how well they track the total.
     """
     rows = rows[rows["frequency"].notna()]
     if len(rows) > CHOICE_CUSTOMERS:
@@ -69,9 +65,9 @@ def compare_purchase_models(
         rows = rows.iloc[np.sort(keep)]
     x, t_x, t, _ = histories(rows)
     bought = rows["purchases"].to_numpy(float)
-    choices = []
-    for model in models or tuple(BTYD):
-        kind, fit = BTYD[model], fit_purchases(model, x, t_x, t)
+    choices = {}
+    for model, kind in BTYD.items():
+        fit = fit_purchases(model, x, t_x, t)
         living = kind.p_alive(fit.parameters, x, t_x, t)
         none = kind.p_none_if_alive(fit.parameters, x, t, horizon_days)
         p_none = np.clip(1 - living + living * none, 1e-9, 1 - 1e-9)
@@ -79,17 +75,48 @@ def compare_purchase_models(
         forecast = (living * kind.purchases_if_alive(fit.parameters, x, t, horizon_days)).sum()
         tracking = float(forecast / max(bought.sum(), 1.0))
         error = float(score.std() / np.sqrt(score.size))
-        choices.append(Choice(model, fit, float(score.mean()), error, tracking))
-    best = max(choices, key=lambda c: (c.fit.verdict is Verdict.CONVERGED, c.log_likelihood))
-    floor = best.log_likelihood - best.standard_error
+        choices[model] = Choice(model, fit, float(score.mean()), error, tracking)
+    return choices
 
-    def rank(choice: Choice) -> tuple[bool, bool, float]:
-        close = choice.log_likelihood >= floor
-        off = abs(float(np.log(max(choice.tracking, 1e-9))))
-        return (
-            choice.fit.verdict is not Verdict.CONVERGED,
-            not close,
-            off if close else -choice.log_likelihood,
-        )
 
-    return tuple(sorted(choices, key=rank))
+def choose_purchase_model(
+    past: Mapping[str, Mapping[str, Choice]], reach_days: int
+) -> tuple[tuple[Choice, ...], Step]:
+    """Choose by several past cutoffs: one season's outcome says little about the next.
+
+    The models are asked in the order of ``BTYD``; a later one is taken where it
+    forecast the past cutoffs better than the one before by more than chance. One whose fit
+    did not converge at the last cutoff is passed over while another did.
+
+    Parameters
+    ----------
+    past : mapping of str to mapping of str to Choice
+        ``compare_purchase_models`` by ISO cutoff, each of which was over.
+    reach_days : int
+        Days that an outcome takes.
+
+    Returns
+    -------
+    choices : tuple of Choice
+        Of the last cutoff, the chosen one first, then by their mean likelihood.
+    step : Step
+        The chosen model against the first that could be used; where that is itself, the
+        best of the others against it.
+    """
+    cutoffs = sorted(past)
+    latest = past[cutoffs[-1]]
+    usable = [m for m in latest if latest[m].fit.verdict is Verdict.CONVERGED] or [*latest][:1]
+
+    def losses(model: str) -> list[float]:
+        return [-past[cutoff][model].log_likelihood for cutoff in cutoffs]
+
+    def against(model: str, other: str) -> Step:
+        return by_cutoff(STEP, LOSS, cutoffs, losses(other), losses(model), reach_days)
+
+    chosen = usable[0]
+    for model in usable[1:]:
+        chosen = model if against(model, chosen).used else chosen
+    others = sorted((m for m in latest if m != chosen), key=lambda m: float(np.mean(losses(m))))
+    rivals = [model for model in others if model in usable] or others
+    step = against(chosen, usable[0]) if chosen != usable[0] else against(rivals[0], chosen)
+    return tuple(latest[model] for model in (chosen, *others)), step

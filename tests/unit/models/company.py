@@ -49,7 +49,7 @@ def histories(customers, seed, born_days=300):
     born = rng.integers(0, born_days, customers)
     empathy = rng.random(customers)
     rate = rng.gamma(1.2, 1 / 40, customers)
-    life = rng.exponential(60 + 500 * empathy)
+    life = rng.exponential(np.where(empathy > 0.5, 900, 40))
     spend = 12 / rng.gamma(3.0, 0.5, customers)
     rows = []
     for k in range(customers):
@@ -66,7 +66,7 @@ def histories(customers, seed, born_days=300):
     people = pd.DataFrame(
         {
             "customer_id": [f"c{k:05d}" for k in range(customers)],
-            "empathy_90d": np.where(rng.random(customers) < 0.3, np.nan, empathy),
+            "empathy_90d": np.where(rng.random(customers) < 0.1, np.nan, empathy),
             "wait_seconds_90d": rng.gamma(2.0, 60.0, customers),
             "segment": rng.choice(["private", "business", None], customers, p=[0.6, 0.3, 0.1]),
         }

@@ -8,7 +8,7 @@ import pytest
 
 from clv.errors import ModelError, UsageError
 from clv.features.base import GROUPS
-from clv.models.churn import ChurnModel, Platt
+from clv.models.churn import PURCHASES_ALONE, ChurnModel, Platt, carried_level
 from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeValue
 from clv.models.options import ModelOptions
 from clv.models.panel import OUTCOMES, Panel
@@ -155,7 +155,9 @@ def test_platt_finds_the_slope_of_overconfident_odds():
     rng = np.random.default_rng(0)
     truth = rng.normal(0, 1.5, 20_000)
     label = (rng.random(20_000) < 1 / (1 + np.exp(-truth))).astype(float)
-    found = Platt.learn(2 * truth + 1, np.full(20_000, 0.5), label, np.arange(20_000) % 100)
+    score, p_none, group = 2 * truth + 1, np.full(20_000, 0.5), np.arange(20_000) % 100
+    found = Platt.learn(score, p_none, label, group)
     assert found.slope == pytest.approx(0.5, abs=0.03)
-    assert found.intercept == pytest.approx(-0.5, abs=0.05)
-    assert Platt.learn(truth[:20], np.full(20, 0.5), label[:20], np.zeros(20)) == Platt()
+    level = carried_level(found.log_odds(score, p_none), label, group)
+    assert level == pytest.approx(-0.5, abs=0.05)
+    assert Platt.learn(truth[:20], np.full(20, 0.5), label[:20], np.zeros(20)) == PURCHASES_ALONE

@@ -196,7 +196,12 @@ LISTS = {
     "a parameter missing": (("purchases", "purchase", "parameters"), lambda v: {"r": v["r"]}),
     "a spend of infinite mean": (("purchases", "spend", "parameters"), lambda v: {**v, "q": 0.5}),
     "trees elsewhere": (("trees",), lambda v: {"../../x": "0" * 64}),
-    "a level without its day": (("level", "days"), lambda v: v[1:]),
+    "a day without its level": (("level", "days"), lambda v: [*v, 800_000]),
+    "a gain that nothing was compared for": (
+        ("calibration", "steps"),
+        lambda v: [{**v[0], "reason": "too_few_tests"}],
+    ),
+    "no steps": (("calibration", "steps"), lambda v: []),
 }
 
 
