@@ -329,6 +329,42 @@ def monitor(
 
 
 @app.command()
+def erase(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help="Customers.")] = None,
+    file: Annotated[Path | None, typer.Option("--from", help="One id a line.")] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Only look; change nothing.")] = False,
+    tombstones: Annotated[
+        bool, typer.Option(help="Leave ids where CRMs read that somebody is gone.")
+    ] = True,
+    scores: Annotated[Path | None, typer.Option(help="Where `clv score --out` wrote.")] = None,
+    also: Annotated[
+        list[Path] | None, typer.Option(help="Imported tables, logs; give it once for each.")
+    ] = None,
+    config: Config = None,
+    workspace: Workspace = None,
+) -> None:
+    """Erase customers from the workspace and the sinks, or look whether any place names them.
+
+    Exits with 5 when a place still does.
+
+    Example: clv erase c1042 --config company.yaml
+    """
+    from pipelines import erase as pipeline
+
+    run = _run("erase", config, workspace=workspace)
+    result = pipeline.run(
+        run,
+        ids=ids or [],
+        file=file,
+        search=verify,
+        tombstones=tombstones,
+        scores=scores,
+        also=also or [],
+    )
+    _show(run, result)
+
+
+@app.command()
 def explain(
     interaction_id: Annotated[str, typer.Argument(help="The contact.")],
     config: Config = None,

@@ -6,13 +6,15 @@ from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clv.sinks.base import SCORES, json_line
+from clv.sinks.base import SCORES, TOMBSTONES, json_line
 from clv.storage import whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import datetime as dt
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -71,6 +73,29 @@ class TableWriter:
         self._held = [held.slice(rows)]
         self._held_rows -= rows
         self.rows += rows
+
+
+def add_tombstones(path: Path, ids: Sequence[str], since: dt.date) -> None:
+    """Add customers to a tombstone file, each once; it is made where there is none."""
+    days = pa.array([since] * len(ids), pa.date32())
+    rows = pa.table([pa.array(ids, pa.string()), days], schema=TOMBSTONES)
+    if path.exists():
+        held = pq.read_table(path, schema=TOMBSTONES)
+        there = pc.is_in(rows["customer_id"], value_set=held["customer_id"])
+        rows = pa.concat_tables([held, rows.filter(pc.invert(there))])
+    with whole(path) as target, TableWriter(target, TOMBSTONES) as writer:
+        writer.add(rows.sort_by("customer_id"))
+
+
+def take_out(path: Path, ids: Sequence[str], *, write: bool) -> list[str]:
+    """Return which customers a file of scores or tombstones holds; take them out if asked to."""
+    table = pq.read_table(path, partitioning=None)
+    held = pc.is_in(table["customer_id"], value_set=pa.array(ids, pa.string()))
+    found = table.filter(held)["customer_id"].to_pylist()
+    if found and write:
+        with whole(path) as target, TableWriter(target, table.schema) as writer:
+            writer.add(table.filter(pc.invert(held)))
+    return found
 
 
 class Parts:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clv.sinks.base import SCORES, WriteReport, day_of, frames, report, split
-from clv.sinks.files import TableWriter
+from clv.sinks.files import TableWriter, add_tombstones, take_out
 from clv.storage import remove_file, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TOMBSTONE_FILE = "tombstones.parquet"
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class ParquetSink:
                 kept, refused = split(frame, None)
                 rejects.update(refused)
                 writer.add(pa.Table.from_pandas(kept, schema, preserve_index=False))
-        tombstones = Path(self.folder) / "_tombstones" / partition / "tombstones.parquet"
+        tombstones = Path(self.folder) / "_tombstones" / partition / TOMBSTONE_FILE
         if gone is None:
             remove_file(tombstones)
             return report(self.kind, str(place), writer.rows, rejects)
@@ -52,3 +58,33 @@ class ParquetSink:
             shutil.copyfileobj(source, target)
         count = pq.read_metadata(gone).num_rows
         return report(self.kind, str(place), writer.rows, rejects, cleared=count)
+
+    def forget(self, ids: Sequence[str], *, write: bool, tombstones: bool) -> dict[str, int]:
+        """Count customers in every partition, and take them out where asked to.
+
+        Parameters
+        ----------
+        ids : sequence of str
+        write : bool
+            Write the partitions anew without them.
+        tombstones : bool
+            Leave their ids in the newest partition's tombstones.
+        """
+        root, held = Path(self.folder), {}
+        parts = sorted(root.glob("as_of=*/scores.parquet"))
+        newest = parts[-1].parent.name if parts else None
+        for path in parts:
+            found = take_out(path, ids, write=False)
+            if found and write:
+                if tombstones and path.parent.name == newest:
+                    day = dt.date.fromisoformat(newest.partition("=")[2])
+                    add_tombstones(root / "_tombstones" / newest / TOMBSTONE_FILE, found, day)
+                take_out(path, ids, write=True)
+            if found:
+                held[str(path)] = len(found)
+        for path in sorted(root.glob(f"_tombstones/as_of=*/{TOMBSTONE_FILE}")):
+            if tombstones and path.parent.name == newest:
+                continue
+            if found := take_out(path, ids, write=write):
+                held[str(path)] = len(found)
+        return held

@@ -20,7 +20,7 @@ from clv.errors import SinkError, UsageError
 from clv.sinks.base import SCORES, WriteReport, accepted, report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import sqlalchemy as sa
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 KEY = ("customer_id", "as_of")
 ID_CHARACTERS = 255
 INSERT_ROWS = 5_000
+ERASED_IDS = 500
 _COLUMNS = [name for name in SCORES.names if name != "customer_id"]
 
 
@@ -77,24 +78,57 @@ class SqlSink:
                 engine.dispose()
         return report(self.kind, f"{place} {self.table}_current", written, rejects, cleared=cleared)
 
-    def _tables(self, connection: sa.Connection) -> tuple[sa.Table, sa.Table, sa.Table]:
-        """Create what is not there: history, current, and tonight's rows for this session."""
+    def forget(self, ids: Sequence[str], *, write: bool, tombstones: bool) -> dict[str, int]:
+        """Count customers in both tables, and take them out where asked to, all or none.
+
+        Parameters
+        ----------
+        ids : sequence of str
+        write : bool
+            Delete their history; empty their rows of the current table, or delete them.
+        tombstones : bool
+            Leave emptied rows, as of anybody who has no score any more.
+
+        Raises
+        ------
+        SinkError
+            When the database refuses.
+        """
+        import sqlalchemy as sa
+
+        held: dict[str, int] = {}
+        with _refusals(self.url) as place:
+            engine = sa.create_engine(self.url)
+            try:
+                with engine.begin() as connection:
+                    for table in self._lasting():
+                        emptied = tombstones and "active" in table.c
+                        count = _forget(connection, table, ids, write=write, emptied=emptied)
+                        held[f"{place} {table.name}"] = count
+            finally:
+                engine.dispose()
+        return {name: count for name, count in held.items() if count}
+
+    def _lasting(self) -> tuple[sa.Table, sa.Table]:
+        """Return history and current, as they are declared."""
         import sqlalchemy as sa
 
         metadata = sa.MetaData()
         active = sa.Column("active", sa.SmallInteger, nullable=False, server_default="1")
-        history = sa.Table(f"{self.table}_history", metadata, *_columns(KEY), schema=self.schema)
-        current = sa.Table(
-            f"{self.table}_current",
-            metadata,
-            *_columns(("customer_id",)),
-            active,
-            schema=self.schema,
-        )
+        name, schema = self.table, self.schema
+        history = sa.Table(f"{name}_history", metadata, *_columns(KEY), schema=schema)
+        key = _columns(("customer_id",))
+        return history, sa.Table(f"{name}_current", metadata, *key, active, schema=schema)
+
+    def _tables(self, connection: sa.Connection) -> tuple[sa.Table, sa.Table, sa.Table]:
+        """Create what is not there: history, current, and tonight's rows for this session."""
+        import sqlalchemy as sa
+
+        history, current = self._lasting()
         given = sa.Table(
             f"{self.table}_given", sa.MetaData(), *_columns(KEY), prefixes=["TEMPORARY"]
         )
-        metadata.create_all(connection)
+        history.metadata.create_all(connection)
         given.create(connection)
         return history, current, given
 
@@ -137,9 +171,39 @@ def retire(connection: sa.Connection, current: sa.Table, given: sa.Table) -> Non
     import sqlalchemy as sa
 
     there = sa.exists().where(given.c.customer_id == current.c.customer_id)
-    full = sa.or_(current.c.active == 1, current.c.clv.is_not(None))
+    connection.execute(_emptied(current, sa.and_(_full(current), ~there)))
+
+
+def _forget(
+    connection: sa.Connection, table: sa.Table, ids: Sequence[str], *, write: bool, emptied: bool
+) -> int:
+    """Count customers' rows, and empty or delete them."""
+    import sqlalchemy as sa
+
+    if not sa.inspect(connection).has_table(table.name, schema=table.schema):
+        return 0
+    found = 0
+    for at in range(0, len(ids), ERASED_IDS):
+        rows: Any = table.c.customer_id.in_(ids[at : at + ERASED_IDS])
+        rows = sa.and_(rows, _full(table)) if emptied else rows
+        found += _count(connection, table, rows)
+        if write:
+            connection.execute(_emptied(table, rows) if emptied else sa.delete(table).where(rows))
+    return found
+
+
+def _full(current: sa.Table) -> Any:
+    import sqlalchemy as sa
+
+    return sa.or_(current.c.active == 1, current.c.clv.is_not(None))
+
+
+def _emptied(current: sa.Table, rows: Any) -> Any:
+    """Return the statement that leaves nothing in rows but the id and the day."""
+    import sqlalchemy as sa
+
     empty = {name: sa.null() for name in _COLUMNS if name not in KEY}
-    connection.execute(sa.update(current).where(full, ~there).values(active=0, **empty))
+    return sa.update(current).where(rows).values(active=0, **empty)
 
 
 def _count(connection: sa.Connection, table: sa.Table, rows: Any) -> int:
