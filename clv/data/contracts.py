@@ -18,6 +18,7 @@ from clv.data.fingerprint import content_fingerprint
 from clv.data.flags import flag_rows
 from clv.data.names import kept_own, plain_name, set_apart
 from clv.data.parsing import OFFSET_PATTERN, given
+from clv.data.ranges import range_measures, require_range
 from clv.data.rules import (
     Rule,
     can_break,
@@ -221,6 +222,7 @@ def _examine_table(run: _Run, name: str, raw: ir.Table) -> None:
     summary = _summary(run.engine, name, flagged, flags)
     counts = {rule: int(summary[flag]) for rule, flag in flags.items() if summary[flag]}
     bad = int(summary["bad"])
+    require_range(name, [c.name for c in columns], summary)
     clean = flagged.filter(~flagged.any_broken)
     own = {column: clean[column] for column in kept_own(name, raw.columns)}
     accepted = run.engine.cache(clean.select(**physical_values(name, clean), **own))
@@ -323,6 +325,7 @@ def _summary(
     """Count rows, broken rules, and the span of accepted times, in one pass."""
     measures: dict[str, Any] = {flag: flagged[flag].sum() for flag in flags.values()}
     measures |= {"rows": flagged.count(), "bad": flagged.any_broken.sum()}
+    measures |= range_measures(name, flagged)
     time = SCHEMA[name].time
     if time is not None:
         at = flagged[parsed_name(time)]

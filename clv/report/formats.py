@@ -30,9 +30,13 @@ _MONTHS = {
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
 }
 _MARKS = {"en": (",", "."), "de": (".", ",")}
-_SCALES = {"en": ("million", "billion"), "de": ("Mio.", "Mrd.")}
+_SCALES = {
+    "en": ((1e12, "trillion"), (1e9, "billion"), (1e6, "million")),
+    "de": ((1e12, "Bio."), (1e9, "Mrd."), (1e6, "Mio.")),
+}
 
 LANGUAGES = tuple(_MARKS)
+SMALLEST_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -67,16 +71,19 @@ class Formats:
         return f"{MINUS}{text}" if negative else text
 
     def money(self, value: float, *, signed: bool = False) -> str:
-        """Write an amount: from 10,000 on three digits matter, and cents only below 100."""
+        """Write an amount: from 10,000 on three digits matter, and cents only below 100.
+
+        In a currency whose cents are not known here, amounts below them have two digits.
+        """
         size = abs(value)
         if size >= 9_999.5:
             size = round(size, 2 - math.floor(math.log10(size)))
-        if size >= 999_500:
-            billions = size >= 999_500_000
-            text = self.number(size / (1e9 if billions else 1e6), 2)
-            unit = _SCALES[self.language][billions]
-        else:
-            text, unit = self.number(size, 0 if size >= 99.995 or size == 0 else 2), ""
+        scales = _SCALES[self.language]
+        scale, unit = next(((s, word) for s, word in scales if size >= 0.9995 * s), (1.0, ""))
+        digits = 2 if unit or 0 < size < 99.995 else 0
+        if 0 < size < 0.01 and SYMBOLS.get(self.currency, "") == "":
+            digits = min(1 - math.floor(math.log10(size)), SMALLEST_DIGITS)
+        text = self.number(size / scale, digits)
         zero = not any(character in "123456789" for character in text)
         sign = "" if zero else MINUS if value < 0 else "+" if signed else ""
         symbol = SYMBOLS.get(self.currency, self.currency)

@@ -109,6 +109,28 @@ def test_one_bad_row_of_each_kind_is_quarantined_with_its_reasons(engine, tmp_pa
     assert not checked.validation.gx["orders"].success
 
 
+@pytest.mark.parametrize(
+    ("amounts", "said"),
+    [
+        ([9e11] * 500, ["adds up to 4.5e+14", "at most 4e+14", "/ 1000"]),
+        ([0.00003, 0.00007, 0.2], None),  # cents of a larger amount
+        ([0.00003] * 9, ["rounding to 0.0001 changes 100.0%", "* 1000"]),
+        ([0.0, 0.0], None),
+    ],
+)
+def test_money_that_cannot_be_held_is_refused_by_name(engine, tmp_path, quick, amounts, said):
+    rows = [order(n, order_id=f"o{n}", amount=amount) for n, amount in enumerate(amounts, 1)]
+    rows.append(order(1, order_id="broken", amount=float("inf")))
+    if said is None:
+        assert judge(engine, tmp_path, orders=rows).validation.tables["orders"].quarantined == 1
+        return
+    with pytest.raises(SchemaError) as caught:
+        judge(engine, tmp_path, orders=rows)
+    assert str(caught.value).startswith("orders.amount: ")
+    assert all(part in str(caught.value) for part in said)
+    assert caught.value.exit_code == 3
+
+
 def test_rules_of_service_tables(engine, tmp_path):
     contact = {
         "interaction_id": "i1", "customer_id": "007", "channel": "voice",

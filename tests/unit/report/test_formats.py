@@ -21,6 +21,7 @@ EN, DE = Formats("en", "EUR"), Formats("de", "EUR")
         (999_600.0, "€1.00 million", "1,00\xa0Mio.\xa0€"),
         (3_418_220.0, "€3.42 million", "3,42\xa0Mio.\xa0€"),
         (2.5e9, "€2.50 billion", "2,50\xa0Mrd.\xa0€"),
+        (1.6e13, "€16.00 trillion", "16,00\xa0Bio.\xa0€"),
     ],
 )
 def test_money(value, english, german):
@@ -33,6 +34,7 @@ def test_signs_and_other_currencies():
     assert EN.money(0.0, signed=True) == "€0"
     assert Formats("en", "CHF").money(1200.0) == "1,200\xa0CHF"
     assert Formats("en", "units").money(3.0) == "3.00"
+    assert Formats("en", "BTC").money(-0.000123) == "−0.00012\xa0BTC"
     assert Formats("de", "units").money(4e6) == "4,00\xa0Mio."
 
 
