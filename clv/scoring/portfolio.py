@@ -59,7 +59,8 @@ def histogram_edges(cuts: Sequence[float]) -> np.ndarray:
     >>> histogram_edges([1, 2, 3, 4, 5, 6, 7, 8, 95.0])[:3].tolist()
     [0.0, 10.0, 20.0]
     """
-    top = max(max(cuts, default=0.0), 0.01)
+    top = max(cuts, default=0.0)
+    top = top if top > 0 else 1.0
     raw = 2 * top / HISTOGRAM_BINS
     power = 10.0 ** math.floor(math.log10(raw))
     width = next(step * power for step in (1, 2, 5, 10) if step * power >= raw * 0.999)
