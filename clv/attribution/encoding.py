@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from clv.attribution.exposure import Exposure
-from clv.features.contacts import CATEGORIES, NUMBERS
+from clv.features.contacts import CATEGORIES, MONEY, NUMBERS
 from clv.notes import Note
 
 if TYPE_CHECKING:
@@ -140,7 +140,10 @@ def control_matrix(rows: pd.DataFrame) -> tuple[Floats, tuple[str, ...]]:
 
 
 def numeric_controls(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[Floats, tuple[str, ...]]:
-    """Return numbers, their logarithms where they are skewed, and whether they are known."""
+    """Return numbers, their logarithms where they are skewed, and whether they are known.
+
+    Money is in hundredths of its median, lest controls depend on how much a unit of it is.
+    """
     blocks: list[Floats] = []
     names: list[str] = []
     for column in columns:
@@ -148,6 +151,8 @@ def numeric_controls(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[Floats
             continue
         raw = rows[column].to_numpy(np.float64)
         known = np.isfinite(raw)
+        if column in MONEY:
+            raw = raw / _hundredth(raw[known])
         filled = np.where(known, raw, np.median(raw[known]))
         blocks.append(filled)
         names.append(column)
@@ -158,3 +163,9 @@ def numeric_controls(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[Floats
             blocks.append(known.astype(np.float64))
             names.append(f"{column}=known")
     return np.column_stack(blocks) if blocks else np.zeros((len(rows), 0)), tuple(names)
+
+
+def _hundredth(money: Floats) -> float:
+    """Return a hundredth of the median of the amounts that are not zero."""
+    sizes = np.abs(money[money != 0])
+    return float(np.median(sizes)) / 100 if sizes.size else 1.0

@@ -46,6 +46,9 @@ NUMBERS = (
 )
 """Controls: columns of the contact table that were known when the contact began."""
 
+MONEY = ("spend_before", "spend_year_before")
+"""Those of them that are in currency."""
+
 
 def build_contact_table(
     tables: Tables,
