@@ -1,5 +1,7 @@
 """Cells: absent is null, unreadable keeps its text, and nothing becomes 0 or false in passing."""
 
+import os
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -100,7 +102,7 @@ def test_a_sum_with_an_unreadable_part_is_that_part(read):
     ]  # fmt: skip
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=int(os.environ.get("CLV_TORTURE_CASES", "20")), deadline=None)
 @given(
     texts=st.lists(
         st.one_of(
