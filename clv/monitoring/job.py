@@ -20,8 +20,8 @@
 The checks, always all of them and in this order: ``freshness`` (days), ``inputs`` (share),
 ``unknown`` (share), ``scores`` (psi), ``total`` (share), ``tracking`` (share), ``prospects``
 (share), ``coverage`` (share), ``calibration`` (share). ``status`` is ``ok``, ``watch`` (look
-at it), ``act`` (refit, or mend the data) or ``unknown`` (cannot be said yet); ``figure`` is null where
-there is none. ``drift.columns`` holds inputs and scores, furthest first; ``realised`` is
+at it), ``act`` (refit, or mend the data) or ``unknown`` (cannot be said yet); ``figure`` is
+null where there is none. ``drift.columns`` holds inputs and scores, furthest first; ``realised`` is
 oldest first, tables of earlier versions among them.
 """
 

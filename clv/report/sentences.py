@@ -94,19 +94,39 @@ def headline(facts: ReportFacts, texts: Texts) -> str:
 
 
 def subline(facts: ReportFacts, texts: Texts) -> str:
-    """Return the sentence with the interval of the total."""
+    """Return the sentences with the interval of the total, and who is in it."""
     total, mean = facts.answer.total, facts.answer.mean
     if total is None or mean is None:
         return ""
     if total.low is None or total.high is None:
-        return texts.say("headline.no_interval", mean=texts.formats.figure(mean))
-    return texts.say(
-        "headline.interval",
-        level=texts.formats.share(facts.level),
-        low=texts.formats.money(total.low),
-        high=texts.formats.money(total.high),
-        mean=texts.formats.figure(mean),
-    )
+        said = texts.say("headline.no_interval", mean=texts.formats.figure(mean))
+    else:
+        said = texts.say(
+            "headline.interval",
+            level=texts.formats.share(facts.level),
+            low=texts.formats.money(total.low),
+            high=texts.formats.money(total.high),
+            mean=texts.formats.figure(mean),
+        )
+    return " ".join([said, *yet_to_buy(facts, texts)])
+
+
+def yet_to_buy(facts: ReportFacts, texts: Texts) -> list[str]:
+    """Say how much of the total comes from people yet to buy, and who is in no total."""
+    theirs, unvalued, said = facts.answer.prospects, facts.answer.unvalued, []
+    if theirs is not None:
+        values = {
+            "n": texts.formats.number(theirs.figure.n or 0),
+            "value": texts.formats.figure(theirs.figure),
+        }
+        if theirs.share is None:
+            said.append(texts.say("headline.prospects_no_share", **values))
+        else:
+            share = texts.formats.share(theirs.share)
+            said.append(texts.say("headline.prospects", **values, share=share))
+    if unvalued:
+        said.append(texts.say("headline.unvalued", n=texts.formats.number(unvalued)))
+    return said
 
 
 def change(behaviour: Behaviour, texts: Texts) -> str:

@@ -92,9 +92,15 @@ class Caution:
 
 @dataclass(frozen=True)
 class Answer:
-    """Everything on page 1."""
+    """Everything on page 1.
+
+    ``prospects`` is what of the total comes from people yet to buy; ``unvalued`` are those
+    among them who are in no total.
+    """
 
     total: Figure | None
+    prospects: KeyFigure | None
+    unvalued: int
     mean: Figure | None
     strip: tuple[KeyFigure, ...]
     behaviours: tuple[Behaviour, ...]
@@ -120,6 +126,8 @@ def answer(inputs: ReportInputs) -> Answer:
         missing.append(Missing("targets"))
     return Answer(
         total=total,
+        prospects=prospects(inputs.portfolio),
+        unvalued=count(inputs.portfolio, "unvalued") or 0,
         mean=figure(inputs.portfolio, "mean_clv", "currency", n=n),
         strip=strip(inputs.portfolio),
         behaviours=found,
@@ -128,6 +136,15 @@ def answer(inputs: ReportInputs) -> Answer:
         cautions=cautions(inputs, found, groups),
         missing=tuple(missing),
     )
+
+
+def prospects(portfolio: Document | None) -> KeyFigure | None:
+    """Return what people yet to buy are expected to bring, where there are any."""
+    n, total = count(portfolio, "prospects"), number(portfolio, "total_clv")
+    theirs = figure(portfolio, "prospects_clv", "currency", n=n)
+    if not n or theirs is None:
+        return None
+    return KeyFigure("prospects", theirs, theirs.value / total if total else None)
 
 
 def strip(portfolio: Document | None) -> tuple[KeyFigure, ...]:

@@ -158,6 +158,7 @@ class Trust:
     deciles: tuple[Pair, ...]
     calibration: tuple[Pair, ...]
     tracking: tuple[Pair, ...]
+    people: tuple[Pair, ...]
     checks: tuple[EvidenceCheck, ...]
     checked: tuple[Checked, ...]
     disagreements: tuple[Disagreement, ...]
@@ -196,6 +197,7 @@ def trust(inputs: ReportInputs) -> Trust:
         deciles=pairs(backtest, "deciles", "decile", "actual"),
         calibration=pairs(backtest, "calibration", "predicted", "observed"),
         tracking=pairs(backtest, "tracking", "as_of", "actual"),
+        people=people(backtest),
         checks=looked_at,
         checked=checked(looked_at),
         disagreements=disagreements(inputs.attribution),
@@ -243,6 +245,12 @@ def pairs(backtest: Document | None, key: str, label: str, actual: str) -> tuple
         if (predicted := number(row, "predicted")) is not None
         and (observed := number(row, actual)) is not None
     )
+
+
+def people(backtest: Document | None) -> tuple[Pair, ...]:
+    """Return mean forecast and realised value by who had bought how often."""
+    rows = [s for s in records(backtest, "segments") if words(s, "column") == "people"]
+    return pairs({"segments": rows}, "segments", "value", "actual")
 
 
 def checks(attribution: Document | None) -> tuple[EvidenceCheck, ...]:

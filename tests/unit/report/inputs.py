@@ -200,7 +200,14 @@ def _backtest() -> dict[str, Any]:
              "actual": 410_000.0 * month * (1 + 0.02 * math.sin(month))}
             for month in range(1, 13)
         ],
-        "segments": [], "notes": [],
+        "segments": [
+            {"column": "people", "value": v, "customers": n, "predicted": p, "actual": a}
+            for v, n, p, a in (
+                ("repeat", 40_100, 214.2, 220.9), ("first-time", 16_300, 61.0, 57.7),
+                ("yet to buy", 4_200, 2.8, 3.1),
+            )
+        ],
+        "notes": [],
     }  # fmt: skip
 
 
@@ -250,8 +257,8 @@ def _portfolio() -> dict[str, Any]:
     bins = [3900, 3400, 2700, 2200, 1800, 1400, 1100, 900, 700, 500, 400, 300, 250, 200, 150, 100]
     return {
         "as_of": "2025-06-30", "horizon_days": 180, "currency": "EUR", "customers": 20_000,
-        "prospects": 1_450, "total_clv": total, "total_low": 3_214_800.0,
-        "total_high": 3_655_100.0, "mean_clv": 170.91, "median_clv": 88.4,
+        "prospects": 1_450, "prospects_clv": 4_090.0, "unvalued": 0, "total_clv": total,
+        "total_low": 3_214_800.0, "total_high": 3_655_100.0, "mean_clv": 170.91, "median_clv": 88.4,
         "deciles": [
             {"decile": i + 1, "customers": 2_000, "clv": total * s, "share": s}
             for i, s in enumerate(shares)

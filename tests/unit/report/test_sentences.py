@@ -42,7 +42,7 @@ def test_every_sentence_is_used():
     by_id = {
         "behaviour", "in_sentence", "group", "column", "evidence", "model", "drift_status",
         "version", "missing", "strip", "stage", "nav", "cautions", "changes", "recommendations",
-        "part", "outcome", "watch_status",
+        "part", "outcome", "watch_status", "people",
     }  # fmt: skip
     unused = [
         f"{section}.{key}"
@@ -71,7 +71,8 @@ def test_the_answer_in_one_sentence(facts):
         "**€3.42 million** in margin."
     )
     assert sentences.subline(facts, EN) == (
-        "The 90% interval runs from €3.21 million to €3.66 million. That is €171 per customer."
+        "The 90% interval runs from €3.21 million to €3.66 million. That is €171 per customer. "
+        "Of the total, €4,090 (0.1%) come from 1,450 people yet to buy."
     )
     assert "**3,42\xa0Mio.\xa0€** Marge" in sentences.headline(facts, DE)
 
@@ -152,3 +153,14 @@ def test_an_unknown_id_is_shown_as_words():
 def test_an_unknown_language_is_refused():
     with pytest.raises(UsageError, match="no texts in language 'fr'; expected one of 'en', 'de'"):
         sentences.load("fr", "EUR")
+
+
+def test_page_one_says_what_comes_from_people_yet_to_buy(facts):
+    said = sentences.subline(facts, EN)
+    assert "Of the total, €4,090 (0.1%) come from 1,450 people yet to buy." in said
+    nobody = replace(facts, answer=replace(facts.answer, prospects=None))
+    assert "yet to buy" not in sentences.subline(nobody, EN)
+    unknown = replace(facts, answer=replace(facts.answer, prospects=None, unvalued=93))
+    assert "93 people known beside have not bought and are in no total" in sentences.subline(
+        unknown, EN
+    )
