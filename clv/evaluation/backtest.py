@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.special import expit
 
 from clv.evaluation.counterparts import as_scored, measured
+from clv.evaluation.documents import steps_document
 from clv.evaluation.metrics import (
     CHURN_METRICS,
     VALUE_METRICS,
@@ -197,7 +198,7 @@ def run_backtest(
         tracking=_tracking(rows, scored),
         segments=[*_segments(rows), *_people(scored)],
         columns=measured(scored, options.level),
-        steps=_steps(folds, final, known),
+        steps=steps_document(folds, final, known),
         notes=tuple(notes),
     )
 
@@ -216,23 +217,6 @@ def _as_known(fold: Fold, folds: Folds, options: ModelOptions) -> Calibration:
     return Calibration.learn(
         rows, options.model, options.level, source, reach_days=reach, spread=spread
     )
-
-
-def _steps(folds: Folds, final: Calibration, known: dict[str, Calibration]) -> list[dict[str, Any]]:
-    """Return every step of the forecast beside leaving it out, and what each fold chose."""
-    by_fold = {fold.as_of: (fold.step, *known[fold.as_of].steps) for fold in folds.reported}
-    return [
-        {
-            **step.as_dict(),
-            "by_fold": {
-                as_of: other.used
-                for as_of, steps in by_fold.items()
-                for other in steps
-                if other.name == step.name
-            },
-        }
-        for step in (folds.forecasts.step, *final.steps)
-    ]
 
 
 def _coverage(rows: pd.DataFrame) -> float:

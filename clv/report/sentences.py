@@ -247,6 +247,21 @@ def test_of_totals(trust: Trust, texts: Texts) -> str:
     )
 
 
+def steps(trust: Trust, texts: Texts) -> str:
+    """Return which steps the forecast uses, and which past tests spoke against or for too little.
+
+    Empty where the backtest does not say.
+    """
+    if not trust.steps:
+        return ""
+    used, left = (
+        ", ".join(texts.name("step", step.name) for step in trust.steps if step.used is answer)
+        for answer in (True, False)
+    )
+    said = [texts.say("trust.steps_used", names=used) if used else texts.say("trust.steps_none")]
+    return " ".join([*said, texts.say("trust.steps_left", names=left)] if left else said)
+
+
 def test_of_errors(trust: Trust, texts: Texts) -> str:
     """Return the error per customer against the best simpler rule."""
     chosen = next((score for score in trust.models if score.chosen), None)

@@ -43,6 +43,15 @@ class ModelScore:
 
 
 @dataclass(frozen=True)
+class ForecastStep:
+    """A step away from purchases alone: whether past tests spoke for it, and why not."""
+
+    name: str
+    used: bool
+    reason: str
+
+
+@dataclass(frozen=True)
 class Pair:
     """Predicted against what happened, for ``label`` (a decile, a day, a probability)."""
 
@@ -153,6 +162,7 @@ class Trust:
     folds: tuple[str, ...]
     test_customers: int
     models: tuple[ModelScore, ...]
+    steps: tuple[ForecastStep, ...]
     coverage_nominal: float | None
     coverage: float | None
     deciles: tuple[Pair, ...]
@@ -192,6 +202,10 @@ def trust(inputs: ReportInputs) -> Trust:
         folds=tuple(words(fold, "as_of") for fold in folds),
         test_customers=sum(count(fold, "test_customers") or 0 for fold in folds),
         models=models(backtest, chosen),
+        steps=tuple(
+            ForecastStep(words(s, "name"), lookup(s, "used") is True, words(s, "reason"))
+            for s in records(backtest, "steps")
+        ),
         coverage_nominal=number(backtest, "coverage", "nominal"),
         coverage=number(backtest, "coverage", "customers"),
         deciles=pairs(backtest, "deciles", "decile", "actual"),

@@ -200,6 +200,10 @@ def _backtest() -> dict[str, Any]:
              "actual": 410_000.0 * month * (1 + 0.02 * math.sin(month))}
             for month in range(1, 13)
         ],
+        "steps": [
+            {"name": name, "used": used, "reason": "helped" if used else "within_noise"}
+            for name, used in (("blend", True), ("season", False), ("churn", True))
+        ],
         "segments": [
             {"column": "people", "value": v, "customers": n, "predicted": p, "actual": a}
             for v, n, p, a in (

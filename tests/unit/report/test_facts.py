@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from clv.report import sentences
 from clv.report.facts import ReportInputs, collect
 from clv.report.figures import Figure, Missing
 from clv.report.findings import findings
@@ -317,3 +318,14 @@ def test_a_model_without_service_says_there_is_nothing_to_split(builder):
     facts = collect(inputs)
     assert facts.answer.associations == ()
     assert Missing("contributions_none") in facts.answer.missing
+
+
+def test_the_trust_section_says_which_steps_past_tests_spoke_for(facts):
+    texts = sentences.load("en", "EUR")
+    trust = facts.trust
+    said = sentences.steps(trust, texts)
+    assert "uses what past tests showed to help: how service and behaviour" in said
+    assert "Left out, since past tests did not show it to help: how far the total was off" in said
+    none = replace(trust, steps=tuple(replace(step, used=False) for step in trust.steps))
+    assert sentences.steps(none, texts).startswith("Past tests showed nothing to help")
+    assert sentences.steps(replace(trust, steps=()), texts) == ""
