@@ -410,9 +410,8 @@ def main() -> None:
     debug = "--debug" in sys.argv
     if debug:
         sys.argv.remove("--debug")
-    interrupts.install()
-    code = _guarded(debug=debug)
-    interrupts.over()
+    with interrupts.heeded():
+        code = _guarded(debug=debug)
     sys.exit(code)
 
 

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _asked: list[int] = []
 
 
-def install() -> None:
-    """Let the signals that ask a process to end raise a KeyboardInterrupt.
+@contextmanager
+def heeded() -> Iterator[None]:
+    """Let the signals that ask a process to end raise a KeyboardInterrupt meanwhile.
 
     One that whoever started the process ignores, as ``nohup`` does, stays ignored.
     """
-    for number in SIGNALS:
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-            signal.signal(number, _ask)
+    _asked.clear()
+    plain = (signal.SIG_DFL, signal.default_int_handler)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        for number, handler in before.items():
+            if handler in plain:
+                signal.signal(number, _ask)
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler in plain:
+                signal.signal(number, handler)
 
 
 def _ask(number: int, _frame: FrameType | None) -> None:
@@ -45,10 +57,3 @@ def check() -> None:
     """
     if _asked:
         raise KeyboardInterrupt
-
-
-def over() -> None:
-    """Ignore further signals: the command has ended, and only its folders are removed."""
-    for number in SIGNALS:
-        if signal.getsignal(number) is _ask:
-            signal.signal(number, signal.SIG_IGN)

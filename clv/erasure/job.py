@@ -189,7 +189,7 @@ def verify(places: Places, people: People, *, tombstones: bool = True) -> Erased
     keeping = [sink for sink in places.sinks if isinstance(sink, Keeping)]
     for sink in keeping:
         found.update(sink.forget(sorted(people.keys), write=False, tombstones=tombstones))
-    left |= {place: f"names {count:,} times one of them" for place, count in found.items()}
+    left |= {place: f"names them {count:,} times" for place, count in found.items()}
     return Erased({}, dict(waiting), left, len(files) + len(keeping))
 
 
