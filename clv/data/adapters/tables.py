@@ -54,17 +54,23 @@ class TableMaker:
 
     def make(self, table: TableMap) -> tuple[ir.Table, list[Note]]:
         """Return the rows of a table, all of them text, and what was left out of it."""
+        # Held, since each condition, and each column, asks for it again.
+        source = self.engine.cache(self.inputs[table.source])
         own, left_out = apply_policies(
             self.engine,
-            self.inputs[table.source],
+            source,
             [LinePolicy(name, when) for name, when in table.left_out.items()],
             table.table,
         )
         notes = [note for note in left_out if note.count]
         mapped, spelled = self._mapped(own, table)
-        rows, nameless = self._owned(self.engine.cache(mapped), table)
+        held = self.engine.cache(mapped)
+        self.engine.release(source)
+        rows, nameless = self._owned(held, table)
         rows, loose = self._of_contacts(rows, table)
         rows, shared = self._once(rows, table)
+        if table.table == "interactions":
+            self._contacts = self.engine.cache(rows.select("interaction_id").distinct())
         return rows, [*notes, *spelled, *nameless, *loose, *shared]
 
     def _mapped(self, own: ir.Table, table: TableMap) -> tuple[ir.Table, tuple[Note, ...]]:
@@ -95,9 +101,8 @@ class TableMaker:
         if CONTACTS not in references:
             return rows, []
         if self._contacts is None:
-            contacts = next(t for t in self.adapter.tables if t.table == "interactions")
-            made, _ = self.make(contacts)
-            self._contacts = self.engine.cache(made.select("interaction_id").distinct())
+            self.make(next(t for t in self.adapter.tables if t.table == "interactions"))
+        assert self._contacts is not None
         kept = rows.semi_join(self._contacts, "interaction_id")
         loose = count_rows(self.engine, rows) - count_rows(self.engine, kept)
         text = "rows left out: their contact is left out, or not in the export"
