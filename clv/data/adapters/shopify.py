@@ -18,7 +18,7 @@ import ibis
 
 from clv.data.adapters.base import Adapter, Export, Inputs, Key, TableMap
 from clv.data.adapters.cells import Cell, computed, filled, given, number
-from clv.data.adapters.versions import VERSION, by_group, lookup
+from clv.data.adapters.versions import VERSION, Unique, by_group, lookup, unique
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,6 +146,17 @@ def _net(orders: ir.Table) -> Cell:
     return computed(lambda whole, tax, ship: (whole - tax - ship).round(4), total, *parts)
 
 
+def _of_orders(transactions: ir.Table, by: str, orders: Unique) -> ir.Table:
+    """Return the orders that transactions belong to, beside the amount and the time."""
+    dated = transactions.select(
+        order=transactions[by], back=transactions.Amount, back_at=transactions["Created At"]
+    )
+    names = [name for name in orders.rows.columns if name != orders.key]
+    found = lookup(dated, "order", orders, **{name: name for name in names})
+    found = found.filter(found.order_id.notnull()).mutate(**{orders.key: found.order})
+    return found.select("back", "back_at", *sorted(orders.rows.columns))
+
+
 def _refunds(orders: ir.Table, transactions: ir.Table) -> ir.Table:
     """Return refunds: the transactions, and what the order gave back beyond them."""
     given_back = transactions.filter(
@@ -154,13 +165,8 @@ def _refunds(orders: ir.Table, transactions: ir.Table) -> ir.Table:
     )
     by_id = given_back.filter(given_back.Order.notnull())
     by_name = given_back.filter(given_back.Order.isnull())
-    exact = ibis.union(
-        by_id.inner_join(orders, by_id.Order == orders.Id).select(
-            orders, back=by_id.Amount, back_at=by_id["Created At"]
-        ),
-        by_name.inner_join(orders, by_name.Name == orders.Name).select(
-            orders, back=by_name.Amount, back_at=by_name["Created At"]
-        ),
+    exact = _of_orders(by_id, "Order", unique(orders, "Id")).union(
+        _of_orders(by_name, "Name", unique(orders, "Name"))
     )
     dated = by_group(exact, "order_id", dated=number(exact.back).value.abs().sum())
     orders = lookup(orders, "order_id", dated, dated="dated")
