@@ -43,21 +43,24 @@ def read_csv(
     delimiter: str | None,
     encoding: str,
     folder: Path | None = None,
+    mapped: bool = True,
 ) -> ir.Table:
     """Return CSV files as one table of text; an empty cell is null.
 
-    Folders under ``folder`` named ``column=value`` become columns, as with Parquet.
+    Folders under ``folder`` named ``column=value`` become columns, as with Parquet. Files that
+    are not ``mapped`` by ``sources`` in the settings are of an import, whose errors name none.
     """
+    key = f"sources.{table}" if mapped else None
     parts = []
     for path in paths:
         mark, names = _csv_header(table, path, delimiter, encoding)
         not_too_wide(table, path, names)
-        held = _csv_rows_held(table, path, mark, encoding)
-        reader = _csv_reader(table, path, mark, names, encoding)
+        held = _csv_rows_held(table, path, mark, encoding, key)
+        reader = _csv_reader(table, path, mark, names, encoding, key)
         cells = _partition(path, folder)
         told = told_apart(table, path, [*names, *cells])
         schema = pa.schema([(name, pa.string()) for name in told])
-        batches = _guarded(table, path, reader, mark, encoding)
+        batches = _guarded(table, path, reader, mark, encoding, key)
         part = to_parquet(engine, table, path, schema, _with(batches, cells, schema))
         require_all(table, path, held, pq.read_metadata(part).num_rows)
         parts.append(part)
@@ -125,12 +128,12 @@ def _csv_header(
         ) from None
 
 
-def _csv_rows_held(table: str, path: Path, mark: str, encoding: str) -> int:
+def _csv_rows_held(table: str, path: Path, mark: str, encoding: str, key: str | None) -> int:
     """Count the rows that a CSV file holds, and refuse one whose quotes swallow some."""
     try:
         held = csv_records(path, delimiter=mark, encoding=encoding)
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-        raise _broken(table, path, error) from None
+        raise _broken(table, path, error, mark, encoding, key) from None
     line = held.open_line or held.torn_line
     if line is not None:
         end = "is never closed" if held.open_line else "is closed in the middle of a later cell"
@@ -143,7 +146,7 @@ def _csv_rows_held(table: str, path: Path, mark: str, encoding: str) -> int:
 
 
 def _csv_reader(
-    table: str, path: Path, mark: str, names: Sequence[str], encoding: str
+    table: str, path: Path, mark: str, names: Sequence[str], encoding: str, key: str | None
 ) -> pacsv.CSVStreamingReader:
     """Open a CSV file with every column as text."""
     try:
@@ -161,7 +164,7 @@ def _csv_reader(
         )
         found = reader.schema.names
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-        raise _broken(table, path, error, mark, encoding) from None
+        raise _broken(table, path, error, mark, encoding, key) from None
     if not set(found) <= set(names):  # another column would be read as numbers, 007 as 7
         raise DataError(
             f"{table}: {path} has column names that cannot be told apart from its rows, such as "
@@ -171,41 +174,51 @@ def _csv_reader(
 
 
 def _guarded(
-    table: str, path: Path, reader: pacsv.CSVStreamingReader, mark: str, encoding: str
+    table: str,
+    path: Path,
+    reader: pacsv.CSVStreamingReader,
+    mark: str,
+    encoding: str,
+    key: str | None,
 ) -> Iterator[pa.RecordBatch]:
     """Pass batches on; a file that breaks off becomes a source error without its rows."""
     try:
         yield from reader
     except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-        raise _broken(table, path, error, mark, encoding) from None
+        raise _broken(table, path, error, mark, encoding, key) from None
 
 
 def _broken(
-    table: str, path: Path, error: Exception, mark: str = "", encoding: str = "utf-8"
+    table: str, path: Path, error: Exception, mark: str, encoding: str, key: str | None
 ) -> SourceError:
     """Say what is wrong with a file, without its rows, and where."""
+    told = f"{key}.encoding" if key else "--encoding"
     width = re.search(r"Row #(\d+): Expected (\d+) columns, got (\d+)", str(error))
     if width is not None:
         line = line_of(path, int(width[1]), delimiter=mark, encoding=encoding)
         where = f"row {width[1]}" if line is None else f"line {line}"
+        next_step = (
+            f", or set {key}.delimiter or .encoding" if key else ", or export the file again"
+        )
         return SourceError(
             f"{table}: {path}, {where}: cannot be read as CSV: expected {width[2]} cells, as many "
-            f"cells as the header has, found {width[3]}. Mend that row, or set "
-            f"sources.{table}.delimiter ({mark!r} was taken) or .encoding."
+            f"cells as the header has, found {width[3]} ({mark!r} was taken to part them). Mend "
+            f"that row{next_step}."
         )
     # Arrow quotes the offending row after the second colon; rows are not for messages.
     problem = ": ".join(first_line(error).split(": ")[:2]).rstrip(".:")
     if isinstance(error, UnicodeDecodeError) and error.encoding not in ("utf-8", "utf8"):
         return SourceError(
-            f"{table}: {path} is not {error.encoding} text, as sources.{table}.encoding says; "
-            "mend the setting, or save it as UTF-8."
+            f"{table}: {path} is not {error.encoding} text, as {told} says; mend that, or save the "
+            "file as UTF-8."
         )
     if "UTF8" in str(error) or isinstance(error, UnicodeDecodeError):
         return SourceError(
-            f"{table}: {path} is not UTF-8 text. Set sources.{table}.encoding to what it is, such "
-            "as cp1252 for a file from Windows or Excel; or save it as UTF-8."
+            f"{table}: {path} is not UTF-8 text. Set {told} to what it is, such as cp1252 for a "
+            "file from Windows or Excel; or save it as UTF-8."
         )
+    next_step = f", or set {key}.delimiter or .encoding" if key else ", or export it again"
     return SourceError(
         f"{table}: {path} cannot be read as CSV: {problem}. Expected UTF-8 text, rows of at most "
-        f"{BLOCK_BYTES // 2**20} MB; mend the file, or set sources.{table}.delimiter or .encoding."
+        f"{BLOCK_BYTES // 2**20} MB; mend the file{next_step}."
     )

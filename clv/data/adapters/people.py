@@ -100,7 +100,9 @@ def own_ids(
         When a column is missing, or a key has several ids.
     """
     encoding = encoding_of(path)
-    rows = csv_files.read_csv(engine, "identities", [path], delimiter=None, encoding=encoding)
+    rows = csv_files.read_csv(
+        engine, "identities", [path], delimiter=None, encoding=encoding, mapped=False
+    )
     missing = [name for name in ("key", "customer_id") if name not in rows.columns]
     if missing:
         raise SchemaError(

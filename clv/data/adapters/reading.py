@@ -205,7 +205,9 @@ def _parts(
         if encoding not in (manner.encoding, UTF_8):
             text = f"{path.name} is read as {encoding} text; --encoding says otherwise"
             found.notes.append(Note("encoding", export.name, 0, text))
-        raw = csv_files.read_csv(engine, export.name, [path], delimiter=None, encoding=encoding)
+        raw = csv_files.read_csv(
+            engine, export.name, [path], delimiter=None, encoding=encoding, mapped=False
+        )
         _checked(export, raw.columns, path.name, export.required, found)
         parts.append(raw.select(**_columns(adapter, export, _of_row(raw))))
     return parts

@@ -280,6 +280,13 @@ def test_encodings_are_tried_and_named(run):
         run("genesys", [{"Users": "Jörg"}], told="ascii")
 
 
+def test_a_torn_file_names_its_line_and_no_setting(run):
+    torn = "Name,Email,Financial Status,Currency,Taxes,Total,Created at\n#1,a@b.c\n"
+    with pytest.raises(SourceError, match=r"orders\.csv, line 2: .*expected 7 cells") as error:
+        run("shopify", more={"orders.csv": torn})
+    assert "sources." not in str(error.value)
+
+
 def test_dates_that_nothing_tells_are_asked_about(run):
     changes = [{"Date": "6/7/25 07:00"}]
     with pytest.raises(UsageError, match="--dates mdy or --dates dmy"):
