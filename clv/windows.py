@@ -8,6 +8,7 @@ the first second that lies ahead.
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DAY_SECONDS = 86_400
+STRAY_AMONG, STRAY_DAYS, STRAY_GAPS = 20, 60, 3
 _EPOCH = dt.date(1970, 1, 1)
 
 
@@ -104,6 +106,68 @@ class Window:
     def shifted(self, days: int) -> Window:
         """Return the same window with its cutoff moved by ``days``."""
         return Window(self.cutoff + dt.timedelta(days=days), self.horizon_days)
+
+
+@dataclass(frozen=True)
+class Span:
+    """From when to when the data reach, and what lies so far off that it does not say so.
+
+    Attributes
+    ----------
+    first, last : datetime.date
+        The ends.
+    stray_before, stray_after : tuple of (datetime.date, int)
+        Days outside them, oldest first, each with its number of events.
+    """
+
+    first: dt.date
+    last: dt.date
+    stray_before: tuple[tuple[dt.date, int], ...] = ()
+    stray_after: tuple[tuple[dt.date, int], ...] = ()
+
+
+def robust_span(counts: Sequence[tuple[dt.date, int]], stray_share: float) -> Span:
+    """Return the first and the last day of events, few that lie far off left aside.
+
+    Events at one end are left aside when there are at most ``stray_share`` of all (of 20 or
+    more events, one in any case), and more than 60 days, and more than three times the
+    longest gap among all others, lie between them and the rest.
+
+    Parameters
+    ----------
+    counts : sequence of (datetime.date, int)
+        Days with events, oldest first, and how many.
+    stray_share : float
+        0 leaves nothing aside.
+
+    Examples
+    --------
+    >>> days = [(dt.date(2025, 1, 1) + dt.timedelta(days=n), 2) for n in range(30)]
+    >>> robust_span([(dt.date(1970, 1, 1), 1), *days], 0.01).first
+    datetime.date(2025, 1, 1)
+    >>> robust_span([(dt.date(1970, 1, 1), 1), *days], 0).first
+    datetime.date(1970, 1, 1)
+    """
+    days = [day for day, _ in counts]
+    total = sum(count for _, count in counts)
+    allowed = 0
+    if stray_share > 0 and total >= STRAY_AMONG:
+        allowed = max(1, int(stray_share * total))
+    low = _leading([count for _, count in counts], allowed)
+    high = len(days) - _leading([count for _, count in reversed(counts)], allowed)
+    gaps = [(later - day).days for day, later in itertools.pairwise(days)]
+    far = max(STRAY_DAYS, STRAY_GAPS * max(gaps[low : high - 1], default=0))
+    start = max((n + 1 for n in range(low) if gaps[n] > far), default=0)
+    stop = min((n for n in range(high, len(days)) if gaps[n - 1] > far), default=len(days))
+    if start >= stop:  # nothing but events far from each other
+        return Span(days[0], days[-1])
+    return Span(days[start], days[stop - 1], tuple(counts[:start]), tuple(counts[stop:]))
+
+
+def _leading(counts: Sequence[int], allowed: int) -> int:
+    """Return how many days from an end on hold no more events together than allowed."""
+    held = itertools.accumulate(counts)
+    return sum(1 for _ in itertools.takewhile(lambda so_far: so_far <= allowed, held))
 
 
 def rolling_cutoffs(

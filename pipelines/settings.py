@@ -47,6 +47,9 @@ class Terms(Section):
         description="columns of customers that may become features",
     )
     protected: tuple[str, ...] = Field((), description="attributes never used, nor given as reason")
+    stray_share: float = Field(
+        0.01, ge=0, lt=0.5, description="of orders, far off all others: they set no first, last day"
+    )
 
 
 class Quality(Section):

@@ -153,6 +153,8 @@ def examine(
                 "times without an offset, read as UTC",
             )
         )
+    accepted = Tables(run.engine, run.accepted, replace(terms, currency=currency))
+    run.notes += _strays(accepted)
     validation = ValidationResult(
         run.results,
         run.suites,
@@ -160,8 +162,27 @@ def examine(
         tuple(run.notes),
         quarantine,
     )
-    accepted = Tables(run.engine, run.accepted, replace(terms, currency=currency), validation.notes)
-    return Checked(accepted, validation)
+    return Checked(replace(accepted, notes=validation.notes), validation)
+
+
+def _strays(tables: Tables) -> list[Note]:
+    """Name orders so far from all others that they do not say when the data begin or end."""
+    if "orders" not in tables or not tables.engine.to_pandas(tables["orders"].limit(1)).shape[0]:
+        return []  # too many are broken, which stops the run by its own message
+    span = tables.order_span
+    ends = (("before", "begin", span.first, span.stray_before),
+            ("after", "end", span.last, span.stray_after))  # fmt: skip
+    return [
+        Note(
+            "stray_orders",
+            "orders.ordered_at",
+            sum(count for _, count in days),
+            f"orders far {side} all others, such as on {days[0][0]}, do not say when the data "
+            f"{verb}: that is {day}. Mend them, or set terms.stray_share to 0 if they are right",
+        )
+        for side, verb, day, days in ends
+        if days
+    ]
 
 
 def _typed(rows: ir.Table) -> ir.Table:

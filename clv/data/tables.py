@@ -10,6 +10,7 @@ float64, whole numbers int64. The company's own columns are set apart (``clv.dat
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import ibis
@@ -17,7 +18,7 @@ import ibis
 from clv.data.names import kept_own, own_column, set_apart, told_apart
 from clv.errors import DataError, SchemaError, UsageError
 from clv.schema import SCHEMA, Kind
-from clv.windows import day_of
+from clv.windows import DAY_SECONDS, day_of, robust_span
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from clv.data.engine import Engine
     from clv.notes import Note
+    from clv.windows import Span
 
 MONEY_SCALE = 10_000
 THOUSANDTHS = 1_000
@@ -64,6 +66,9 @@ class Terms:
         Columns of ``customers`` that may become features.
     protected : tuple of str
         Attributes that must never be features or reasons.
+    stray_share : float
+        Of the orders: so many, far before or after all others, do not say when data begin or
+        end (``clv.windows.robust_span``).
     """
 
     currency: str = "units"
@@ -73,12 +78,15 @@ class Terms:
     agent_cost_per_hour: float | None = None
     attributes: tuple[str, ...] = ("segment", "region", "acquisition_channel")
     protected: tuple[str, ...] = ()
+    stray_share: float = 0.01
 
     def __post_init__(self) -> None:
         if self.margin_rate is not None and not 0 < self.margin_rate <= 1:
             raise UsageError(f"margin_rate is {self.margin_rate}; expected more than 0, at most 1.")
         if self.fcr_days < 1:
             raise UsageError(f"fcr_days is {self.fcr_days}; expected 1 or more.")
+        if not 0 <= self.stray_share < 0.5:
+            raise UsageError(f"stray_share is {self.stray_share}; expected 0 to less than 0.5.")
 
 
 @dataclass(frozen=True)
@@ -132,18 +140,26 @@ class Tables:
         return self.has("orders", "margin") or self.terms.margin_rate is not None
 
     def span(self) -> tuple[dt.date, dt.date]:
-        """Return the days of the first and the last order.
+        """Return the days of the first and the last order, strays left aside.
 
         Raises
         ------
         DataError
             When no order was accepted.
         """
-        at = self["orders"].ordered_at
-        row = self.engine.to_pandas(self["orders"].aggregate(first=at.min(), last=at.max()))
-        if row["first"].isna().any():
+        return self.order_span.first, self.order_span.last
+
+    @cached_property
+    def order_span(self) -> Span:
+        """From when to when orders reach, and those so far off that they do not say so."""
+        day = self["orders"].ordered_at // DAY_SECONDS
+        counts = self["orders"].group_by(day=day).aggregate(orders=lambda t: t.count())
+        found = self.engine.to_pandas(counts.order_by("day"))
+        if found.empty:
             raise DataError("orders: no accepted row; nothing can be modelled without orders.")
-        return day_of(int(row["first"].iloc[0])), day_of(int(row["last"].iloc[0]))
+        days = [day_of(int(day) * DAY_SECONDS) for day in found["day"]]
+        counted = list(zip(days, map(int, found["orders"]), strict=True))
+        return robust_span(counted, self.terms.stray_share)
 
     def replaced(self, **frames: ir.Table) -> Tables:
         """Return the same tables with some of them exchanged."""

@@ -152,7 +152,9 @@ def check_day(tables: Tables, as_of: dt.date) -> None:
     WindowError
         With the days that the data cover.
     """
-    first, last = tables.span()
+    span = tables.order_span
+    first = span.stray_before[0][0] if span.stray_before else span.first
+    last = span.stray_after[-1][0] if span.stray_after else span.last
     if not first <= as_of <= last:
         raise WindowError(
             f"as_of {as_of}: lies outside the orders, {first} to {last}. Score as of a day "

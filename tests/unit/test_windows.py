@@ -1,6 +1,7 @@
 """The one place where time is cut."""
 
 import datetime as dt
+from collections import Counter
 
 import hypothesis.strategies as st
 import pytest
@@ -14,6 +15,7 @@ from clv.windows import (
     day_start_s,
     gapped,
     latest_window,
+    robust_span,
     rolling_cutoffs,
 )
 
@@ -76,3 +78,42 @@ def test_the_latest_window_and_days_outside():
 def test_a_horizon_below_zero():
     with pytest.raises(UsageError, match="horizon_days is -1"):
         Window(dt.date(2024, 1, 1), -1)
+
+
+@given(
+    st.lists(st.integers(0, 700), min_size=100, max_size=300),
+    st.lists(st.sampled_from([-20_000, -9_000, -300, 1_100, 4_000]), max_size=1),
+    st.integers(1, 5),
+)
+def test_few_strays_far_off_move_neither_end(days, strays, copies):
+    origin = dt.date(2022, 1, 1)
+    plain = Counter(origin + dt.timedelta(days=day) for day in [*days, *range(0, 700, 20)])
+    span = robust_span(sorted(plain.items()), 0.01)
+    assert (span.first, span.last) == (min(plain), max(plain))  # ordinary data have no strays
+    assert not span.stray_before + span.stray_after
+    off = Counter({origin + dt.timedelta(days=day): copies for day in strays})
+    many = copies > max(1, int(0.01 * (plain.total() + copies)))
+    found = robust_span(sorted((plain + off).items()), 0.01)
+    if many and strays:
+        assert (found.first, found.last) == (min(plain + off), max(plain + off))
+    else:
+        assert (found.first, found.last) == (span.first, span.last)
+        assert Counter(dict(found.stray_before + found.stray_after)) == off
+
+
+@pytest.mark.parametrize(
+    ("days", "ends"),
+    [
+        ([0], (0, 0)),
+        ([0, 4000], (0, 4000)),  # two orders: neither is a stray of the other
+        (list(range(0, 6000, 300)), (0, 5700)),  # rare, and evenly
+        ([-9000, -8000, *range(0, 600, 2), 2000, 2500], (0, 598)),
+    ],
+)
+def test_ends_of_few_and_of_rare_events(days, ends):
+    origin = dt.date(2010, 1, 1)
+    counts = [(origin + dt.timedelta(days=day), 1) for day in days]
+    span = robust_span(counts, 0.01)
+    first, last = ((day - origin).days for day in (span.first, span.last))
+    assert (first, last) == ends
+    assert bool(span.stray_before + span.stray_after) == (days[0] != 0)

@@ -413,3 +413,25 @@ def test_semicolons_and_a_byte_order_mark_reach_the_tables(engine, tmp_path):
     row = engine.to_pandas(kept.tables["orders"]).iloc[0]
     assert (row.order_id, row.customer_id, row.amount) == ("007", "042", 99_900)
     assert np.issubdtype(type(row.ordered_at), np.integer)
+
+
+def test_one_order_far_off_the_rest_does_not_say_when_the_data_begin_or_end(
+    engine, tmp_path, quick
+):
+    rows = [order(n) for n in range(60)]
+    strays = [
+        order("old", ordered_at="1970-01-01"),
+        order("late", ordered_at="2025-06-20T10:00Z"),
+    ]
+    assert judge(engine, tmp_path, orders=rows).tables.span() == (
+        dt.date(2025, 1, 1),
+        dt.date(2025, 1, 28),
+    )
+    found = judge(engine, tmp_path, orders=rows + strays)
+    assert found.tables.span() == (dt.date(2025, 1, 1), dt.date(2025, 1, 28))
+    notes = [note for note in found.validation.notes if note.code == "stray_orders"]
+    assert [note.count for note in notes] == [1, 1]
+    assert "1970-01-01" in notes[0].message
+    assert "2025-06-20" in notes[1].message
+    plain = judge(engine, tmp_path, Terms(stray_share=0), orders=rows + strays)
+    assert plain.tables.span() == (dt.date(1970, 1, 1), dt.date(2025, 6, 20))
