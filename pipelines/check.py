@@ -9,10 +9,9 @@ from pipelines.validate import checked_tables, prepared_tables
 def run(ctx: Run) -> Result:
     """Read sources, open registry and sinks, and say which features the tables give."""
     from clv.features.table import build_feature_table
-    from clv.sinks import make_sink
+    from clv.sinks import make_sinks
 
-    for options in ctx.settings.scoring.sinks:
-        make_sink(dict(options))
+    make_sinks(ctx.settings.scoring.sinks)
     checked = checked_tables(ctx)
     registry = ctx.registry()
     versions = registry.versions()

@@ -20,9 +20,9 @@ def run(
     """Score as of the settings' day, by default that of the last order."""
     from clv.monitoring import Profile
     from clv.scoring import score
-    from clv.sinks import make_sink
+    from clv.sinks import make_sinks
 
-    sinks = tuple(make_sink(dict(options)) for options in ctx.settings.scoring.sinks)
+    sinks = make_sinks(ctx.settings.scoring.sinks)
     registry = ctx.registry()
     loaded = registry.load(model)
     profile = Profile.from_dict(registry.document(registry.resolve(loaded.uri), PROFILE))

@@ -8,15 +8,16 @@ from clv.errors import UsageError
 from clv.sinks.base import SCORES, Sink, WriteReport
 from clv.sinks.csv import CsvSink
 from clv.sinks.hubspot import HubspotSink
+from clv.sinks.options import require_apart
 from clv.sinks.parquet import ParquetSink
 from clv.sinks.salesforce import SalesforceSink
 from clv.sinks.sql import SqlSink
 from clv.sinks.zendesk import ZendeskSink
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["SCORES", "SINKS", "CsvSink", "Sink", "WriteReport", "make_sink"]
+__all__ = ["SCORES", "SINKS", "CsvSink", "Sink", "WriteReport", "make_sink", "make_sinks"]
 
 SINKS: dict[str, type[Sink]] = {
     sink.kind: sink
@@ -55,3 +56,21 @@ def make_sink(options: Mapping[str, Any]) -> Sink:
             f"sink {kind}: settings {', '.join(sorted(given)) or 'missing'} do not fit; "
             f"expected some of {known}."
         ) from error
+
+
+def make_sinks(sections: Iterable[Mapping[str, Any]]) -> tuple[Sink, ...]:
+    """Make all sinks of the settings, each with a place of its own.
+
+    Raises
+    ------
+    UsageError
+        For a setting that cannot be, and where two would write to the same place.
+
+    Examples
+    --------
+    >>> make_sinks([{"kind": "hubspot"}, {"kind": "hubspot", "file": "second.jsonl"}])[1].places
+    ('second.jsonl',)
+    """
+    sinks = tuple(make_sink(options) for options in sections)
+    require_apart(sinks, CsvSink())
+    return sinks

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clv.errors import SinkError, UsageError, listing
+from clv.spreadsheet import escaped
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -57,7 +58,6 @@ TOMBSTONES = pa.schema([("customer_id", _STRING), ("since", pa.date32())])
 """Customers who had a score and have none, and the first day without one."""
 
 BATCH_ROWS = 50_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,12 @@ class Sink(Protocol):
     """A destination: a frozen dataclass whose fields are its settings."""
 
     kind: ClassVar[str]
+    apart_by: ClassVar[str]
+    """The setting by which two sinks of a kind write to different places."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Names of everything that it writes: no two sinks share one."""
 
     def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:
         """Write a published score file.
@@ -246,17 +252,6 @@ def report(
     """Put a write report together."""
     reasons = dict(sorted(rejects.items()))
     return WriteReport(kind, place, written, rejects.total(), reasons, tuple(files), cleared)
-
-
-def escaped(text: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would run as a formula.
-
-    Examples
-    --------
-    >>> escaped("=HYPERLINK(1)"), escaped("007")
-    ("'=HYPERLINK(1)", '007')
-    """
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def spreadsheet(frame: pd.DataFrame) -> pd.DataFrame:

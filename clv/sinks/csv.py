@@ -11,11 +11,12 @@ from typing import ClassVar
 import pyarrow.parquet as pq
 
 from clv.sinks.base import SCORES, TOMBSTONES, WriteReport, frames, report, split, spreadsheet
+from clv.sinks.options import Checked, file_name
 from clv.storage import whole
 
 
 @dataclass(frozen=True)
-class CsvSink:
+class CsvSink(Checked):
     """One CSV file in the run's directory: UTF-8, comma, LF, empty cells for unknown values.
 
     Customers who have no score any more stand in a second file, ``scores-tombstones.csv``.
@@ -26,8 +27,18 @@ class CsvSink:
         Its name.
     """
 
-    file: str = "scores.csv"
+    file: str = file_name("scores.csv")
     kind: ClassVar[str] = "csv"
+    apart_by: ClassVar[str] = "file"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The files."""
+        return self.file, self._second
+
+    @property
+    def _second(self) -> str:
+        return f"{Path(self.file).stem}-tombstones.csv"
 
     def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:
         """Write the files."""
@@ -46,7 +57,7 @@ class CsvSink:
             lines.detach()
         if gone is None:
             return report(self.kind, self.file, written, rejects, (self.file,))
-        second = f"{Path(self.file).stem}-tombstones.csv"
+        second = self._second
         frame = pq.read_table(gone).to_pandas(date_as_object=True)
         with whole(directory / second) as target:
             text = spreadsheet(frame[TOMBSTONES.names]).to_csv(index=False, lineterminator="\n")

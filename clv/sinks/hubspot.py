@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from clv.sinks.base import WriteReport, accepted, blanks, chosen, plain, report
 from clv.sinks.files import Calls
+from clv.sinks.options import Checked, file_name, whole_number
 from clv.storage import whole
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ BATCH_INPUTS = 100
 
 
 @dataclass(frozen=True)
-class HubspotSink:
+class HubspotSink(Checked):
     """The file ``hubspot.jsonl``: each line the body of one call.
 
     The last calls empty the fields of customers who have no score any more; a call for somebody
@@ -48,19 +49,28 @@ class HubspotSink:
         Score column to property.
     batch : int
         Inputs per call, at most 100.
+    file : str
+        Its name in the run's directory.
     """
 
     id_property: str = "customer_id"
     fields: Mapping[str, str] = field(default_factory=lambda: dict(FIELDS))
-    batch: int = BATCH_INPUTS
+    batch: int = whole_number(BATCH_INPUTS, 1, BATCH_INPUTS)
+    file: str = file_name(FILE)
     kind: ClassVar[str] = "hubspot"
+    apart_by: ClassVar[str] = "file"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The file."""
+        return (self.file,)
 
     def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:
         """Write the file."""
         fields = chosen(self.fields)
         rejects: Counter[str] = Counter()
         cleared = 0
-        with whole(directory / FILE) as target:
+        with whole(directory / self.file) as target:
             calls = Calls(target, "inputs", self.batch)
             for row in accepted(scores, list(fields), ID_CHARACTERS, rejects):
                 calls.add(self._input(row, fields))
@@ -69,7 +79,7 @@ class HubspotSink:
                 cleared += 1
             calls.flush()
         written = calls.items - cleared
-        return report(self.kind, FILE, written, rejects, (FILE,), cleared)
+        return report(self.kind, self.file, written, rejects, (self.file,), cleared)
 
     def _input(self, row: tuple[Any, ...], fields: Mapping[str, str]) -> dict[str, Any]:
         # An empty string clears a property; leaving it out would keep last night's value.

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from clv.sinks.base import SCORES, WriteReport, day_of, frames, report, split
 from clv.sinks.files import TableWriter, add_tombstones, take_out
+from clv.sinks.options import Checked
 from clv.storage import remove_file, whole
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ TOMBSTONE_FILE = "tombstones.parquet"
 
 
 @dataclass(frozen=True)
-class ParquetSink:
+class ParquetSink(Checked):
     """One Parquet file per as_of: ``<folder>/as_of=<date>/scores.parquet``.
 
     Customers who have no score any more stand in
@@ -38,6 +39,12 @@ class ParquetSink:
 
     folder: str
     kind: ClassVar[str] = "parquet"
+    apart_by: ClassVar[str] = "folder"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The table's root."""
+        return (str(Path(self.folder).resolve()),)
 
     def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:  # noqa: ARG002 (has its own folder)
         """Write the partition; one that is there is replaced whole."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from clv.sinks.base import WriteReport, accepted, blanks, chosen, plain, report
 from clv.sinks.files import Parts
+from clv.sinks.options import Checked, file_name, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,10 +35,11 @@ FIELDS = {
 NULL = "#N/A"
 ID_CHARACTERS = 255
 UPLOAD_BYTES = 100_000_000
+LEAST_BYTES = 100
 
 
 @dataclass(frozen=True)
-class SalesforceSink:
+class SalesforceSink(Checked):
     """Files ``salesforce-001.csv``, … each the body of one upsert job.
 
     Customers who have no score any more stand in ``salesforce-tombstones-001.csv``, …, their
@@ -53,12 +55,21 @@ class SalesforceSink:
         Score column to API name.
     max_bytes : int
         Largest file.
+    file : str
+        What the names of the files begin with.
     """
 
     external_id: str = "Customer_Id__c"
     fields: Mapping[str, str] = field(default_factory=lambda: dict(FIELDS))
-    max_bytes: int = UPLOAD_BYTES
+    max_bytes: int = whole_number(UPLOAD_BYTES, LEAST_BYTES, UPLOAD_BYTES)
+    file: str = file_name("salesforce")
     kind: ClassVar[str] = "salesforce"
+    apart_by: ClassVar[str] = "file"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What the names of the files begin with."""
+        return f"{self.file}-001.csv", f"{self.file}-tombstones-001.csv"
 
     def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:
         """Write the files."""
@@ -66,7 +77,7 @@ class SalesforceSink:
         rejects: Counter[str] = Counter()
         columns = list(fields)
         rows = accepted(scores, columns, ID_CHARACTERS, rejects)
-        names, written = self._jobs(directory, "salesforce", rows, fields)
+        names, written = self._jobs(directory, self.file, rows, fields)
         cleared = 0
         if gone is not None:
             rows = blanks(gone, columns, ID_CHARACTERS)

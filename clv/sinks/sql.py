@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from clv.errors import SinkError, UsageError
 from clv.sinks.base import SCORES, WriteReport, accepted, report
+from clv.sinks.options import Checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,7 @@ _COLUMNS = [name for name in SCORES.names if name != "customer_id"]
 
 
 @dataclass(frozen=True)
-class SqlSink:
+class SqlSink(Checked):
     """Two tables in a database.
 
     Attributes
@@ -50,6 +51,12 @@ class SqlSink:
     table: str = "clv_scores"
     schema: str | None = None
     kind: ClassVar[str] = "sql"
+    apart_by: ClassVar[str] = "table"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The tables."""
+        return (f"{self.url} {self.schema} {self.table}",)
 
     def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:  # noqa: ARG002 (no files; the table knows who is gone)
         """Write both tables; readers see all of it or nothing.

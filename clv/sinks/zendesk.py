@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from clv.sinks.base import WriteReport, accepted, blanks, chosen, plain, report
 from clv.sinks.files import Calls
+from clv.sinks.options import Checked, file_name, whole_number
 from clv.storage import whole
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ BATCH_USERS = 100
 
 
 @dataclass(frozen=True)
-class ZendeskSink:
+class ZendeskSink(Checked):
     """The file ``zendesk.jsonl``: each line the body of one call.
 
     The last calls empty the fields of customers who have no score any more; a call for somebody
@@ -43,18 +44,27 @@ class ZendeskSink:
         Score column to the key of a user field.
     batch : int
         Users per call, at most 100.
+    file : str
+        Its name in the run's directory.
     """
 
     fields: Mapping[str, str] = field(default_factory=lambda: dict(FIELDS))
-    batch: int = BATCH_USERS
+    batch: int = whole_number(BATCH_USERS, 1, BATCH_USERS)
+    file: str = file_name(FILE)
     kind: ClassVar[str] = "zendesk"
+    apart_by: ClassVar[str] = "file"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The file."""
+        return (self.file,)
 
     def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:
         """Write the file."""
         fields = chosen(self.fields)
         rejects: Counter[str] = Counter()
         cleared = 0
-        with whole(directory / FILE) as target:
+        with whole(directory / self.file) as target:
             calls = Calls(target, "users", self.batch)
             for row in accepted(scores, list(fields), ID_CHARACTERS, rejects):
                 calls.add(_user(row, fields))
@@ -63,7 +73,7 @@ class ZendeskSink:
                 cleared += 1
             calls.flush()
         written = calls.items - cleared
-        return report(self.kind, FILE, written, rejects, (FILE,), cleared)
+        return report(self.kind, self.file, written, rejects, (self.file,), cleared)
 
 
 def _user(row: tuple[Any, ...], fields: Mapping[str, str]) -> dict[str, Any]:
