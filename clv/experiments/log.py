@@ -12,6 +12,7 @@ import pandas as pd
 
 from clv.errors import DataError, StorageError, UsageError, listing
 from clv.notes import Note
+from clv.spreadsheet import escaped, unescaped
 from clv.storage import FileLocked, whole
 
 if TYPE_CHECKING:
@@ -130,7 +131,14 @@ def _check_again(plan: Plan, mine: pd.DataFrame, rows: pd.DataFrame) -> None:
 
 
 def _text(rows: pd.DataFrame, *, header: bool) -> bytes:
-    return rows.to_csv(index=False, header=header, lineterminator="\n").encode()
+    safe = rows.map(escaped)  # an id such as =1+1, which somebody will open in a spreadsheet
+    # Of line breaks, pandas quotes the file's own only.
+    broken = safe.apply(lambda column: column.str.contains("\r", regex=False)).any(axis=None)
+    if broken:
+        text = safe.to_csv(index=False, header=header, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    else:
+        text = safe.to_csv(index=False, header=header, lineterminator="\n")
+    return text.encode()
 
 
 def _rows(path: Path) -> tuple[pd.DataFrame, bytes, bool]:
@@ -145,6 +153,7 @@ def _rows(path: Path) -> tuple[pd.DataFrame, bytes, bool]:
         if last:
             content = body + b"\n" if cut else content + b"\n"
         rows = pd.read_csv(io.BytesIO(content), dtype="str", keep_default_na=False)
+        rows = rows.map(unescaped)
         if list(rows.columns) != list(COLUMNS):
             raise ValueError(path)
         pd.to_datetime(rows["assigned_at"], utc=True, format="ISO8601")

@@ -21,6 +21,7 @@ from clv.features.contacts import build_contact_table
 from clv.features.outcomes import build_outcomes
 from clv.features.table import build_feature_table
 from clv.notes import Note
+from clv.spreadsheet import unescaped
 from clv.windows import day_of
 
 if TYPE_CHECKING:
@@ -199,7 +200,10 @@ def _assigned(
     tables: Tables, experiment: str, window: Window, log: pd.DataFrame | None
 ) -> tuple[pd.DataFrame, str, list[Note]]:
     """Return the assignments that came before the outcome."""
-    rows = tables.engine.to_pandas(tables["assignments"]) if log is None else log
+    if log is None:  # perhaps our own log, handed in as the table
+        log = tables.engine.to_pandas(tables["assignments"])
+        log = log.assign(**{name: log[name].map(unescaped) for name in ("experiment", "unit_id")})
+    rows = log
     mine = rows[rows["experiment"] == experiment]
     if mine.empty:
         names = ", ".join(sorted(rows["experiment"].unique())[:5]) or "none"

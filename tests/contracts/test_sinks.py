@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from pyarrow import dataset
 
 from clv.errors import SinkError, UsageError
-from clv.sinks import SCORES, SINKS, make_sink
+from clv.sinks import SCORES, SINKS, make_sink, make_sinks
 from clv.sinks.base import TOMBSTONES
 
 LONG = "x" * 300
@@ -407,3 +407,62 @@ def test_a_customer_without_a_value_is_taken_and_whole_numbers_stay_whole(
     )
     assert "3.0" not in text
     assert "nan" not in text.lower()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"kind": "hubspot", "batch": 5000}, "batch .* a whole number from 1 to 100"),
+        ({"kind": "zendesk", "batch": -1}, "batch .* a whole number from 1 to 100"),
+        ({"kind": "hubspot", "batch": "ten"}, "batch .* a whole number from 1 to 100"),
+        ({"kind": "hubspot", "batch": True}, "batch .* a whole number"),
+        ({"kind": "hubspot", "batch": 10.0}, "batch .* a whole number"),
+        ({"kind": "salesforce", "max_bytes": 0}, "max_bytes .* from 100 to 100,000,000"),
+        ({"kind": "hubspot", "id_property": ""}, "id_property .* text in one line"),
+        ({"kind": "hubspot", "id_property": 7}, "id_property .* text in one line"),
+        ({"kind": "hubspot", "fields": {}}, "fields .* score columns"),
+        ({"kind": "hubspot", "fields": ["clv"]}, "fields .* score columns"),
+        ({"kind": "hubspot", "fields": {"clv": "a", "p_churn": "a"}}, "a name of its own"),
+        ({"kind": "csv", "file": "../scores.csv"}, "file .* without a folder"),
+        ({"kind": "csv", "file": "manifest.json"}, "file .* none of the run's own"),
+        ({"kind": "csv", "file": ".hidden"}, "file .* without a folder"),
+        ({"kind": "sql", "url": {"a": "hunter2"}}, "url .* text in one line"),
+        ({"kind": "sql", "url": "sqlite://", "table": "a\0b"}, "table .* text in one line"),
+        ({"kind": "parquet", "folder": ["x"]}, "folder .* text in one line"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_when_the_sink_is_made(options, expected):
+    with pytest.raises(UsageError, match=expected) as caught:
+        make_sink(options)
+    assert caught.value.exit_code == 2
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sections", "refused"),
+    [
+        ([{"kind": "hubspot"}, {"kind": "hubspot"}], r"2 \(hubspot\) and sink 1 .* another file"),
+        ([{"kind": "csv"}], "the one that is always written"),
+        ([{"kind": "csv", "file": "Scores-Tombstones.csv"}], "the one that is always written"),
+        ([{"kind": "salesforce"}, {"kind": "csv", "file": "salesforce-001.csv"}], "same place"),
+        ([{"kind": "sql", "url": "sqlite:///hunter2"}] * 2, "another table"),
+        ([{"kind": "parquet", "folder": "a"}, {"kind": "parquet", "folder": "b/../a"}], "folder"),
+        ([{"kind": "hubspot"}, {"kind": "hubspot", "file": "second.jsonl"}], None),
+        ([{"kind": "sql", "url": "sqlite:///x"}, {"kind": "zendesk"}, {"kind": "hubspot"}], None),
+    ],
+)
+def test_no_two_sinks_write_to_the_same_place(sections, refused):
+    if refused is None:
+        assert len(make_sinks(sections)) == len(sections)
+        return
+    with pytest.raises(UsageError, match=refused) as caught:
+        make_sinks(sections)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_two_sinks_of_a_kind_write_both(scores, directory):
+    sections = [{"kind": "hubspot", "batch": 1}, {"kind": "hubspot", "file": "second.jsonl"}]
+    for sink in make_sinks(sections):
+        sink.write(scores, directory)
+    lines = {p.name: p.read_text().count("\n") for p in directory.glob("*.jsonl")}
+    assert lines["hubspot.jsonl"] > lines["second.jsonl"] == 1
