@@ -420,8 +420,8 @@ def test_one_order_far_off_the_rest_does_not_say_when_the_data_begin_or_end(
 ):
     rows = [order(n) for n in range(60)]
     strays = [
-        order("old", ordered_at="1970-01-01"),
-        order("late", ordered_at="2025-06-20T10:00Z"),
+        order(100, ordered_at="1970-01-01"),
+        order(101, ordered_at="2025-06-20T10:00Z"),
     ]
     assert judge(engine, tmp_path, orders=rows).tables.span() == (
         dt.date(2025, 1, 1),
