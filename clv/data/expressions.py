@@ -18,9 +18,11 @@ expression over one table.
     rows         row_id(): 1, 2, 3 … in the order of the rows' whole content
     of a group   sum min max count first, where the mapping has group_by
 
-Nothing becomes null in passing: ``cast_number`` of text that is no number is NaN, ``sum``
-of a group with an unknown summand is null, ``parse_time`` of text that does not fit its
-format stays that text. The contract's rules then find the row.
+Nothing becomes null in passing, and no cell stops a run: ``cast_number`` of text that is no
+number is NaN, as are the year of what is no time and what is divided by 0; numbers are
+calculated as floats, which do not overflow; ``sum`` of a group with an unknown summand is
+null, ``parse_time`` of text that does not fit its format stays that text, ``cast_time`` cuts
+fractions off and makes the year 9999 of what is no time. The contract's rules find the row.
 """
 
 from __future__ import annotations
@@ -28,12 +30,20 @@ from __future__ import annotations
 import ast
 import difflib
 import operator
-import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import ibis
 
-from clv.data.parsing import is_finite, iso_text, parse_number, parse_seconds
+from clv.data.casts import (
+    as_time,
+    marked_number,
+    number,
+    require_pattern,
+    rounded,
+    time_part,
+    wide,
+)
+from clv.data.parsing import is_finite, iso_text
 from clv.errors import SettingsError, UsageError, listing
 
 if TYPE_CHECKING:
@@ -105,31 +115,6 @@ def compile_expression(
     return _Compiler(text, table, where, aggregate=aggregate).value(tree.body)
 
 
-def number(value: ir.Value) -> ir.Value:
-    """Read a value as a float: null stays null, text that is no number becomes NaN."""
-    parsed = parse_number(value)
-    return ibis.ifelse(value.notnull() & parsed.isnull(), float("nan"), parsed)
-
-
-def marked_number(text: ir.Value, mark: str) -> ir.Value:
-    """Read text as a float by its decimal mark; thousands may be set apart, three by three.
-
-    Null stays null; text that is no number by this mark is NaN.
-
-    Raises
-    ------
-    UsageError
-        For a mark that is neither a point nor a comma.
-    """
-    if mark not in (".", ","):
-        raise UsageError(f"a decimal mark is {mark!r}; expected '.' or ','.")
-    apart = f"[ '\u00a0\u202f{'.' if mark == ',' else ','}]"
-    whole = rf"(\d+|\d{{1,3}}({apart}\d{{3}})+)"
-    fits = text.strip().re_search(rf"^[+-]?{whole}([{mark}]\d*)?$")
-    point = text.strip().re_replace(apart, "").replace(mark, ".")
-    return number(ibis.ifelse(text.isnull() | fits, point, "no number"))
-
-
 def _strict(value: ir.Value, result: ir.Value) -> ir.Value:
     """Return a group's result, or null where one of its values is unknown."""
     return ibis.ifelse(value.isnull().any(), ibis.null(result.type()), result)
@@ -140,6 +125,7 @@ class _Compiler:
 
     def __init__(self, text: str, table: ir.Table, where: str, *, aggregate: bool) -> None:
         self.text, self.table, self.where, self.aggregate = text, table, where, aggregate
+        self.whole: set[Any] = set()  # floats that are whole numbers
 
     def fail(self, node: ast.AST, problem: str) -> NoReturn:
         position = getattr(node, "col_offset", 0) + 1
@@ -160,12 +146,14 @@ class _Compiler:
                 return node.value
             case ast.Name(id=name):
                 return self.name(node, name)
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as known)):
+                return -known
             case ast.UnaryOp(op=ast.USub(), operand=inner):
-                return -self.numeric(inner)
+                return self.kept_whole(-wide(self.numeric(inner)), self.numeric(inner))
             case ast.UnaryOp(op=ast.Not(), operand=inner):
                 return ~self.condition(inner)
             case ast.BinOp(op=op) if type(op) in _BINARY:
-                return _BINARY[type(op)](self.numeric(node.left), self.numeric(node.right))
+                return self.arithmetic(op, self.numeric(node.left), self.numeric(node.right))
             case ast.BoolOp(op=op, values=values):
                 join = operator.and_ if isinstance(op, ast.And) else operator.or_
                 result = self.condition(values[0])
@@ -193,8 +181,25 @@ class _Compiler:
             return value
         self.fail(node, f"is {value.type()}; expected a number. Wrap it in cast_number(…).")
 
+    def arithmetic(self, op: ast.operator, left: Any, right: Any) -> Any:
+        """Calculate in floats, which no cell of any size can overflow; by nothing is NaN."""
+        other = wide(right)
+        if isinstance(op, ast.Div | ast.Mod):  # an error to Spark, infinite to DuckDB
+            other = ibis.ifelse(other == 0, float("nan"), other)
+        result = _BINARY[type(op)](wide(left), other)
+        return result if isinstance(op, ast.Div) else self.kept_whole(result, left, right)
+
+    def kept_whole(self, result: Any, *parts: Any) -> Any:
+        """Remember that a float is a whole number, since it was made of whole numbers."""
+        if all(part.type().is_integer() or part.op() in self.whole for part in parts):
+            self.whole.add(result.op())
+        return result
+
     def string(self, node: ast.AST) -> Any:
         value = self.value(node)
+        if value.op() in self.whole:
+            short = value.try_cast("int64").cast("string")  # 5, not 5.0
+            return ibis.coalesce(short, value.cast("string"))
         return value if value.type().is_string() else value.cast("string")
 
     def condition(self, node: ast.AST) -> Any:
@@ -235,14 +240,14 @@ class _Compiler:
             self.fail(node, f"{name} speaks of a group of rows; set group_by for the table.")
         try:
             return build(self, *node.args)
-        except (UsageError, re.error) as error:
+        except UsageError as error:
             if isinstance(error, SettingsError):
                 raise
             self.fail(node, str(error))
 
     def matches(self, value: ast.AST, pattern: ast.AST) -> Any:
         words = self.literal(pattern)
-        re.compile(words)
+        require_pattern(words)
         return self.string(value).re_search(words)
 
     def choice(self, condition: ast.AST, yes: ast.AST, no: ast.AST) -> Any:
@@ -260,6 +265,8 @@ class _Compiler:
 
     def summary(self, kind: str, node: ast.AST) -> Any:
         value = self.numeric(node) if kind == "sum" else self.value(node)
+        if kind == "sum" and value.type().is_integer():
+            value = value.cast("decimal(38, 0)")  # a sum of any length fits
         return _strict(value, getattr(value, kind)())
 
     def first(self, node: ast.AST) -> Any:
@@ -270,17 +277,21 @@ class _Compiler:
         value = number(self.value(node))
         return ibis.ifelse(is_finite(value), value, ibis.null("float64"))
 
-    def epoch(self, node: ast.AST) -> Any:
-        value = self.value(node)
-        if value.type().is_numeric():
-            return value.cast("int64").as_timestamp("s")
-        return value
-
     def part(self, part: str, node: ast.AST) -> Any:
         value = self.value(node)
+        found = time_part(value, part)
         if value.type().is_string():
-            value = parse_seconds(value).as_timestamp("s")
-        return getattr(value, part)()
+            self.whole.add(found.op())
+        return found
+
+    def rounded(self, node: ast.AST) -> Any:
+        result = rounded(self.numeric(node))
+        self.whole.add(result.op())
+        return result
+
+    def magnitude(self, node: ast.AST) -> Any:
+        value = self.numeric(node)
+        return self.kept_whole(wide(value).abs(), value)
 
     def number(self, value: ast.AST, mark: ast.AST | None = None) -> Any:
         if mark is None:
@@ -297,8 +308,17 @@ class _Compiler:
         return iso_text(self.string(value), self.literal(pattern))
 
     def substr(self, value: ast.AST, start: ast.AST, length: ast.AST | None = None) -> Any:
-        stop = None if length is None else self.numeric(length)
-        return self.string(value).substr(self.numeric(start), stop)
+        stop = None if length is None else self.place(length)
+        return self.string(value).substr(self.place(start), stop)
+
+    def place(self, node: ast.AST) -> Any:
+        """Return a place in a text, or a length: 0 or more."""
+        value = self.numeric(node)
+        literal = self.visit(node)
+        negative = isinstance(literal, int | float) and literal < 0
+        if negative or not (value.type().is_integer() or value.op() in self.whole):
+            self.fail(node, "is no place in a text; expected a whole number, 0 or more.")
+        return value.try_cast("int64").fill_null(0) if value.op() in self.whole else value
 
     def concat(self, *nodes: ast.AST) -> Any:
         result = self.string(nodes[0])
@@ -328,11 +348,11 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "is_in": (2, _MANY, lambda c, x, *xs: c.value(x).isin([c.value(y) for y in xs])),
     "cast_number": (1, 2, _Compiler.number),
     "replace": (3, 3, _Compiler.replace),
-    "abs": (1, 1, lambda c, x: c.numeric(x).abs()),
-    "round": (1, 1, lambda c, x: c.numeric(x).round()),
+    "abs": (1, 1, _Compiler.magnitude),
+    "round": (1, 1, _Compiler.rounded),
     "finite": (1, 1, _Compiler.finite),
     "parse_time": (2, 2, _Compiler.parse_time),
-    "cast_time": (1, 1, _Compiler.epoch),
+    "cast_time": (1, 1, lambda c, x: as_time(c.value(x))),
     "year": (1, 1, lambda c, x: c.part("year", x)),
     "month": (1, 1, lambda c, x: c.part("month", x)),
     "day": (1, 1, lambda c, x: c.part("day", x)),

@@ -1,8 +1,12 @@
 """The expression language of the settings: values against Python's own, and its errors."""
 
+import itertools
 import math
+import re
 
+import ibis
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from clv.data.engine import connect
@@ -180,3 +184,67 @@ def test_a_currency_sign_can_be_taken_away(engine):
         compile_expression("cast_number(Betrag netto)", rows, where="here")
     with pytest.raises(SettingsError, match=r"a decimal mark is ';'"):
         compile_expression('cast_number("1", ";")', rows, where="here")
+
+
+ODD = [0, 1, -1, 2**31 - 1, 2**62, -(2**63), 2**63 - 1, None]
+ODD_FLOATS = [0.0, -0.5, 1.999999, 1e300, -1e300, float("nan"), float("inf"), -float("inf"), None]
+ODD_TEXTS = ["1700000000", "1.5", "n/a", "", " ", "1e400", "NaN", "2025-01-01", "9999-12-31", None]
+CAST = [
+    "a + a", "a * a", "a - 1", "-a", "abs(a)", "a / a", "a % a", "a / 0", "round(f)", "round(a)",
+    "f * f", "cast_number(t) * f", "cast_time(a)", "cast_time(f)", "cast_time(t)", "finite(t)",
+    "cast_time(cast_number(t))", "year(t)", "month(cast_time(f))", 'cast_number(t, ",")',
+    'parse_time(t, "%d.%m.%Y")', "substr(t, a - a)", 'concat(a * 2, "x")', "substr(t, 1, 2)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CAST)
+def test_no_cell_stops_a_run(engine, text):
+    rows = [
+        {"a": a, "f": ODD_FLOATS[n % len(ODD_FLOATS)], "t": t}
+        for n, (a, t) in enumerate(itertools.product(ODD, ODD_TEXTS))
+    ]
+    kinds = pa.schema([("a", pa.int64()), ("f", pa.float64()), ("t", pa.string())])
+    table = engine.frame(pa.Table.from_pylist(rows, schema=kinds))
+    value = compile_expression(text, table, where="x")
+    whole = engine.to_pandas(table.select(value=value))
+    assert len(whole) == len(rows)
+    found = engine.to_pandas(table.select("a", "f", "t", known=~value.isnull()))
+    named = [name for name in "aft" if re.search(rf"\b{name}\b", text)]
+    given = (found["t"].fillna("").str.strip() != "") | ("t" not in named)
+    for name in {"a", "f"} & set(named):
+        given &= ~found[name].isna() | (name == "f")
+    given &= ~(("f" in named) & found["f"].isna())  # NaN or null: pandas tells them no more apart
+    if not text.startswith("finite"):  # whose business is null
+        assert found.loc[given, "known"].all()
+
+
+def test_whole_numbers_stay_whole_in_text_and_times_are_cut(engine):
+    frame = pd.DataFrame({"a": [5, -7], "f": [1.999999, -0.5], "d": ["2025-01-02"] * 2})
+    table = engine.frame(frame)
+    texts = {
+        "double": 'concat(a * 2, "!")',
+        "less": "concat(a - 1, -a)",
+        "year": 'concat(year(d), "")',
+        "near": "round(f)",
+        "at": "cast_time(f)",
+        "half": "a / 2",
+    }
+    values = {name: compile_expression(text, table, where=name) for name, text in texts.items()}
+    found = engine.to_pandas(table.select("a", **values)).sort_values("a", ascending=False)
+    assert found.double.tolist() == ["10!", "-14!"]
+    assert found.less.tolist() == ["4-5", "-87"]
+    assert found.year.tolist() == ["2025", "2025"]
+    assert found.near.tolist() == [2.0, -1.0]
+    assert found.half.tolist() == [2.5, -3.5]
+    seconds = [int(at.timestamp()) for at in found["at"]]
+    assert seconds == [1, -1]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(?=a)b", "(?<!x)y", "(a)\\\\1", "a{2000}", "(?P<n>a)", "a++", "(?>a)", "["]
+)
+def test_a_pattern_that_not_every_engine_reads_is_refused_by_name(pattern):
+    rows, refused = ibis.table({"t": "string"}, name="rows"), r"is no pattern of RE2|has a name"
+    with pytest.raises(SettingsError, match=f"^when: .* ({refused})") as error:
+        compile_expression(f'matches(t, "{pattern}")', rows, where="when")
+    assert error.value.exit_code == 2
