@@ -34,7 +34,7 @@ from clv.data.validation import LIMIT_SHARE, Checked, TableResult, ValidationRes
 from clv.errors import DataError, SchemaError, UsageError, listing
 from clv.notes import Note, OnProgress, silent
 from clv.schema import SCHEMA, Kind
-from clv.windows import day_of
+from clv.windows import day_of, day_start_s
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -153,8 +153,7 @@ def examine(
                 "times without an offset, read as UTC",
             )
         )
-    accepted = Tables(run.engine, run.accepted, replace(terms, currency=currency))
-    run.notes += _strays(accepted)
+    accepted = _within(Tables(run.engine, run.accepted, replace(terms, currency=currency)), run)
     validation = ValidationResult(
         run.results,
         run.suites,
@@ -165,24 +164,30 @@ def examine(
     return Checked(replace(accepted, notes=validation.notes), validation)
 
 
-def _strays(tables: Tables) -> list[Note]:
-    """Name orders so far from all others that they do not say when the data begin or end."""
-    if "orders" not in tables or not tables.engine.to_pandas(tables["orders"].limit(1)).shape[0]:
-        return []  # too many are broken, which stops the run by its own message
+def _within(tables: Tables, run: _Run) -> Tables:
+    """Leave out orders far before all others, and name all that do not say when data begin or end.
+
+    One of them would make its customer's history decades long, and purchase models with it.
+    """
+    if "orders" not in tables or not len(run.engine.to_pandas(tables["orders"].limit(1))):
+        return tables  # too many are broken, which stops the run by its own message
     span = tables.order_span
-    ends = (("before", "begin", span.first, span.stray_before),
-            ("after", "end", span.last, span.stray_after))  # fmt: skip
-    return [
-        Note(
-            "stray_orders",
-            "orders.ordered_at",
-            sum(count for _, count in days),
-            f"orders far {side} all others, such as on {days[0][0]}, do not say when the data "
-            f"{verb}: that is {day}. Mend them, or set terms.stray_share to 0 if they are right",
-        )
-        for side, verb, day, days in ends
-        if days
-    ]
+    for days, text in (
+        (span.stray_before, f"far before all others are left out: the data begin on {span.first}"),
+        (span.stray_after, f"far after all others do not say when the data end: on {span.last}"),
+    ):
+        if days:
+            message = (
+                f"orders such as on {days[0][0]} {text}. Mend them, or set terms.stray_share to 0 "
+                "if they are right"
+            )
+            count = sum(orders for _, orders in days)
+            run.notes.append(Note("stray_orders", "orders.ordered_at", count, message))
+    if not span.stray_before:
+        return tables
+    orders = tables["orders"]
+    kept = orders.filter(orders.ordered_at >= day_start_s(span.first))
+    return tables.replaced(orders=run.engine.cache(kept))
 
 
 def _typed(rows: ir.Table) -> ir.Table:

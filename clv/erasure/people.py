@@ -14,7 +14,7 @@ from urllib.parse import quote
 from clv.data.adapters.base import DIGEST
 from clv.data.adapters.phones import phone_key
 from clv.errors import StorageError, UsageError
-from clv.sinks.base import escaped
+from clv.spreadsheet import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

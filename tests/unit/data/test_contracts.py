@@ -431,6 +431,7 @@ def test_one_order_far_off_the_rest_does_not_say_when_the_data_begin_or_end(
     assert found.tables.span() == (dt.date(2025, 1, 1), dt.date(2025, 1, 28))
     notes = [note for note in found.validation.notes if note.code == "stray_orders"]
     assert [note.count for note in notes] == [1, 1]
+    assert len(engine.to_pandas(found.tables["orders"])) == 61  # the one of 1970 is left out
     assert "1970-01-01" in notes[0].message
     assert "2025-06-20" in notes[1].message
     plain = judge(engine, tmp_path, Terms(stray_share=0), orders=rows + strays)
