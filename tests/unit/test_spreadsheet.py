@@ -71,7 +71,10 @@ def test_the_log_of_assignments_is_safe_to_open_and_read_as_it_was(tmp_path):
 
 
 def test_one_function_escapes_whatever_is_written_as_csv():
-    machines = {"clv/sinks/salesforce.py"}  # a job's body: an apostrophe would be another id
+    plain = {
+        "clv/sinks/salesforce.py",  # a job's body: an apostrophe would be another id
+        "clv/erasure/contents.py",  # writes again what stood there, escaped or not
+    }
     writers = {}
     for path in [*ROOT.glob("clv/**/*.py"), *ROOT.glob("pipelines/**/*.py")]:
         text = path.read_text(encoding="utf-8")
@@ -80,4 +83,4 @@ def test_one_function_escapes_whatever_is_written_as_csv():
         written = calls & {"to_csv", "write_csv"}
         if written or ("import csv" in text and calls & {"writer", "DictWriter"}):
             writers[str(path.relative_to(ROOT))] = "escaped" in text or "spreadsheet(" in text
-    assert {name for name, safe in writers.items() if not safe} == machines
+    assert {name for name, safe in writers.items() if not safe} == plain
