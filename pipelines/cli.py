@@ -277,7 +277,7 @@ def import_(
     identities: Annotated[Path | None, typer.Option(help="CSV of key and customer_id.")] = None,
     timezone: Annotated[str, typer.Option(help="Of times without an offset.")] = "UTC",
     dates: Annotated[str | None, typer.Option(help="Order in 6/7/25: mdy or dmy.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of CSV, such as cp1252.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the files, such as cp1252.")] = None,
     region: Annotated[str | None, typer.Option(help="Of local phone numbers: DE.")] = None,
     tables: Annotated[str, typer.Option(help="Only these, separated by commas.")] = "",
     config: Config = None,

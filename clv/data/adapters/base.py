@@ -177,7 +177,7 @@ class Manner:
     dates : {"mdy", "dmy"}, optional
         The order of month and day in dates with slashes; otherwise told by the dates.
     encoding : str, optional
-        Of CSV files; otherwise UTF-8, UTF-16 and cp1252 are tried.
+        Of its files; otherwise UTF-8, UTF-16 and cp1252 are tried.
     region : str, optional
         The country of phone numbers that name none, such as ``DE``.
     """

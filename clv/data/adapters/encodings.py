@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from clv.errors import SourceError, UsageError
+from clv.storage import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +74,26 @@ def encoding_of(path: Path, told: str | None = None) -> str:
         f"{path}: is no text in UTF-8, UTF-16 or cp1252, or is cut off within a character (byte "
         f"{place:,} does not fit). Export it again, or say --encoding NAME."
     )
+
+
+def as_utf_8(path: Path, encoding: str, folder: Path) -> Path:
+    """Write a file of text again in UTF-8, without compression, for a reader that knows no other.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    encoding : str
+        As ``encoding_of`` returned it.
+    folder : pathlib.Path
+        Where to; the file keeps its name.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    written = folder / path.name.removesuffix(".gz")
+    with whole(written) as file:
+        for block in _blocks(path):
+            file.write(decoder.decode(block).encode(UTF_8))
+        file.write(decoder.decode(b"", final=True).encode(UTF_8))
+    return written
 
 
 def _wide(path: Path) -> str | None:

@@ -10,11 +10,12 @@ import ibis
 
 from clv.data import csv_files, files
 from clv.data.adapters.base import Manner
-from clv.data.adapters.encodings import UTF_8, encoding_of
+from clv.data.adapters.encodings import UTF_8, as_utf_8, encoding_of
 from clv.data.adapters.times import dates_order, time_text
 from clv.data.adapters.versions import VERSION, newest, version_of
 from clv.errors import DataError, SchemaError, SourceError, listing
 from clv.notes import Note
+from clv.storage import folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -69,12 +70,15 @@ class Found:
     rows : dict of str to int
     unread : dict of str to list of str
         Columns of the files that nothing is made of.
+    absent : dict of str to list of str
+        Columns that one of the files lacks.
     notes : list of Note
     """
 
     inputs: dict[str, ir.Table] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     unread: dict[str, list[str]] = field(default_factory=dict)
+    absent: dict[str, list[str]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
 
 
@@ -131,7 +135,7 @@ def read_export(
             by = " and ".join(export.versions) or "what it holds"
             text = f"older versions of a record left out; the newest is told by {by}"
             found.notes.append(Note("record_repeated", export.name, repeated, text))
-        _name_unread(export, found)
+        _name_columns(export, found)
         if OBJECT in rows.columns:
             holders[export.name] = rows
         apart = [name for name in rows.columns if name == OBJECT or name.startswith(VERSION)]
@@ -194,23 +198,34 @@ def _parts(
             "expected CSV or JSON. Remove one of them."
         )
     if in_json:
-        raw = engine.read_json(paths, export.array or export.name)
+        told = [(path, _encoding(export, path, manner, found)) for path in paths]
+        in_utf_8 = [
+            path if encoding == UTF_8 else as_utf_8(path, encoding, folder(engine.scratch()))
+            for path, encoding in told
+        ]
+        raw = engine.read_json(in_utf_8, export.array or export.name)
         _checked_objects(engine, export, raw, found)
         holds = any(other.within and other.within[0] == export.name for other in adapter.exports)
         more = {OBJECT: raw.json} if holds else {}
         return [raw.select(**_columns(adapter, export, _of_object(export, raw.json)), **more)]
     parts = []
     for path in paths:
-        encoding = encoding_of(path, manner.encoding)
-        if encoding not in (manner.encoding, UTF_8):
-            text = f"{path.name} is read as {encoding} text; --encoding says otherwise"
-            found.notes.append(Note("encoding", export.name, 0, text))
+        encoding = _encoding(export, path, manner, found)
         raw = csv_files.read_csv(
             engine, export.name, [path], delimiter=None, encoding=encoding, mapped=False
         )
         _checked(export, raw.columns, path.name, export.required, found)
         parts.append(raw.select(**_columns(adapter, export, _of_row(raw))))
     return parts
+
+
+def _encoding(export: Export, path: Path, manner: Manner, found: Found) -> str:
+    """Return a file's encoding, and name one that is not UTF-8."""
+    encoding = encoding_of(path, manner.encoding)
+    if encoding not in (manner.encoding, UTF_8):
+        text = f"{path.name} is read as {encoding} text; --encoding says otherwise"
+        found.notes.append(Note("encoding", export.name, 0, text))
+    return encoding
 
 
 def _nested(
@@ -274,15 +289,22 @@ def _checked(
         )
     unread = found.unread.setdefault(export.name, [])
     unread += [name for name in names if name not in roots.values() and name not in unread]
+    absent = found.absent.setdefault(export.name, [])
+    absent += [c for c in export.optional if roots[c] not in names and c not in absent]
 
 
-def _name_unread(export: Export, found: Found) -> None:
-    unread = found.unread.get(export.name)
-    if unread:
-        text = f"columns that nothing is made of: {listing(unread, MANY)}"
-        found.notes.append(Note("column_unread", export.name, len(unread), text))
-    else:
+def _name_columns(export: Export, found: Found) -> None:
+    """Note the columns that nothing is made of, and those that could be made more of."""
+    if not found.unread.get(export.name):
         found.unread.pop(export.name, None)
+    for code, columns, text in (
+        ("column_unread", found.unread, "columns that nothing is made of"),
+        ("column_absent", found.absent, "columns that a file lacks, unknown there"),
+    ):
+        names = columns.get(export.name)
+        if names:
+            message = f"{text}: {listing(names, MANY)}"
+            found.notes.append(Note(code, export.name, len(names), message))
 
 
 def _of_object(export: Export, json: ir.Value) -> Callable[[str], ir.Value]:

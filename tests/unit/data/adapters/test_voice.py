@@ -1,6 +1,7 @@
 """Genesys, Talkdesk and Shopify: what was once read as 0, false, or a mixture of versions."""
 
 import hashlib
+import json
 import os
 import random
 
@@ -140,6 +141,8 @@ def test_genesys_default_columns_know_no_handle_time(run):
         made, "interactions", "handle_seconds", "hold_seconds", "wait_seconds", "transfers"
     )
     assert seen == [(None, None, None, None)]
+    (absent,) = (note for note in made.notes if note.code == "column_absent")
+    assert all(name in absent.message for name in totals)
 
 
 def test_genesys_times_are_all_of_the_zone(run):
@@ -278,6 +281,17 @@ def test_encodings_are_tried_and_named(run):
     assert not [n for n in run("genesys", [{}]).notes if n.code == "encoding"]
     with pytest.raises(SourceError, match="is not ascii text, as --encoding says"):
         run("genesys", [{"Users": "Jörg"}], told="ascii")
+
+
+def test_json_of_another_encoding(engine, tmp_path):
+    text = json.dumps(
+        {"entries": [BASE["talkdesk"] | {"ring_groups": "Rückgabe"}]}, ensure_ascii=False
+    )
+    for encoding in ("cp1252", "utf-16"):
+        (tmp_path / "calls.json").write_bytes(text.encode(encoding))
+        made = convert(engine, ADAPTERS["talkdesk"], tmp_path / "calls.json", tmp_path / "out")
+        assert table(made, "interactions", "queue") == [("Rückgabe",)]
+        assert f"calls.json is read as {encoding} text" in str(made.notes)
 
 
 def test_a_torn_file_names_its_line_and_no_setting(run):
