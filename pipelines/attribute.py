@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import DataError, RegistryError
 from clv.notes import Note
+from pipelines.documents import READ
 from pipelines.run import Result, Run
 from pipelines.train import horizon_of
 from pipelines.validate import checked_tables, prepared_tables
@@ -101,8 +101,8 @@ def read_outs_of(ctx: Run) -> tuple[ReadOut, ...]:
         files = sorted(place.glob("experiment-*.json")) if place.is_dir() else [place]
         for path in files:
             try:
-                document = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
+                document = READ.read(path)
+            except OSError as error:
                 raise DataError(
                     f"{path}: cannot be read as a read-out: {error}. Expected what "
                     "`clv experiment read` wrote; see attribution.experiments."

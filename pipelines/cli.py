@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import typer.exceptions
 
-from clv.errors import ClvError
-from pipelines import interrupts
+from pipelines import edge
 from pipelines.experiment_cli import experiment_app
 from pipelines.models_cli import models_app
 from pipelines.options import AsOf, Config, Data, EngineKind, Horizon, Model, Out, Workspace
@@ -407,54 +403,4 @@ def scores_rollback(config: Config = None, workspace: Workspace = None) -> None:
 
 def main() -> None:
     """Run the command line; an error is one line and an exit code."""
-    debug = "--debug" in sys.argv
-    if debug:
-        sys.argv.remove("--debug")
-    with interrupts.heeded():
-        code = _guarded(debug=debug)
-    sys.exit(code)
-
-
-def _guarded(*, debug: bool) -> int:
-    try:
-        return _run_app()
-    except ClvError as error:
-        return _fail(str(error), error.exit_code, debug=debug)
-    except typer.exceptions.TyperException as error:
-        return _fail(f"{error} See clv --help.", 2, debug=debug) if str(error) else 2
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted; nothing half-written was published.", 130, debug=debug)
-    except MemoryError:
-        return _fail(
-            "out of memory. Lower engine.memory_limit and scoring.chunk_customers.", 9, debug=debug
-        )
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}.", 9, debug=debug)
-    except Exception as error:  # noqa: BLE001 (the outermost guard: one line instead of a traceback)
-        # The message of a foreign exception may quote a row; its type cannot.
-        text = f"unexpected {type(error).__name__}; run again with --debug for the traceback."
-        return _fail(text, 1, debug=debug)
-
-
-def _run_app() -> int:
-    """Run the command; where it was interrupted, nothing that came of it counts."""
-    try:
-        code = int(app(standalone_mode=False) or 0)
-    except Exception as error:
-        if interrupts.asked():
-            raise KeyboardInterrupt from error
-        raise
-    interrupts.check()
-    return code
-
-
-def _fail(message: str, code: int, *, debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
-    try:
-        sys.stderr.write(f"clv: {' '.join(message.split())}\n")
-        sys.stderr.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    return code
+    sys.exit(edge.run(app))

@@ -24,6 +24,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from clv.errors import StorageError
 from clv.storage import folder, write_text
 from pipelines import interrupts
+from pipelines.documents import READ
+from pipelines.secrets import SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -220,6 +222,7 @@ class Run:
 
     def say(self, text: str) -> None:
         """Tell the user one sentence."""
+        text = SECRETS.hide(text)
         if self.console.is_terminal:
             self.console.print(f"  {text}", markup=False, soft_wrap=True)
         else:
@@ -232,13 +235,15 @@ class Run:
                 continue
             self.notes.append(note)
             if self.console.is_terminal:
-                self.console.print(f"  · {note}", style="yellow", markup=False, soft_wrap=True)
+                text = SECRETS.hide(str(note))
+                self.console.print(f"  · {text}", style="yellow", markup=False, soft_wrap=True)
             else:
                 self.event("note", **note.as_dict())
 
     def event(self, kind: str, **fields: Any) -> None:
         """Write one line of JSON to where machines read."""
-        line = {"event": kind, "command": self.command, "run_id": self.run_id, **fields}
+        shown = SECRETS.hide_all(fields)
+        line = {"event": kind, "command": self.command, "run_id": self.run_id, **shown}
         self.console.file.write(json.dumps(line, default=str) + "\n")
         self.console.file.flush()
 
@@ -271,12 +276,17 @@ class Run:
         return path
 
     def newest(self, name: str) -> dict[str, Any] | None:
-        """Read the newest document of a name, or None where there is none."""
+        """Read the newest document of a name, or None where there is none.
+
+        Raises
+        ------
+        DataError
+            When it is no document.
+        """
         path = self.workspace / name
         if not path.exists():
             return None
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return document
+        return READ.read(path)
 
     def _quiet_libraries(self) -> None:
         """Keep other libraries' chatter off the console; errors still come as exceptions."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,8 +21,13 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import (
+    SettingsError as SourceOfSettingsError,
+)
 
-from clv.errors import SettingsError
+from clv.errors import NAMED_CHARACTERS, SettingsError
+from clv.masking import kind_of
+from pipelines.secrets import SECRETS, SECTIONS
 
 
 class Section(BaseModel):
@@ -265,6 +271,10 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
         When the file cannot be read, or says something that is no setting.
     """
     document = read_yaml(path) if path else {}
+    given = _nested(flags)
+    SECRETS.learn(document)
+    SECRETS.learn(given)
+    SECRETS.learn_environment()
 
     class Layered(Settings):
         """Flags over the environment over the file."""
@@ -281,9 +291,22 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
             return init_settings, env_settings, InitSettingsSource(settings_cls, document)
 
     try:
-        return Layered(**_nested(flags))
+        return Layered(**given)
     except ValidationError as error:
         raise SettingsError(_explain(error, str(path) if path else "settings")) from None
+    except SourceOfSettingsError as error:
+        name = re.search(r'field "(\w+)"', str(error))
+        where = f"CLV__…{name[1].upper()}" if name else "CLV__…"
+        raise SettingsError(
+            f"settings: the environment variable {where} is not JSON. Expected JSON where a "
+            "setting has several values, such as CLV__TRAINING='{\"horizon_days\": 180}'."
+        ) from None
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8 text"
+    return "a value in it can be no number or date, or it is nested too deep"
 
 
 def _nested(flags: dict[str, Any]) -> dict[str, Any]:
@@ -314,11 +337,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path}: cannot be read: {error.strerror}. Expected a YAML file of settings; "
             "see pipelines/config/example.yaml for every one of them."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         at = "" if line is None else f", line {line + 1}"
         raise SettingsError(
-            f"{path}{at}: is not YAML: {getattr(error, 'problem', None) or 'not UTF-8 text'}. "
+            f"{path}{at}: is not YAML: {getattr(error, 'problem', None) or _why(error)}. "
             "Mend the line, or compare with pipelines/config/example.yaml."
         ) from None
     if document is None:
@@ -340,7 +363,15 @@ def _explain(error: ValidationError, where: str) -> str:
         hint = f" Did you mean {near[0]!r}?" if near else f" Known here: {', '.join(known)}."
         return f"{where}: {key} is not a setting.{hint}"
     message = str(complaint["msg"])
-    return f"{where}: {key} is {complaint['input']!r}: {message[0].lower()}{message[1:]}."
+    value = complaint["input"]
+    path = tuple(map(str, complaint["loc"]))
+    secret = any(path[: len(section)] == section for section in SECTIONS)
+    shown = kind_of(value) if secret else _cut(repr(value))
+    return f"{where}: {key} is {shown}: {message[0].lower()}{message[1:]}."
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= NAMED_CHARACTERS else text[: NAMED_CHARACTERS - 1] + "…"
 
 
 def _known_keys(sections: tuple[int | str, ...]) -> list[str]:

@@ -20,6 +20,8 @@ from ibis.common.exceptions import IbisTypeError
 from clv.data.engine import partition_names
 from clv.data.names import told_apart
 from clv.errors import SchemaError, SourceError, StorageError, listing
+from clv.foreign import reason
+from clv.masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -236,9 +238,9 @@ def read_sql(engine: Engine, table: str, url: str, name: str) -> ir.Table:
 
     try:
         address = sa.make_url(url)
-        shown = address.render_as_string(hide_password=True)
+        shown = masked(url)
         database = sa.create_engine(address)
-    except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+    except (sa.exc.ArgumentError, ModuleNotFoundError, ValueError) as error:
         raise SourceError(
             f"{table}: sources.database is not a database that can be opened: "
             f"{type(error).__name__}. Expected something like sqlite:///shop.db or "
@@ -264,8 +266,7 @@ def read_sql(engine: Engine, table: str, url: str, name: str) -> ir.Table:
             f"Name the one to read under sources.{table}.table in the settings."
         ) from None
     except sa.exc.SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
-        raise SourceError(f"{table}: {shown} cannot be read: {first_line(cause)}") from None
+        raise SourceError(f"{table}: {shown} cannot be read: {reason(error)}") from None
     finally:
         database.dispose()
     return engine.read_parquet([part])
@@ -282,9 +283,9 @@ def sql_tables(url: str) -> set[str]:
             return {*inspector.get_table_names(), *inspector.get_view_names()}
         finally:
             database.dispose()
-    except (sa.exc.SQLAlchemyError, ModuleNotFoundError) as error:
+    except (sa.exc.SQLAlchemyError, ModuleNotFoundError, ValueError) as error:
         cause = getattr(error, "orig", None) or error
-        problem = f"{type(cause).__name__}: {_hidden(url, first_line(cause))}"
+        problem = f"{type(cause).__name__}: {_hidden(url, reason(error))}"
         raise SourceError(
             f"sources.database cannot be opened: {problem} "
             "Expected something like sqlite:///shop.db or postgresql+psycopg://user@host/base "

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import ibis
 
+from clv import masking
 from clv.data import csv_files, files, replacing
 from clv.data.expressions import compile_expression
 from clv.data.lines import Cancellations, LinePolicy, apply_policies, match_cancellations
@@ -145,7 +146,7 @@ class SourceSpec:
         places = {name: settings.get(name) for name in ("folder", "database")}
         for name, place in places.items():
             if place is not None and not isinstance(place, str | Path):
-                raise SettingsError(f"{where}.{name} is {place!r}; expected text.")
+                raise SettingsError(f"{where}.{name} is {masking.kind_of(place)}; expected text.")
         texts = {name: None if place is None else str(place) for name, place in places.items()}
         return cls(**texts, tables=tables)
 
@@ -379,7 +380,7 @@ def _known_key(key: str, known: tuple[str, ...], where: str) -> None:
 def _build(kind: type[Any], settings: Any, where: str) -> Any:
     """Build a spec from plain values, field by field."""
     if not isinstance(settings, Mapping):
-        raise SettingsError(f"{where} is {settings!r}; expected keys and values.")
+        raise SettingsError(f"{where} is {masking.kind_of(settings)}; expected keys and values.")
     fields = {f.name: f for f in dataclasses.fields(kind)}
     values: dict[str, Any] = {}
     for key, value in settings.items():
@@ -401,28 +402,32 @@ def _value(kind: str, value: Any, where: str) -> Any:
     """Hold a plain value to a field's type, given as its annotation."""
     if "LinePolicy" in kind:
         if not isinstance(value, list | tuple):
-            raise SettingsError(f"{where} is {value!r}; expected a list.")
+            raise SettingsError(f"{where} is {masking.kind_of(value)}; expected a list.")
         return tuple(_build(LinePolicy, v, f"{where}[{n}]") for n, v in enumerate(value))
     if "Cancellations" in kind:
         return _build(Cancellations, value, where)
     if kind.startswith("tuple"):
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(v, str) for v in items):
-            raise SettingsError(f"{where} is {value!r}; expected a list of texts.")
+            raise SettingsError(f"{where} is {masking.kind_of(value)}; expected a list of texts.")
         return tuple(items)
     if kind.startswith("Mapping"):
         if not isinstance(value, Mapping) or any(
             isinstance(v, Mapping | list) for v in value.values()
         ):
-            raise SettingsError(f"{where} is {value!r}; expected names and values.")
+            raise SettingsError(f"{where} is {masking.kind_of(value)}; expected names and values.")
         return {str(k): v if "float" in kind else str(v) for k, v in value.items()}
     if kind == "int":
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise SettingsError(f"{where} is {value!r}; expected a whole number, 0 or more.")
+            raise SettingsError(
+                f"{where} is {masking.kind_of(value)}; expected a whole number, 0 or more."
+            )
         return value
     if not isinstance(value, str | Path):
-        raise SettingsError(f"{where} is {value!r}; expected text.")
+        raise SettingsError(f"{where} is {masking.kind_of(value)}; expected text.")
     choices = get_args({"Format": Format, "Action": Literal["drop", "keep"]}.get(kind))
     if choices and value not in choices:
-        raise SettingsError(f"{where} is {value!r}; expected one of {', '.join(choices)}.")
+        raise SettingsError(
+            f"{where} is {masking.kind_of(value)}; expected one of {', '.join(choices)}."
+        )
     return str(value)

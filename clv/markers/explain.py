@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from clv.errors import UsageError
 from clv.markers.normalise import VOICE, normalise
+from clv.markers.redaction import people_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +26,7 @@ PERSONAL = ("first_name", "last_name", "email", "phone")
 _PATTERNS = (
     r"[^ @]+@[^ @]+[.][a-z]{2,}",  # e-mail
     r"\b[a-z]{2}[0-9]{2}(?: ?[a-z0-9]{4}){3,7}(?: ?[a-z0-9]{1,4})?\b",  # IBAN
-    r"\b(?:[0-9] ?){13,19}\b",  # card
+    r"\b(?:[0-9] ?){13,}\b",  # card, or any longer number
     r"[+(]?\b[0-9](?:[ ()/.]{0,2}[0-9]){6,14}\b",  # telephone
 )
 
@@ -83,7 +84,8 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
     text : str
         Normalised text.
     known : iterable of str
-        Names, addresses and numbers of the customer's own record.
+        Names, addresses and numbers of the customer's own record, and those that were found
+        in the text as it was written.
 
     Examples
     --------
@@ -91,8 +93,9 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
     'hi ███ write to █████████████████ or call ███████████'
     """
     words = [normalise(word) for word in known]
-    names = [rf"\b{re.escape(word)}\b" for word in words if len(word) > 1]
-    for pattern in (*_PATTERNS, *names):
+    names = [rf"(?<!\w){re.escape(word)}(?!\w)" for word in words if len(word) > 1]
+    # The longest first: part of an address may be a name of its own.
+    for pattern in (*sorted(names, key=len, reverse=True), *_PATTERNS):
         text = re.sub(pattern, lambda found: "█" * len(found[0]), text, flags=re.ASCII)
     return text
 
@@ -120,7 +123,8 @@ def explain(tables: Tables, pack: Pack, interaction_id: str) -> Explanation:
     turns, hits = [], []
     for place, speaker, text in rows.itertuples(index=False):
         plain = normalise(text or "", voice=voice)
-        turns.append((int(place), str(speaker), redact(plain, known)))
+        shown = redact(plain, [*known, *people_in(text or "")])
+        turns.append((int(place), str(speaker), shown))
         for marker in pack.of(speaker=speaker):
             if voice and not marker.voice:
                 continue

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import sqlite3
 import urllib.error
 import urllib.request
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock, Timeout
 
 from clv.errors import LockError, RegistryError, storing
+from clv.foreign import reason
+from clv.masking import masked
 from clv.storage import folder
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def sqlite_path(uri: str) -> Path | None:
     path = Path(uri.split(":///", 1)[-1])
     if not path.is_absolute():
         raise RegistryError(
-            f"registry: {uri!r} has a relative path; expected sqlite:////absolute/path/mlflow.db."
+            f"registry: {shown(uri)!r} has a relative path; expected sqlite:////absolute/path/mlflow.db."
         )
     return path
 
@@ -90,7 +92,10 @@ def _database_locked(uri: str) -> Iterator[None]:
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
 
-    engine = create_engine(uri, isolation_level="AUTOCOMMIT")
+    try:
+        engine = create_engine(uri, isolation_level="AUTOCOMMIT")
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        raise unreachable(shown(uri), error) from error
     try:
         try:
             connection = engine.connect()
@@ -124,7 +129,7 @@ def reach(uri: str) -> None:
                 return
         except urllib.error.HTTPError:
             return  # somebody answers; what it refuses is said by the first call
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise unreachable(place, error) from error
     if not is_database(uri):
         raise RegistryError(
@@ -150,15 +155,14 @@ def reach(uri: str) -> None:
                 engine.connect().close()
             finally:
                 engine.dispose()
-        except (SQLAlchemyError, ImportError) as error:
+        except (SQLAlchemyError, ImportError, ValueError) as error:
             raise unreachable(place, error) from error
 
 
 def unreachable(place: str, error: Exception) -> RegistryError:
     """Return the error to raise when nobody answers at an address."""
-    reason = str(getattr(error, "orig", None) or getattr(error, "reason", None) or error)
     return RegistryError(
-        f"registry {place}: not reachable: {reason.splitlines()[0]} Start the server or correct "
+        f"registry {place}: not reachable: {reason(error)} Start the server or correct "
         "the tracking address (MLFLOW_TRACKING_URI, or registry.tracking_uri in the settings)."
     )
 
@@ -171,10 +175,7 @@ def shown(uri: str) -> str:
     >>> shown("postgresql://clv:secret@db:5432/mlflow")
     'postgresql://clv:***@db:5432/mlflow'
     """
-    parts = urlsplit(uri)
-    if parts.password is None:
-        return uri
-    return uri.replace(f":{parts.password}@", ":***@").replace(unquote(parts.password), "***")
+    return masked(uri)
 
 
 def absolute(root: str | None) -> str | None:
@@ -183,7 +184,7 @@ def absolute(root: str | None) -> str | None:
         return root
     if not Path(root).is_absolute():
         raise RegistryError(
-            f"registry: artifact_root {root!r} is relative; expected an absolute path or a URL, "
-            "since it is fixed for ever when the store is created."
+            f"registry: artifact_root {shown(root)!r} is relative; expected an absolute path or a "
+            "URL, since it is fixed for ever when the store is created."
         )
     return Path(root).as_uri()

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from clv.errors import RegistryError, storing
+from clv.errors import ClvError, RegistryError, storing
+from clv.foreign import raised_outside, reason
 from clv.registry.address import locked, reach, shown, sqlite_path, unreachable
 from clv.registry.digests import ENTRY, ENVELOPE, PARTS, check_types
 from clv.registry.example import golden_rows
@@ -74,7 +75,7 @@ def refusals(uri: str) -> Iterator[None]:
         with storing(place):
             yield
     except MlflowException as error:
-        text = str(error).splitlines()[0]
+        text = reason(error)
         advice = (
             "Back the database up, then run `mlflow db upgrade`."
             if "out-of-date database schema" in text
@@ -83,6 +84,16 @@ def refusals(uri: str) -> Iterator[None]:
         raise RegistryError(f"registry {place}: {text} {advice}") from error
     except SQLAlchemyError as error:
         raise unreachable(place, error) from error
+    except (ClvError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        # A server or a database that answers with something else than MLflow expects.
+        if not raised_outside(error):
+            raise
+        raise RegistryError(
+            f"registry {place}: its answer cannot be used: {type(error).__name__}. Check the "
+            "tracking address and what runs there."
+        ) from error
 
 
 def connect(uri: str) -> MlflowClient:

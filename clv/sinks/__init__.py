@@ -46,8 +46,9 @@ def make_sink(options: Mapping[str, Any]) -> Sink:
     """
     given = dict(options)
     kind = given.pop("kind", None)
-    if kind not in SINKS:
-        raise UsageError(f"sink: kind is {kind!r}; expected one of {', '.join(SINKS)}.")
+    if not isinstance(kind, str) or kind not in SINKS:
+        what = "missing" if kind is None else "not known"
+        raise UsageError(f"sink: its kind is {what}; expected one of {', '.join(SINKS)}.")
     try:
         return SINKS[kind](**given)
     except TypeError as error:

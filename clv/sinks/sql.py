@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pyarrow as pa
 
 from clv.errors import SinkError, UsageError
+from clv.foreign import reason
+from clv.masking import masked
 from clv.sinks.base import SCORES, WriteReport, accepted, report
 from clv.sinks.options import Checked
 
@@ -260,8 +262,9 @@ def _refusals(url: str) -> Iterator[str]:
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     try:
-        place = make_url(url).render_as_string(hide_password=True)
-    except ArgumentError as error:
+        make_url(url)
+        place = masked(url)
+    except (ArgumentError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(
             "sink sql: url is not a database URL; expected such as "
             "postgresql+psycopg://user@host/database."
@@ -269,8 +272,7 @@ def _refusals(url: str) -> Iterator[str]:
     try:
         yield place
     except (SQLAlchemyError, ImportError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise SinkError(
-            f"sink sql {place}: {reason} Nothing was written there. Check the database and the "
-            "rights on it, then score again; rows that are there already do no harm."
+            f"sink sql {place}: {reason(error)} Nothing was written there. Check the database "
+            "and the rights on it, then score again; rows that are there already do no harm."
         ) from error

@@ -315,7 +315,7 @@ def test_a_table_that_the_database_lacks(engine, tmp_path):
         ({"orders": {"format": "xls"}}, "expected one of auto, parquet, csv, whitespace"),
         ({"orders": {"skip_rows": -1}}, "expected a whole number"),
         ({"orders": "orders.csv"}, "expected keys and values"),
-        ({"folder": 3}, "sources.folder is 3; expected text"),
+        ({"folder": 3}, "sources.folder is a number; expected text"),
     ],
 )
 def test_settings_that_mean_nothing(settings, message):

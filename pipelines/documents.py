@@ -1,0 +1,67 @@
+"""Documents of the workspace as they are read back: what no run of clv wrote is known.
+
+Commands compute with documents that others may have edited. Whatever then fails is about the
+document and not a defect, if its bytes are none that a run left behind.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from clv.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_INTEGER_DIGITS = 18
+RUNS = "runs"
+
+
+class Documents:
+    """The documents that a command has read."""
+
+    def __init__(self) -> None:
+        self._read: list[tuple[Path, bytes]] = []
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """Return a JSON document.
+
+        Raises
+        ------
+        DataError
+            When it is no JSON object, or holds a number that no computer reckons with.
+        """
+        text = path.read_bytes()
+        self._read.append((path, text))
+        try:
+            document = json.loads(text, parse_int=_integer)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise DataError(
+                f"{path}: is not a document of clv; expected one JSON object, its whole numbers of "
+                f"{MAX_INTEGER_DIGITS} digits at most. Make it again with the command that writes "
+                "it, or copy it from the newest folder under runs/."
+            )
+        return document
+
+    def changed(self) -> list[Path]:
+        """Return those whose bytes no run left behind, in the order they were read."""
+        return [path for path, text in self._read if not _written(path, text)]
+
+
+def _written(path: Path, text: bytes) -> bool:
+    """Say whether a run's own folder holds the same document."""
+    copies = path.parent.glob(f"{RUNS}/*/{path.name}")
+    return any(c.stat().st_size == len(text) and c.read_bytes() == text for c in copies)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_INTEGER_DIGITS + 1:
+        raise ValueError(digits[:MAX_INTEGER_DIGITS])
+    return int(digits)
+
+
+READ = Documents()
+"""Those of this process."""
