@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from clv.data.contracts import check
 from clv.data.engine import connect
 from clv.data.frames import read_frames
+from clv.data.matching import LEAST_MATCH
 from clv.data.sources import DUCKDB_SUFFIXES, SourceSpec, read_sources
 from clv.data.tables import Terms
 from clv.data.validation import LIMIT_SHARE
@@ -97,6 +98,7 @@ class Company:
         loaded_at: dt.datetime | None = None,
         quarantine: str | Path | None = None,
         limit_share: float = LIMIT_SHARE,
+        least_match: float = LEAST_MATCH,
     ) -> Self:
         """Read a company's tables from where they lie, and check every row.
 
@@ -116,6 +118,8 @@ class Company:
             which ``close`` removes.
         limit_share : float
             Share of a table's rows that may break the contract.
+        least_match : float
+            Share of the ids of contacts, surveys and orders that other tables must know.
 
         Raises
         ------
@@ -124,7 +128,13 @@ class Company:
         """
         spec = _spec(place)
         return cls._checked(
-            lambda own: read_sources(own, spec), terms, engine, loaded_at, quarantine, limit_share
+            lambda own: read_sources(own, spec),
+            terms,
+            engine,
+            loaded_at,
+            quarantine,
+            limit_share,
+            least_match,
         )
 
     @classmethod
@@ -137,6 +147,7 @@ class Company:
         loaded_at: dt.datetime | None = None,
         quarantine: str | Path | None = None,
         limit_share: float = LIMIT_SHARE,
+        least_match: float = LEAST_MATCH,
         **frames: Any,
     ) -> Self:
         """Check frames like any other source, and hold what is accepted.
@@ -146,7 +157,7 @@ class Company:
         columns : mapping of str to mapping of str to str, optional
             By table, the contract's column to an own column, or an expression of own columns:
             ``{"orders": {"ordered_at": "cast_time(epoch)", "amount": "total"}}``.
-        terms, engine, loaded_at, quarantine, limit_share
+        terms, engine, loaded_at, quarantine, limit_share, least_match
             As in ``open``.
         **frames : DataFrame or Arrow table
             By the contract's tables: ``orders=…`` is required, ``customers``,
@@ -166,6 +177,7 @@ class Company:
             loaded_at,
             quarantine,
             limit_share,
+            least_match,
         )
 
     @classmethod
@@ -177,6 +189,7 @@ class Company:
         loaded_at: dt.datetime | None,
         quarantine: str | Path | None,
         limit_share: float,
+        least_match: float,
     ) -> Self:
         own = engine or connect()
         temporary = None if quarantine else TemporaryFolder("clv-quarantine-")
@@ -188,6 +201,7 @@ class Company:
                 quarantine=folder,
                 loaded_at=loaded_at or dt.datetime.now(dt.UTC),
                 limit_share=limit_share,
+                least_match=least_match,
             )
         except BaseException as error:
             if temporary is not None and isinstance(error, QuarantineError):

@@ -159,13 +159,7 @@ INTERACTIONS = Table(
     "One row per support contact, all channels.",
     (
         Column("interaction_id", _ID, "The contact.", required=True, unique=True),
-        Column(
-            "customer_id",
-            _ID,
-            "Who it was with.",
-            required=True,
-            references="customers.customer_id",
-        ),
+        Column("customer_id", _ID, "Who it was with.", required=True),
         Column("agent_id", _ID, "Who answered; null for bots and self-service."),
         Column("channel", _CATEGORY, "How they were in touch.", required=True, allowed=CHANNELS),
         Column("queue", _CATEGORY, "The routing queue or skill group."),

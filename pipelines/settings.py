@@ -64,6 +64,9 @@ class Quality(Section):
     quarantine_limit_share: float = Field(
         0.05, ge=0, le=1, description="share of a table's rows that may be quarantined"
     )
+    least_match: float = Field(
+        0.5, ge=0, le=1, description="share of a table's ids of people that others must know"
+    )
 
 
 class Engine(Section):

@@ -31,8 +31,14 @@ def run(ctx: Run) -> Result:
     )
 
 
-def checked_tables(ctx: Run) -> Checked:
+def checked_tables(ctx: Run, *, stop_unknown: bool = True) -> Checked:
     """Read and check the tables once per run.
+
+    Parameters
+    ----------
+    ctx : Run
+    stop_unknown : bool
+        Whether to stop where contacts are of nobody who is a customer.
 
     Raises
     ------
@@ -61,6 +67,8 @@ def checked_tables(ctx: Run) -> Checked:
         ctx.save("validation.json", checked.validation.as_dict())
         ctx.note(checked.tables.notes)
         checked.validation.require(settings.quality.quarantine_limit_share)
+        if stop_unknown:
+            checked.validation.require_matches(settings.quality.least_match)
         ctx.checked = checked
     return ctx.checked
 

@@ -16,6 +16,7 @@ from clv.data import expectations
 from clv.data import quarantine as quarantines
 from clv.data.fingerprint import content_fingerprint
 from clv.data.flags import flag_rows
+from clv.data.matching import LEAST_MATCH, match_notes, measure_matches
 from clv.data.names import kept_own, plain_name, set_apart
 from clv.data.parsing import OFFSET_PATTERN, given
 from clv.data.ranges import range_measures, require_range
@@ -74,6 +75,7 @@ def check(
     quarantine: Path,
     loaded_at: dt.datetime,
     limit_share: float = LIMIT_SHARE,
+    least_match: float = LEAST_MATCH,
     seed: int = 0,
     on_progress: OnProgress = silent,
 ) -> Checked:
@@ -91,6 +93,8 @@ def check(
         With its time zone; nothing may have happened after it.
     limit_share : float
         Share of a table's rows that may be quarantined.
+    least_match : float
+        Share of the ids of contacts, surveys and orders that other tables must know.
     seed : int
         Of the sample that great-expectations sees of tables above a million rows.
     on_progress : callable
@@ -101,7 +105,7 @@ def check(
     SchemaError
         When a column is missing or of another type as a whole, or currencies are mixed.
     DataError
-        When orders has no row.
+        When orders has no row, or contacts are of nobody who is a customer.
     QuarantineError
         When more rows break the contract than allowed.
     """
@@ -114,6 +118,7 @@ def check(
         on_progress=on_progress,
     )
     checked.validation.require(limit_share)
+    checked.validation.require_matches(least_match)
     return checked
 
 
@@ -154,12 +159,15 @@ def examine(
             )
         )
     accepted = _within(Tables(run.engine, run.accepted, replace(terms, currency=currency)), run)
+    matches = measure_matches(accepted)
+    run.notes += match_notes(matches)
     validation = ValidationResult(
         run.results,
         run.suites,
         tuple(name for name in SCHEMA if name not in run.results),
         tuple(run.notes),
         quarantine,
+        matches,
     )
     return Checked(replace(accepted, notes=validation.notes), validation)
 

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clv.data.matching import LEAST_MATCH, Match, require_matches
 from clv.data.quarantine import target
 from clv.errors import QuarantineError
 
@@ -84,6 +85,8 @@ class ValidationResult:
         Whatever was left out or read in one of several possible ways.
     quarantine : pathlib.Path
         The folder of quarantined rows.
+    matches : tuple of Match
+        How many ids of each table the others have.
     """
 
     tables: Mapping[str, TableResult]
@@ -91,6 +94,7 @@ class ValidationResult:
     absent: tuple[str, ...]
     notes: tuple[Note, ...]
     quarantine: Path
+    matches: tuple[Match, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -105,8 +109,19 @@ class ValidationResult:
             "gx": {name: suite.as_dict() for name, suite in self.gx.items()},
             "absent": list(self.absent),
             "fingerprint": self.fingerprint,
+            "matches": [match.as_dict() for match in self.matches],
             "notes": [note.as_dict() for note in self.notes],
         }
+
+    def require_matches(self, least: float = LEAST_MATCH) -> None:
+        """Stop where too few ids of contacts, surveys or orders are known elsewhere.
+
+        Raises
+        ------
+        DataError
+            Naming the table, the share, and what would make its ids match.
+        """
+        require_matches(self.matches, least)
 
     def require(self, limit_share: float = LIMIT_SHARE) -> None:
         """Stop where more rows are quarantined than allowed.

@@ -16,7 +16,7 @@ from clv.errors import UsageError, WindowError
 from clv.features.base import exact, in_currency, significant
 from clv.features.moments import day_number
 from clv.features.prepared import Prepared, prepare
-from clv.features.rows import customers_known, cutoff_day
+from clv.features.rows import callers, customers_known, cutoff_day
 from clv.windows import Window
 
 if TYPE_CHECKING:
@@ -163,7 +163,8 @@ def _known(prepared: Prepared, window: Window) -> ir.Table:
     ids = [orders.filter(window.seen(orders.known_s)).select("customer_id")]
     if prepared.contacts is not None:
         contacts = prepared.contacts
-        ids.append(contacts.filter(window.seen(contacts.at_s)).select("customer_id"))
+        seen = contacts.filter(window.seen(contacts.at_s)).select("customer_id")
+        ids.append(callers(seen, prepared.customers))
     if prepared.customers is not None:
         ids.append(customers_known(prepared.customers, window).select("customer_id"))
     return ids[0].distinct() if len(ids) == 1 else ibis.union(*ids, distinct=True)

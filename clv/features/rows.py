@@ -116,6 +116,15 @@ def customers_known(rows: ir.Table, window: Window) -> ir.Table:
     return rows.filter(known).mutate(days_ago=cutoff_day(window) - day_number(rows.signed_up_at))
 
 
+def callers(ids: ir.Table, customers: ir.Table | None) -> ir.Table:
+    """Return the ids of contacts that are somebody's: where customers are listed, theirs.
+
+    Contacts of others are of unknown callers. They are read for what is usual in a channel,
+    and nobody is scored for them.
+    """
+    return ids if customers is None else ids.semi_join(customers, "customer_id")
+
+
 def _dated(rows: ir.Table, window: Window, table: str) -> ir.Table:
     """Replace times by days before the cutoff, and by one flag for each window in use."""
     spans = _spans(table)

@@ -21,6 +21,7 @@ from clv.features.behaviours import behaviours_known, marker_features
 from clv.features.customers import attribute_features
 from clv.features.prepared import Part, Prepared, prepare
 from clv.features.rows import (
+    callers,
     contacts_known,
     customers_known,
     orders_known,
@@ -209,7 +210,8 @@ def _built(
         if customers is not None:
             wanted = shared["wanted"]
             known = {name: rows.semi_join(wanted, "customer_id") for name, rows in known.items()}
-        built.append(_part_built(engine, known, shared["company"], features))
+        listed = None if prepared.customers is None else part.range.of(prepared.customers)
+        built.append(_part_built(engine, known, listed, shared["company"], features))
     for table in shared.values():
         engine.release(table)
     return tuple(built)
@@ -218,6 +220,7 @@ def _built(
 def _part_built(
     engine: Engine,
     known: dict[str, ir.Table],
+    listed: ir.Table | None,
     company: ir.Table,
     features: dict[str, Feature],
 ) -> ir.Table:
@@ -230,7 +233,7 @@ def _part_built(
     for name, rows in known.items():
         mine = tuple(f for f in features.values() if f.table == name)
         totals[name] = engine.cache(_aggregated(rows.schema(), mine), {"rows": rows})
-    inputs = {"spine": _spine(totals), "company": company, **totals}
+    inputs = {"spine": _spine(totals, listed), "company": company, **totals}
     schemas = tuple((name, rows.schema()) for name, rows in inputs.items())
     built = engine.cache(_together(schemas, tuple(features.values())), inputs)
     for table in totals.values():
@@ -283,10 +286,11 @@ def _together(
     return joined.select("customer_id", "as_of", **columns)
 
 
-def _spine(totals: dict[str, ir.Table]) -> ir.Table:
+def _spine(totals: dict[str, ir.Table], listed: ir.Table | None) -> ir.Table:
     """Return the ids of everyone known: buyers, and prospects of customers and interactions."""
-    names = [name for name in ("orders", "interactions", "customers") if name in totals]
-    ids = [totals[name].select("customer_id") for name in names]
+    ids = [totals[name].select("customer_id") for name in ("orders", "customers") if name in totals]
+    if "interactions" in totals:
+        ids.append(callers(totals["interactions"].select("customer_id"), listed))
     return ids[0].distinct() if len(ids) == 1 else ibis.union(*ids, distinct=True)
 
 

@@ -168,7 +168,6 @@ def test_rules_of_service_tables(engine, tmp_path):
     )  # fmt: skip
     assert reasons(tmp_path, "interactions") == {
         "fax": ["interactions.channel:allowed"],
-        "stranger": ["interactions.customer_id:unknown_reference"],
         "backwards": ["interactions.ended_at:at_least"],
         "negative": ["interactions.handle_seconds:range"],
         "held": ["interactions.hold_seconds:at_most"],
