@@ -148,6 +148,8 @@ class Adapter:
         Adds sources made from several exports.
     refusals : callable
         Messages to the rows that stop the import with them; ``{n}`` is how many they are.
+    losses : callable
+        Messages to rows that are read and belong to nothing: counted in notes.
     remarks : tuple of str
         What a reader of the result must know.
     id_form : callable
@@ -162,6 +164,7 @@ class Adapter:
     keys: Mapping[str, Key]
     prepare: Callable[[Inputs], Inputs] = lambda inputs: inputs
     refusals: Callable[[Inputs], Mapping[str, ir.Table]] = lambda _inputs: {}
+    losses: Callable[[Inputs], Mapping[str, ir.Table]] = lambda _inputs: {}
     remarks: tuple[str, ...] = ()
     id_form: Callable[[ir.Value], ir.Value] = lambda text: text
 

@@ -18,10 +18,14 @@ from typing import TYPE_CHECKING, Literal
 
 import ibis
 
+from clv.errors import DataError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import ibis.expr.types as ir
+
+    from clv.data.engine import Engine
 
 Unit = Literal["s", "ms"]
 
@@ -41,6 +45,9 @@ NUMBER = (
 WHOLE = rf"^[+-]?([0-9]+|[0-9]{{1,3}}({APART}[0-9]{{3}})+)$"
 CLOCK = r"^(?:([0-9]+):([0-5]?[0-9])|([0-9]+)):([0-5][0-9](?:[.][0-9]+)?)$"
 """``h:mm:ss`` or ``mm:ss``, with or without a fraction; hours and lone minutes have no limit."""
+
+ROUNDED = r"^[0-9]([.,][0-9]+)?[eE][+][0-9]{1,3}$"
+"""An id that a spreadsheet took for a number too long to show."""
 
 MILLI = 3
 """Decimals of a second that are kept: reports give no more than milliseconds."""
@@ -184,3 +191,24 @@ def filled(rows: ir.Table) -> ir.Value:
     """Count the cells of each row that hold something: a later export of a record says more."""
     held = [given(rows[name]).notnull().cast("int64") for name in rows.columns]
     return reduce(add, held)
+
+
+def refuse_rounded(engine: Engine, export: str, rows: ir.Table, columns: Sequence[str]) -> None:
+    """Refuse ids and phone numbers that a spreadsheet has written as 4.9E+12, digits lost.
+
+    Raises
+    ------
+    DataError
+        Naming the column.
+    """
+    if not columns:
+        return
+    sums = {name: rows[name].strip().re_search(ROUNDED).sum() for name in columns}
+    counts = engine.to_pandas(rows.aggregate(**sums)).fillna(0).iloc[0]
+    for name in columns:
+        if counts[name]:
+            raise DataError(
+                f"{export}: {int(counts[name]):,} cells of {name!r} are numbers that a spreadsheet "
+                "has rounded, such as 3.6E+11; expected whole ids. Export again, and do not save "
+                "the file from a spreadsheet."
+            )

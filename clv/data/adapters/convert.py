@@ -123,9 +123,11 @@ def convert(
         if refused:
             raise DataError(message.format(n=f"{refused:,}"))
     maker = TableMaker(engine, adapter, adapter.prepare(found.inputs), key, known, manner)
+    lost = {text: count_rows(engine, rows) for text, rows in adapter.losses(found.inputs).items()}
     notes = [
         *found.notes,
         *known_notes,
+        *(Note("belongs_nowhere", adapter.kind, n, text) for text, n in lost.items() if n),
         *(Note("read_as", adapter.kind, 0, text) for text in adapter.remarks),
     ]
     rows: dict[str, int] = {}

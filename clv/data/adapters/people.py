@@ -8,6 +8,7 @@ import ibis
 
 from clv.data import csv_files
 from clv.data.adapters.base import pseudonym
+from clv.data.adapters.cells import refuse_rounded
 from clv.data.adapters.encodings import encoding_of
 from clv.data.adapters.phones import spell_phones
 from clv.data.adapters.versions import lookup, unique
@@ -110,6 +111,7 @@ def own_ids(
             f"{listing(rows.columns)}. Expected key and customer_id."
         )
     rows = rows.select("key", "customer_id")
+    refuse_rounded(engine, "identities", rows, rows.columns)
     if key.style == "id":
         rows = rows.mutate(key=adapter.id_form(rows.key))
     same, notes = written_alike(engine, rows, "key", key.style, manner, "identities")

@@ -10,10 +10,12 @@ import ibis
 
 from clv.data import csv_files, files
 from clv.data.adapters.base import Manner
+from clv.data.adapters.cells import refuse_rounded
 from clv.data.adapters.encodings import UTF_8, as_utf_8, encoding_of
+from clv.data.adapters.tables import count_rows
 from clv.data.adapters.times import dates_order, time_text
 from clv.data.adapters.versions import VERSION, newest, version_of
-from clv.errors import DataError, SchemaError, SourceError, listing
+from clv.errors import SchemaError, SourceError, listing
 from clv.notes import Note
 from clv.storage import folder
 
@@ -34,9 +36,6 @@ OBJECT = "whole_object"
 
 CUSTOM = re.compile(r"__[a-z]+$")
 """How the names of a company's own Salesforce objects end."""
-
-ROUNDED = r"^[0-9]([.,][0-9]+)?[eE][+][0-9]{1,3}$"
-"""An id that a spreadsheet took for a number too long to show."""
 
 
 @ibis.udf.scalar.builtin(name="json_extract_string", signature=(("string", "string"), "string"))
@@ -128,7 +127,8 @@ def read_export(
             parts = [engine.frame(_nothing(export))]
         # Computed here once: what follows asks for these cells again and again.
         rows = engine.cache(ibis.union(*parts) if len(parts) > 1 else parts[0])
-        found.rows[export.name] = _counted(engine, export, rows)
+        found.rows[export.name] = count_rows(engine, rows)
+        refuse_rounded(engine, export.name, rows, export.ids)
         rows = export.refine(_dated(engine, export, rows, manner, found))
         rows, repeated = newest(engine, rows, export.key)
         if repeated:
@@ -348,21 +348,6 @@ def _dated(
     held = engine.cache(rows.mutate(**dated))
     ages = {f"{VERSION}{n}": version_of(held[f"{VERSION}{n}"], held[f"{_WHOLE}{n}"]) for n in parts}
     return held.mutate(**ages).drop(*(f"{_WHOLE}{n}" for n in parts))
-
-
-def _counted(engine: DuckDBEngine, export: Export, rows: ir.Table) -> int:
-    """Count the rows; refuse ids that a spreadsheet has rounded."""
-    rounded = {name: rows[name].re_search(ROUNDED).sum() for name in export.ids}
-    counts = engine.to_pandas(rows.aggregate(rows_read=rows.count(), **rounded)).iloc[0]
-    for name in export.ids:
-        count = int(counts[name] or 0) if counts.notna()[name] else 0
-        if count:
-            raise DataError(
-                f"{export.name}: {count:,} cells of {name!r} are numbers that a spreadsheet has "
-                "rounded, such as 3.6E+11; expected whole ids. Export again, and do not save the "
-                "file from a spreadsheet."
-            )
-    return int(counts["rows_read"])
 
 
 def _nothing(export: Export):  # type: ignore[no-untyped-def]

@@ -103,16 +103,34 @@ def refusals(inputs: Inputs) -> Mapping[str, ir.Table]:
     orders, transactions = inputs["orders"], inputs["transactions"]
     twins = orders.filter(orders.Id.isnull()).group_by("Name", "Created at")
     twins = twins.aggregate(n=ibis._.count()).filter(ibis._.n > 1)
-    shared = orders.group_by("Name").aggregate(n=ibis._.count()).filter(ibis._.n > 1)
+    shared = orders.group_by("Name").aggregate(n=ibis._.count(), nameless=ibis._.Id.isnull().sum())
+    by_name = transactions.filter(transactions.Order.isnull())
+    by_id = transactions.filter(transactions.Order.notnull())
     return {
         "orders: {n} names have the same time and different e-mail addresses, and no Id: they are "
         "of two shops, or of one order whose address was changed. Expected the column Id; export "
         "it too, or import each shop into a folder of its own.": twins,
         "transactions: {n} are of orders whose name is that of several orders. Expected the column "
-        "Order; export it too, or import each shop into a folder of its own.": transactions.filter(
-            transactions.Order.isnull()
-        ).semi_join(shared, "Name"),
+        "Order, and Id with the orders; export them too, or import each shop into a folder of its "
+        "own.": by_name.semi_join(shared.filter(shared.n > 1), "Name").union(
+            by_id.semi_join(shared.filter(shared.nameless > 1), "Name")
+        ),
     }
+
+
+def losses(inputs: Inputs) -> Mapping[str, ir.Table]:
+    """Return what is read and belongs to nothing."""
+    orders, given_back = inputs["orders"], _given_back(inputs["transactions"])
+    loose = given_back.anti_join(orders, given_back.Order == orders.Id).anti_join(orders, "Name")
+    return {"refunds left out: the export does not hold the orders they are of": loose}
+
+
+def _given_back(transactions: ir.Table) -> ir.Table:
+    """Return the transactions that paid money back."""
+    return transactions.filter(
+        (transactions.Kind.strip().lower() == "refund")
+        & (transactions.Status.strip().lower() == "success")
+    )
 
 
 def prepare(inputs: Inputs) -> Inputs:
@@ -159,14 +177,14 @@ def _of_orders(transactions: ir.Table, by: str, orders: Unique) -> ir.Table:
 
 def _refunds(orders: ir.Table, transactions: ir.Table) -> ir.Table:
     """Return refunds: the transactions, and what the order gave back beyond them."""
-    given_back = transactions.filter(
-        (transactions.Kind.strip().lower() == "refund")
-        & (transactions.Status.strip().lower() == "success")
-    )
+    given_back = _given_back(transactions)
     by_id = given_back.filter(given_back.Order.notnull())
     by_name = given_back.filter(given_back.Order.isnull())
-    exact = _of_orders(by_id, "Order", unique(orders, "Id")).union(
-        _of_orders(by_name, "Name", unique(orders, "Name"))
+    exact = ibis.union(
+        _of_orders(by_id, "Order", unique(orders, "Id")),
+        _of_orders(by_name, "Name", unique(orders, "Name")),
+        # Of an export without Ids.
+        _of_orders(by_id, "Name", unique(orders.filter(orders.Id.isnull()), "Name")),
     )
     dated = by_group(exact, "order_id", dated=number(exact.back).value.abs().sum())
     orders = lookup(orders, "order_id", dated, dated="dated")
@@ -223,6 +241,7 @@ ADAPTER = Adapter(
     keys={"email": Key("email", "email"), "phone": Key("phone", "phone")},
     prepare=prepare,
     refusals=refusals,
+    losses=losses,
     remarks=(
         "revenue is the total without taxes and shipping; refunds are taken back in proportion",
         "an order in several exports is the one whose state is latest: refunded after paid after "

@@ -236,6 +236,17 @@ def test_refunds_beyond_the_transactions_are_not_lost(run):
     ]  # fmt: skip
 
 
+def test_refunds_of_an_export_without_ids_and_of_no_order(run):
+    paid_back = (
+        "Order,Name,Kind,Status,Amount,Created At\n"
+        "1,#1,refund,success,15.00,2025-02-01\n9,#9,refund,success,5.00,2025-02-01\n"
+    )
+    changes = [{"Financial Status": "partially_refunded", "Refunded Amount": "15.00"}]
+    made = run("shopify", changes, drop=["Id"], more={"transactions.csv": paid_back})
+    assert table(made, "orders", "amount", "ordered_at")[1:] == [("-15.0", "2025-02-01T00:00:00Z")]
+    assert [note.count for note in made.notes if note.code == "belongs_nowhere"] == [1]
+
+
 @pytest.mark.parametrize(
     ("kind", "column"),
     [
@@ -247,6 +258,13 @@ def test_scientific_notation_is_refused_by_name(run, kind, column):
     with pytest.raises(DataError, match=rf"1 cells of '{column}' .* rounded") as error:
         run(kind, [{column: "4.91512E+11"}])
     assert "4.91512" not in str(error.value)
+
+
+def test_rounded_numbers_among_the_companys_own_ids(run, tmp_path):
+    path = tmp_path / "identities.csv"
+    path.write_text("key,customer_id\n4.93012E+11,C-1\n")
+    with pytest.raises(DataError, match=r"identities: 1 cells of 'key' .* rounded"):
+        run("genesys", [{}], identities=path)
 
 
 def test_phones_of_every_form_are_one_customer(run):
