@@ -27,11 +27,14 @@ import errno
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from clv.masking import are_data, shape
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 EXAMPLES = 5
+COLUMNS = 12
 NAMED_CHARACTERS = 80
 _STORAGE = {
     errno.ENOSPC: "Free some space, or choose another place.",
@@ -57,6 +60,22 @@ def listing(items: Iterable[object], limit: int = EXAMPLES) -> str:
     shown = list(items)
     text = ", ".join(_cut(repr(item)) for item in shown[:limit])
     return f"{text} and {len(shown) - limit} more" if len(shown) > limit else text
+
+
+def columns(names: Iterable[object]) -> str:
+    """Name a table's columns, or show their shapes where its first line seems to be data.
+
+    Examples
+    --------
+    >>> columns(["Invoice", "Customer ID"])
+    "'Invoice', 'Customer ID'"
+    >>> columns(["c17", "Anna Schmidt", "anna@example.com"])
+    "'x99', 'Xxxx Xxxxxxx', 'xxxx@xxxxxxx.xxx' (its first line seems to be data, not names)"
+    """
+    known = [str(name) for name in names]
+    if not are_data(known):
+        return listing(known, COLUMNS)
+    return f"{listing(map(shape, known), COLUMNS)} (its first line seems to be data, not names)"
 
 
 def _cut(text: str) -> str:
@@ -98,7 +117,7 @@ class SchemaError(DataError):
     ) -> SchemaError:
         """Name the columns that the contract requires and the table lacks."""
         return cls(
-            f"{table}: missing column {listing(missing)}; found {listing(found, 12)}. "
+            f"{table}: missing column {listing(missing)}; found {columns(found)}. "
             f"Map it under sources.{table}.columns in the settings."
         )
 

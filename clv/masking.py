@@ -9,13 +9,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from clv.errors import listing
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HIDDEN = "***"
-NAMES_SHOWN = 12
 MAX_NAME_CHARACTERS = 60
 
 # The user's part ends at the last @ of the address: a password may hold @ / # and ?.
@@ -89,27 +86,30 @@ def kind_of(value: object) -> str:
     return "a mapping" if isinstance(value, dict) else kinds.get(type(value), "something else")
 
 
-def column_names(names: Iterable[object]) -> str:
-    """Name the columns of a table, or show their shapes where its first line holds data.
+def are_data(names: Iterable[object]) -> bool:
+    """Say whether a table's column names are rather the cells of its first row.
 
-    A file without a header line is read with its first row's cells as names: a person's
-    name, e-mail and phone are then no names to repeat.
+    A file without a header line is read that way: a person's name, e-mail and phone are
+    then no names to repeat.
 
     Examples
     --------
-    >>> column_names(["Invoice", "Customer ID", "Quantity"])
-    "'Invoice', 'Customer ID', 'Quantity'"
-    >>> column_names(["c17", "Anna Schmidt", "anna@example.com", "+49 170 1234567"])
-    "'x99', 'Xxxx Xxxxxxx', 'xxxx@xxxxxxx.xxx', '+99 999 9999999' (the first line seems to be data)"
+    >>> are_data(["Invoice", "Customer ID", "orders_30d"])
+    False
+    >>> are_data(["c17", "Anna Schmidt", "anna@example.com", "+49 170 1234567"])
+    True
     """
-    known = [str(name) for name in names]
-    if not any(_is_data(name) for name in known):
-        return listing(known, NAMES_SHOWN)
-    return f"{listing(map(shape, known), NAMES_SHOWN)} (the first line seems to be data)"
+    return any(_is_data(str(name)) for name in names)
 
 
 def shape(text: str) -> str:
-    """Return a text with every letter an x and every digit a 9."""
+    """Return a text with every letter an x and every digit a 9.
+
+    Examples
+    --------
+    >>> shape("Anna +49 170")
+    'Xxxx +99 999'
+    """
     return "".join(
         "X" if mark.isupper() else "x" if mark.isalpha() else "9" if mark.isdigit() else mark
         for mark in text

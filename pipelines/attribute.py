@@ -53,7 +53,7 @@ def run(
                 on_progress=on_progress,
             )
     ctx.note(result.notes)
-    document = result.as_dict()
+    document = result.as_dict(individuals=ctx.settings.report.individual_agents)
     path = ctx.save("attribution.json", document)
     if out is not None:
         path = ctx.save_to(out, document)

@@ -280,6 +280,24 @@ def compounded(study: Study, name: str, fit: Instrumented) -> float:
     return study.effect(name, fit)[1] / plain if plain > 0 else 1.0
 
 
+def _team_gaps(members: Sequence[AgentScore]) -> list[dict[str, object]]:
+    """Sum agents' gaps, each times the agent's contacts; their ends come from the same prices."""
+    sums: dict[str, tuple[float, float, float, int]] = {}
+    for score in members:
+        for gap in score.coaching_gaps:
+            worth, low, high, n = sums.get(gap.behaviour, (0.0, 0.0, 0.0, 0))
+            sums[gap.behaviour] = (
+                worth + score.n * gap.worth_per_contact,
+                low + score.n * gap.low,
+                high + score.n * gap.high,
+                n + score.n,
+            )
+    return [
+        {"behaviour": name, "worth": rounded(w), "low": rounded(a), "high": rounded(b), "n": n}
+        for name, (w, a, b, n) in sorted(sums.items())
+    ]
+
+
 def coaching_gaps(
     study: Study,
     values: Floats,
@@ -321,6 +339,7 @@ def team_scores(scores: Sequence[AgentScore]) -> list[dict[str, object]]:
                 "index": rounded(float(np.average([s.index for s in members], weights=weights))),
                 "low": rounded(float(np.average([s.low for s in members], weights=weights))),
                 "high": rounded(float(np.average([s.high for s in members], weights=weights))),
+                "coaching_gaps": _team_gaps(members),
             }
         )
     return found

@@ -79,8 +79,8 @@ class Attribution:
     phrases: Phrases | None = None
     workload: tuple[Mapping[str, Any], ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return attribution.json."""
+    def as_dict(self, *, individuals: bool = False) -> dict[str, Any]:
+        """Return attribution.json; it names agents only where ``individuals`` are asked for."""
         return {
             "currency": self.currency,
             "as_of": self.as_of,
@@ -93,10 +93,10 @@ class Attribution:
             "targets": [target.as_dict() for target in self.targets],
             "part_targets": [dict(row) for row in self.part_targets],
             "frontier": None if self.frontier is None else self.frontier.as_dict(),
-            "agents": [agent.as_dict() for agent in self.agents],
+            "agents": [agent.as_dict() for agent in self.agents] if individuals else [],
             "agents_limits": LIMITS,
             "teams": team_scores(self.agents),
-            "workload": [dict(row) for row in self.workload],
+            "workload": [dict(row) for row in self.workload] if individuals else [],
             "segments": [dict(segment) for segment in self.segments],
             "phrases": [] if self.phrases is None else [r.as_dict() for r in self.phrases.rows],
             "phrases_about": None if self.phrases is None else self.phrases.about(),

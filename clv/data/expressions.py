@@ -44,7 +44,7 @@ from clv.data.casts import (
     wide,
 )
 from clv.data.parsing import is_finite, iso_text
-from clv.errors import SettingsError, UsageError, listing
+from clv.errors import SettingsError, UsageError, columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,7 +173,7 @@ class _Compiler:
             return _CONSTANTS[name]
         near = difflib.get_close_matches(name, self.table.columns, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        self.fail(node, f"no column {name!r}; found {listing(self.table.columns, 12)}.{hint}")
+        self.fail(node, f"no column {name!r}; found {columns(self.table.columns)}.{hint}")
 
     def numeric(self, node: ast.AST) -> Any:
         value = self.value(node)

@@ -124,8 +124,18 @@ def teams(inputs: ReportInputs) -> Teams:
 def gaps(team: str, attribution: Document | None) -> tuple[Gap, ...]:
     """Return the team's coaching gaps: each agent's money per contact times the contacts.
 
-    The agents' intervals come from the same prices, so their ends add up.
+    The agents' intervals come from the same prices, so their ends add up. Documents that name
+    no agents have the team's sums.
     """
+    summed = [
+        Gap(words(row, "behaviour"), worth)
+        for each in records(attribution, "teams")
+        if words(each, "team") == team
+        for row in records(each, "coaching_gaps")
+        if (worth := figure(row, "worth", "currency", n=count(row, "n"))) is not None
+    ]
+    if summed:
+        return tuple(sorted(summed, key=lambda gap: (-gap.money.value, gap.behaviour)))
     mine: dict[str, list[tuple[Document, int]]] = {}
     for agent in records(attribution, "agents"):
         for gap in records(agent, "coaching_gaps") if words(agent, "team") == team else ():

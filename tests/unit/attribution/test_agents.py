@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import MISSING, replace
 
 import numpy as np
 import pytest
@@ -133,3 +134,43 @@ def test_shrinking_keeps_the_order_of_equally_measured_agents():
     found = shrunk(values, equal, np.full(4, 100.0))
     assert (np.argsort(found) == np.argsort(values)).all()
     assert np.abs(found - 0.5).max() < np.abs(values - 0.5).max()
+
+
+def test_a_document_names_no_agent_unless_asked(scores):
+    """Teams keep what their agents add up to; the agents themselves are named on request alone."""
+    from clv.attribution.document import Attribution
+    from clv.report.sections.teams import gaps
+
+    teams = team_scores(scores)
+    for team in teams:
+        mine = [score for score in scores if score.team == team["team"]]
+        for gap in team["coaching_gaps"]:
+            summed = [
+                (score.n, g.worth_per_contact)
+                for score in mine
+                for g in score.coaching_gaps
+                if g.behaviour == gap["behaviour"]
+            ]
+            assert gap["n"] == sum(n for n, _ in summed)
+            assert gap["worth"] == pytest.approx(sum(n * w for n, w in summed), rel=1e-3)
+    named = {"teams": teams, "agents": [score.as_dict() for score in scores]}
+    unnamed = {"teams": teams, "agents": []}
+    old = {"teams": [{**t, "coaching_gaps": []} for t in teams], "agents": named["agents"]}
+    for team in teams:
+        ours, theirs = (gaps(team["team"], document) for document in (unnamed, old))
+        assert [g.behaviour for g in ours] == [g.behaviour for g in theirs]
+        assert [g.money.value for g in ours] == pytest.approx(
+            [g.money.value for g in theirs], rel=1e-2
+        )
+    empty = {"contributions", "effects", "targets", "segments", "unavailable"}
+    defaults = {
+        name: () if name in empty else None
+        for name, field in Attribution.__dataclass_fields__.items()
+        if field.default is MISSING
+    }
+    found = Attribution(
+        **defaults | {"agents": tuple(scores), "workload": ({"agent_id": "a1"},), "customers": 1}
+    )
+    text = json.dumps(found.as_dict())
+    assert not [score.agent_id for score in scores if f'"{score.agent_id}"' in text]
+    assert len(found.as_dict(individuals=True)["agents"]) == len(scores)

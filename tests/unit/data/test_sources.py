@@ -349,3 +349,14 @@ def test_shipped_settings_read_online_retail(engine, realdata):
     assert counts["orders.duplicate_lines:policy"] == 6_771
     assert frame.order_id.is_unique
     assert set(frame.refund_of.dropna()) <= set(frame.order_id)
+
+
+def test_a_file_without_a_header_names_nobody():
+    from clv.errors import SchemaError
+
+    cells = ["c17", "Anna Schmidt", "anna.schmidt@acme-corp.de", "+49 170 1234567"]
+    error = str(SchemaError.missing_columns("customers", ["customer_id"], cells))
+    assert not [word for word in ("Anna", "schmidt", "acme", "170") if word in error]
+    assert "first line seems to be data" in error
+    names = ["Invoice", "Customer ID", "Price", "orders_30d", "Größe"]
+    assert all(name in str(SchemaError.missing_columns("orders", ["x"], names)) for name in names)
