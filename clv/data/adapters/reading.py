@@ -135,7 +135,7 @@ def read_export(
             by = " and ".join(export.versions) or "what it holds"
             text = f"older versions of a record left out; the newest is told by {by}"
             found.notes.append(Note("record_repeated", export.name, repeated, text))
-        _name_columns(export, found)
+        _name_columns(adapter, export, found)
         if OBJECT in rows.columns:
             holders[export.name] = rows
         apart = [name for name in rows.columns if name == OBJECT or name.startswith(VERSION)]
@@ -293,9 +293,13 @@ def _checked(
     absent += [c for c in export.optional if roots[c] not in names and c not in absent]
 
 
-def _name_columns(export: Export, found: Found) -> None:
+def _name_columns(adapter: Adapter, export: Export, found: Found) -> None:
     """Note the columns that nothing is made of, and those that could be made more of."""
-    if not found.unread.get(export.name):
+    inside = [e.within[1].split(".")[1] for e in adapter.exports if e.within is not None]
+    taken = {name.removesuffix("[*]") for name in inside}
+    unread = [name for name in found.unread.get(export.name, ()) if name not in taken]
+    found.unread[export.name] = unread
+    if not unread:
         found.unread.pop(export.name, None)
     for code, columns, text in (
         ("column_unread", found.unread, "columns that nothing is made of"),

@@ -100,6 +100,8 @@ DRAFT = ("5", "draft")
 
 SHORT, BLOCK = 15, 5
 SUFFIXES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+PATTERNS = ",".join(f"{number:0{BLOCK}b}"[::-1] for number in range(len(SUFFIXES)))
+"""Which of five characters are capitals, in the order of the suffixes."""
 
 
 def eighteen(text: ibis.Value) -> ibis.Value:
@@ -109,12 +111,11 @@ def eighteen(text: ibis.Value) -> ibis.Value:
     Salesforce: "What is the difference between 15-character and 18-character IDs".
     """
     short = text.re_search(f"^[0-9A-Za-z]{{{SHORT}}}$")
+    capitals = text.re_replace("[0-9a-z]", "0").re_replace("[A-Z]", "1")
     whole = text
     for start in range(0, SHORT, BLOCK):
-        letters = [text.substr(start + place, 1) for place in range(BLOCK)]
-        capitals = [letter.between("A", "Z").cast("int64") for letter in letters]
-        bits = sum((bit * 2**place for place, bit in enumerate(capitals)), start=ibis.literal(0))
-        whole = whole + ibis.literal(SUFFIXES).substr(bits, 1)
+        place = ibis.literal(PATTERNS).find(capitals.substr(start, BLOCK)) // (BLOCK + 1)
+        whole = whole + ibis.literal(SUFFIXES).substr(place, 1)
     return ibis.ifelse(short, whole, text)
 
 
