@@ -189,7 +189,14 @@ def _settled(html: str) -> str:
     """Replace the CSS variables inside SVG by the light page's colours, which PDF needs."""
     css = html[: html.index("</style>")]
     light = dict(re.findall(r"--(\w+): (#\w+);", css[: css.index("prefers-color-scheme: dark")]))
-    return re.sub(r'="var\(--(\w+)\)"', lambda found: f'="{light[found.group(1)]}"', html)
+
+    def coloured(tag: re.Match[str]) -> str:
+        return re.sub(
+            r'="var\(--(\w+)\)"', lambda name: f'="{light.get(name[1], "currentColor")}"', tag[0]
+        )
+
+    # In tags alone: a segment may be called anything.
+    return re.sub(r"<[^<>]+>", coloured, html)
 
 
 def _no_fetch(url: str, *_: object, **__: object) -> dict[str, Any]:

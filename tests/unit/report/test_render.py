@@ -204,3 +204,15 @@ def test_a_page_that_asks_for_a_file_is_refused_in_pdf(tmp_path):
 
     with pytest.raises(UsageError, match="needs nothing"):
         _no_fetch("file:///etc/passwd")
+
+
+def test_words_that_look_like_a_colour_stay_words():
+    from clv.report.render import _settled
+
+    page = (
+        "<style>:root { --ink: #111111; } @media (prefers-color-scheme: dark) {}</style>"
+        '<path fill="var(--ink)" stroke="var(--x)"/><text>="var(--x)" and ="var(--ink)"</text>'
+    )
+    assert _settled(page).endswith(
+        '<path fill="#111111" stroke="currentColor"/><text>="var(--x)" and ="var(--ink)"</text>'
+    )
