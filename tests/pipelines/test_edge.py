@@ -167,7 +167,7 @@ def test_a_terminal_without_unicode_is_written_to(tmp_path):
         "import pipelines.run as run\n"
         "from pipelines import cli\n"
         "run.Console = lambda **words: Console(force_terminal=True, **words)\n"
-        f"sys.argv = ['clv', 'simulate', {str(tmp_path / 'Größe')!r}, '--customers', '30']\n"
+        f"sys.argv = ['clv', 'simulate', {str(tmp_path / 'company')!r}, '--customers', '30']\n"
         "cli.main()\n"
     )
     done = subprocess.run(
