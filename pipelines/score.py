@@ -43,6 +43,7 @@ def run(
             sinks=sinks,
             reasons=ctx.settings.scoring.reasons,
             chunk_customers=ctx.settings.scoring.chunk_customers,
+            limit_share=ctx.settings.scoring.quarantine_limit_share,
             keep=ctx.settings.scoring.keep,
             wait_seconds=ctx.settings.scoring.wait_seconds,
             keep_months=ctx.settings.scoring.keep_months,

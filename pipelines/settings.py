@@ -163,6 +163,9 @@ class Scoring(Section):
     """How customers are scored."""
 
     chunk_customers: int = Field(100_000, ge=1, description="customers in memory at once")
+    quarantine_limit_share: float = Field(
+        0.05, ge=0, le=1, description="share of the scores that may be unfit to publish"
+    )
     reasons: str = Field(
         "all",
         pattern=r"^(all|none|top:\d+)$",

@@ -141,7 +141,9 @@ def contact_rows(prepared: Prepared, window: Window, exposure_days: int) -> ir.T
         opening_sentiment=_column(rows, "opening_sentiment", Kind.NUMBER),
         handle_seconds=_seconds(rows.handle_ms),
         wait_seconds=_seconds(rows.wait_ms),
-        fcr=rows.first_contact_resolved.cast("float64"),
+        fcr=window.seen(rows.settle_s).ifelse(
+            rows.first_contact_resolved.cast("float64"), missing(Kind.NUMBER)
+        ),
         goodwill=in_currency(rows.goodwill),
         transfers=rows.hand_offs.cast("float64"),
         repeated=rows.repeated.cast("float64"),

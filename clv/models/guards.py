@@ -108,7 +108,7 @@ def guard_leaks(
         )
         raise ModelError(
             f"features: {listing([leak.feature for leak in leaks])} may know the outcome: {told}. "
-            "Remove it, or name it under models.allow if it is known before the cutoff."
+            "Remove it, or name it under training.allow_leaks if it is known before the cutoff."
         )
 
 

@@ -220,7 +220,7 @@ def reconcile(tally: Tally, staging: Path, customers: int, limit_share: float) -
         raise QuarantineError(
             f"scores: {tally.quarantined:,} of {customers:,} rows cannot be published ({worst}); "
             f"allowed are {limit_share:.0%}. Look at the inputs of these customers, train again, "
-            "or raise scoring.limit_share."
+            "or raise scoring.quarantine_limit_share."
         )
     with pq.ParquetFile(staging / SCORE_FILE) as file:
         read, last = 0, ""

@@ -55,7 +55,7 @@ def test_a_score_written_from_the_outcome_is_found_below_the_limit():
 def test_the_error_names_feature_and_override_and_the_override_works():
     frame, label = customers()
     frame["later"] = label
-    with pytest.raises(ModelError, match=r"'later'.*AUC 1\.000.*models\.allow"):
+    with pytest.raises(ModelError, match=r"'later'.*AUC 1\.000.*training\.allow_leaks"):
         guard_leaks(frame, label)
     guard_leaks(frame, label, allow=["later"])
 

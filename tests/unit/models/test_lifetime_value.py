@@ -166,7 +166,7 @@ def test_a_feature_that_knows_the_outcome_stops_training(company, options):
     def leak(rows):
         return rows.assign(wait_seconds_90d=rows["purchases"])
 
-    with pytest.raises(ModelError, match=r"wait_seconds_90d.*models\.allow"):
+    with pytest.raises(ModelError, match=r"wait_seconds_90d.*training\.allow_leaks"):
         LifetimeValue.fit(company(300, change=leak), options)
 
 
