@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UTF_8 = "utf-8"
-TRIED = (UTF_8, "cp1252")
+CP1252 = "cp1252"
 BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 BLOCK_BYTES = 2**20
 HEAD_BYTES = 4096
@@ -42,7 +43,8 @@ def encoding_of(path: Path, told: str | None = None) -> str:
     """Return the encoding of a file of text, plain or compressed.
 
     UTF-16 is told by its byte order mark, or by every other byte being zero; UTF-8 by the
-    whole file fitting it. What fits neither is Windows' cp1252, if it fits that.
+    whole file fitting it. What fits neither is Windows' cp1252, if it fits that, and if no
+    other character of the file is one of UTF-8.
 
     Parameters
     ----------
@@ -56,24 +58,48 @@ def encoding_of(path: Path, told: str | None = None) -> str:
         When the file fits none of them, or not what was told.
     """
     if told is not None:
-        place = _misfit(path, told)
-        if place is None:
+        misfit = _misfit(path, told)
+        if misfit is None:
             return told
         raise SourceError(
-            f"{path}: is not {told} text, as --encoding says (byte {place:,} does not fit). "
+            f"{path}: is not {told} text, as --encoding says (byte {misfit.place:,} does not fit). "
             "Leave --encoding out to have UTF-8, UTF-16 and cp1252 tried, or name another one."
         )
     wide = _wide(path)
-    for encoding in (wide,) if wide is not None else TRIED:
-        place = _misfit(path, encoding)
-        if place is None:
-            return encoding
-        if encoding == UTF_8 and place >= _length(path) - 3:
-            break  # the file ends within a character: it was cut off
-    raise SourceError(
-        f"{path}: is no text in UTF-8, UTF-16 or cp1252, or is cut off within a character (byte "
-        f"{place:,} does not fit). Export it again, or say --encoding NAME."
-    )
+    if wide is not None:
+        tried = {wide: _misfit(path, wide)}
+    else:
+        tried = {UTF_8: _misfit(path, UTF_8)}
+        first = tried[UTF_8]
+        if first is not None and first.others_fit:
+            raise SourceError(
+                f"{path}: is UTF-8 text but for byte {first.place:,}: it is cut off there, or "
+                "was mended in another encoding. Export it again, or say --encoding NAME."
+            )
+        if first is not None:
+            tried[CP1252] = _misfit(path, CP1252)
+    fitting = next((encoding for encoding, misfit in tried.items() if misfit is None), None)
+    if fitting is None:
+        raise SourceError(
+            f"{path}: is no text in UTF-8, UTF-16 or cp1252. Export it again, or say "
+            "--encoding NAME."
+        )
+    return fitting
+
+
+@dataclass(frozen=True)
+class _Misfit:
+    """The first byte that does not fit an encoding.
+
+    Attributes
+    ----------
+    place : int
+    others_fit : bool
+        Whether characters of several bytes fit before it, or the text ends within it.
+    """
+
+    place: int
+    others_fit: bool
 
 
 def as_utf_8(path: Path, encoding: str, folder: Path) -> Path:
@@ -110,25 +136,23 @@ def _wide(path: Path) -> str | None:
     return None
 
 
-def _misfit(path: Path, encoding: str) -> int | None:
-    """Return the place of the first byte that does not fit an encoding, None if all do."""
+def _misfit(path: Path, encoding: str) -> _Misfit | None:
+    """Return where a file does not fit an encoding, None if it does."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    place = 0
+    read, held_from, others_fit = 0, 0, False  # the decoder holds what a block's end cut off
     try:
         for block in _blocks(path):
-            kept = len(decoder.getstate()[0])
-            start = place - kept
-            place += len(block)
-            decoder.decode(block)
-        start = place - len(decoder.getstate()[0])
+            others_fit |= not decoder.decode(block).isascii()
+            read += len(block)
+            held_from = read - len(decoder.getstate()[0])
         decoder.decode(b"", final=True)
-    except UnicodeError as error:
-        return start + getattr(error, "start", 0)
+    except UnicodeDecodeError as error:
+        others_fit |= not error.object[: error.start].isascii()
+        cut_off = error.reason == "unexpected end of data"
+        return _Misfit(held_from + error.start, others_fit or cut_off)
+    except UnicodeError:
+        return _Misfit(held_from, others_fit)
     return None
-
-
-def _length(path: Path) -> int:
-    return sum(len(block) for block in _blocks(path))
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

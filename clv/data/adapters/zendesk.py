@@ -73,7 +73,7 @@ USERS = Export(
     ("email", "external_id", "name", "phone", "created_at", "default_group_id", "updated_at"),
     key=("id",),
     versions=("updated_at",),
-    ids=("id", "default_group_id"),
+    ids=("id", "default_group_id", "external_id"),
     times=("created_at",),
 )
 RATINGS = Export(

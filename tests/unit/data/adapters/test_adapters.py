@@ -11,7 +11,7 @@ import pytest
 from clv.data.adapters import ADAPTERS, convert
 from clv.data.duckdb_engine import DuckDBEngine
 from clv.errors import SchemaError, SourceError, UsageError
-from clv.schema import SCHEMA
+from clv.schema import SCHEMA, Kind
 
 SAMPLES = Path(__file__).parent / "samples"
 EMAIL = hashlib.sha256(b"ada@example.com").hexdigest()[:16]
@@ -323,3 +323,16 @@ def test_only_some_tables_and_twice_is_once(run, tmp_path):
         again, "interactions", "interaction_id"
     )
     assert [p.name for p in (tmp_path / "out" / "interactions").iterdir()] == ["zendesk.parquet"]
+
+
+@pytest.mark.parametrize("kind", ADAPTERS)
+def test_every_time_is_read_in_the_zone_of_the_export(kind):
+    adapter = ADAPTERS[kind]
+    read = {column: export for export in adapter.exports for column in export.columns}
+    for table in adapter.tables:
+        for name, text in table.columns.items():
+            if SCHEMA[table.table][name].kind is Kind.TIME and text in read:
+                assert text in read[text].times, f"{kind}.{table.table}.{name}"
+    for key in adapter.keys.values():
+        if key.style != "email" and key.column in read:
+            assert key.column in read[key.column].ids, key.column

@@ -42,6 +42,10 @@ def test_each_is_told(write, written, found):
 
 def test_late_bytes_decide_too(write, monkeypatch):
     monkeypatch.setattr(encodings, "BLOCK_BYTES", 7)
+    with pytest.raises(SourceError, match="but for byte 100: it is cut off"):
+        encoding_of(write(b"x" * 100 + "€".encode()[:2]))
+    with pytest.raises(SourceError, match="but for byte 20:"):
+        encoding_of(write("ü".encode() * 10 + b"\xfcx" * 10))
     assert (
         encoding_of(write(b"plain text, " * 9 + "ü".encode("cp1252") + b", more text")) == "cp1252"
     )
@@ -49,10 +53,12 @@ def test_late_bytes_decide_too(write, monkeypatch):
 
 
 def test_what_fits_nothing(write):
-    with pytest.raises(SourceError, match="byte 100 does not fit"):
+    with pytest.raises(SourceError, match="no text in UTF-8, UTF-16 or cp1252"):
         encoding_of(write(b"x" * 100 + b"\x81\x8d and more"))
-    with pytest.raises(SourceError, match="cut off within a character"):
+    with pytest.raises(SourceError, match="UTF-8 text but for byte 100: it is cut off"):
         encoding_of(write(b"x" * 100 + "€".encode()[:2]))
+    with pytest.raises(SourceError, match="UTF-8 text but for byte 52:"):
+        encoding_of(write("ü".encode() + b"x" * 50 + "ü".encode("cp1252") + b" and more"))
     with pytest.raises(SourceError, match="is not utf-8 text, as --encoding says"):
         encoding_of(write(TEXT.encode("cp1252")), told="utf-8")
 
