@@ -23,6 +23,7 @@ from clv.data.spark_forms import (
     java_size,
     located,
     plain,
+    quoted,
     without_nanoseconds,
 )
 from clv.data.spark_sql import SparkCompiler
@@ -271,7 +272,7 @@ class SparkEngine(Engine):
         rows = self._guard(lambda: self.session.sql(text))
         types = dict(rows.dtypes)
         short = {
-            name: rows[name].cast(HELD[str(kind)])
+            name: rows[quoted(name)].cast(HELD[str(kind)])
             for name, kind in expression.schema().items()
             if str(kind) in HELD and types[name] != HELD[str(kind)]
         }

@@ -60,10 +60,21 @@ def without_nanoseconds(rows: DataFrame, paths: Sequence[str]) -> DataFrame:
     for path in paths:
         for field in pq.read_schema(path):
             if pa.types.is_timestamp(field.type) and field.type.unit == "ns":
-                at = f"timestamp_micros(`{field.name}` div 1000)"
+                at = f"timestamp_micros({quoted(field.name)} div 1000)"
                 whole = at if field.type.tz else f"cast({at} as timestamp_ntz)"
-                fine[field.name] = f"{whole} as `{field.name}`"
-    return rows.selectExpr(*(fine.get(name, f"`{name}`") for name in rows.columns))
+                fine[field.name] = f"{whole} as {quoted(field.name)}"
+    return rows.selectExpr(*(fine.get(name, quoted(name)) for name in rows.columns))
+
+
+def quoted(name: str) -> str:
+    """Write a column's name as Spark's SQL does: a point in it is no path.
+
+    Examples
+    --------
+    >>> quoted("a.b"), quoted("a`b")
+    ('`a.b`', '`a``b`')
+    """
+    return "`" + name.replace("`", "``") + "`"
 
 
 def first_line(error: Exception) -> str:

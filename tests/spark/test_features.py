@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import pandas as pd
 import pytest
 
 from clv.features.contacts import build_contact_table
@@ -10,6 +11,8 @@ from clv.features.table import build_feature_table, prepare
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
 from clv.windows import Window
+from tests.laws.strategies import CUTOFF as LAW_CUTOFF
+from tests.laws.test_money import WEEK, in_cents, numbers, times
 from tests.spark.conftest import differences
 
 pytestmark = pytest.mark.spark
@@ -41,6 +44,24 @@ def computed(tables, horizon_days=180):
 @pytest.fixture(scope="module")
 def both(spark, duckdb, accepted):
     return computed(accepted(duckdb)), computed(accepted(spark))
+
+
+def test_money_of_any_size_is_the_same(spark, duckdb):
+    large = pd.DataFrame(
+        {
+            "order_id": ["large", "later"],
+            "customer_id": "c000",
+            "ordered_at": [pd.Timestamp(LAW_CUTOFF), pd.Timestamp(LAW_CUTOFF) + WEEK],
+            "amount": 1e12,
+        }
+    )
+    frames = times(in_cents(1), 1e9)
+    frames |= {"orders": pd.concat([frames["orders"], large], ignore_index=True)}
+    found = [numbers(engine, frames, 0.1) for engine in (duckdb, spark)]
+    for name, left in found[0].items():
+        keys = ["interaction_id"] if name == "contacts" else ["customer_id"]
+        assert differences(left, found[1][name], keys) == {}, name
+    assert found[1]["outcomes"]["value"].max() > 9e11
 
 
 @pytest.mark.parametrize("name", ["markers", "answers", "features", "outcomes", "contacts"])

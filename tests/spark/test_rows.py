@@ -5,10 +5,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from clv.data.contracts import examine
+from clv.data.names import OWN
 from clv.data.parsing import parse_seconds
 from clv.data.sources import RawTables, SourceSpec, read_sources
 from clv.data.tables import Terms
 from clv.errors import SourceError
+from tests.laws.strategies import company
 from tests.laws.test_contract_laws import POOLS, drawn
 from tests.spark.conftest import LOADED, differences
 
@@ -57,6 +59,35 @@ def test_a_folder_of_parquet_is_read_and_fingerprinted_alike(spark, duckdb, comp
         found.append(examine(kept, Terms(), quarantine=place, loaded_at=LOADED).validation)
     assert found[0].tables == found[1].tables
     assert found[0].fingerprint == found[1].fingerprint
+
+
+def test_own_columns_of_any_name_change_nothing(spark, duckdb, tmp_path):
+    frames = company(3, 12)
+    names = ["a.b", "a`b", 'a "b"', " ", "É", "é", "Customer_ID", "channel", "spoken", "at_s", ""]
+    names += ["amount__value", "reference_ok", "own channel", "x" * 300, "客户", "select"]
+    accepted = []
+    for place, own in (("plain", []), ("wide", names)):
+        folder = tmp_path / place
+        folder.mkdir()
+        for name, frame in frames.items():
+            wider = frame.assign(**dict.fromkeys(own, frame.index))
+            wider.to_parquet(folder / f"{name}.parquet", index=False)
+        for engine in (duckdb, spark) if own else (duckdb,):
+            raw = read_sources(engine, SourceSpec(folder=str(folder)))
+            rows = {"orders": raw.frames["orders"], "customers": raw.frames["customers"]}
+            quarantine = tmp_path / f"{place}-{engine.name}"
+            found = examine(
+                RawTables(engine, rows), Terms(), quarantine=quarantine, loaded_at=LOADED
+            )
+            held = found.tables.frames
+            plain = {
+                name: rows.drop(*(c for c in rows.columns if c.startswith(OWN)))
+                for name, rows in held.items()
+            }
+            accepted.append({name: engine.to_pandas(rows) for name, rows in plain.items()})
+    for other in accepted[1:]:
+        for name, key in (("orders", "order_id"), ("customers", "customer_id")):
+            assert differences(accepted[0][name], other[name], [key]) == {}
 
 
 def test_times_of_nanoseconds_and_folders_of_parts_are_read(spark, duckdb, tmp_path):
