@@ -58,6 +58,8 @@ TOMBSTONES = pa.schema([("customer_id", _STRING), ("since", pa.date32())])
 """Customers who had a score and have none, and the first day without one."""
 
 BATCH_ROWS = 50_000
+NUL = "\0"
+"""PostgreSQL takes it in no text: one id with it would stop a whole load."""
 
 
 @dataclass(frozen=True)
@@ -168,17 +170,20 @@ def split(frame: pd.DataFrame, id_characters: int | None) -> tuple[pd.DataFrame,
     frame : DataFrame
         Scores.
     id_characters : int or None
-        The longest id it takes.
+        The longest id it takes; None takes any, and characters that databases and CRMs refuse.
     """
     ids = frame["customer_id"]
     absent = (ids.isna() | (ids == "")).to_numpy(bool)
-    lengths = ids.str.len().fillna(0).to_numpy()
-    long = (lengths > id_characters) if id_characters is not None else np.zeros(len(ids), bool)
+    long = nul = np.zeros(len(ids), bool)
+    if id_characters is not None:
+        long = ids.str.len().fillna(0).to_numpy() > id_characters
+        nul = ids.str.contains(NUL, regex=False).fillna(value=False).to_numpy(bool) & ~long
     counts = {
         "customer_id is missing": int(absent.sum()),
         f"customer_id is longer than {id_characters} characters": int(long.sum()),
+        "customer_id holds a NUL": int(nul.sum()),
     }
-    return frame[~(absent | long)], {reason: n for reason, n in counts.items() if n}
+    return frame[~(absent | long | nul)], {reason: n for reason, n in counts.items() if n}
 
 
 def accepted(
@@ -224,7 +229,7 @@ def blanks(
     with pq.ParquetFile(gone) as file:
         for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=["customer_id"]):
             for customer in batch.column(0).to_pylist():
-                if len(customer) <= id_characters:
+                if len(customer) <= id_characters and NUL not in customer:
                     yield (customer, *(None for _ in columns))
 
 

@@ -285,6 +285,25 @@ def test_settings_that_do_not_fit_are_refused(options):
         make_sink(options)
 
 
+@pytest.mark.parametrize("kind", ["sql", "hubspot", "zendesk", "salesforce"])
+def test_an_id_with_a_nul_is_refused_alone(kind, directory, tmp_path):
+    pq.write_table(score_table(["a", "b\0c", "d"]), tmp_path / "nul.parquet")
+    gone = pa.table({"customer_id": ["e\0"], "since": [dt.date(2025, 6, 30)]}, TOMBSTONES)
+    pq.write_table(gone, tmp_path / "gone.parquet")
+    report = sink_of(kind, tmp_path).write(
+        tmp_path / "nul.parquet", directory, tmp_path / "gone.parquet"
+    )
+    assert (report.written, report.rejected) == (2, 1)
+    assert report.reasons == {"customer_id holds a NUL": 1}
+
+
+def test_an_id_with_a_nul_does_not_stop_postgresql(postgres, directory, tmp_path):
+    pq.write_table(score_table(["a", "b\0c", "d"]), tmp_path / "nul.parquet")
+    report = make_sink({"kind": "sql", "url": postgres}).write(tmp_path / "nul.parquet", directory)
+    assert (report.written, report.rejected) == (2, 1)
+    assert [row["customer_id"] for row in rows_in(postgres, "clv_scores_current")] == ["a", "d"]
+
+
 def test_a_field_that_is_no_score_is_refused(scores, directory):
     with pytest.raises(UsageError, match="'email' is not a score column"):
         make_sink({"kind": "hubspot", "fields": {"email": "e"}}).write(scores, directory)
