@@ -30,6 +30,7 @@ def run(
     from clv.attribution.attribution import attribute, without_contacts
     from clv.windows import latest_window
 
+    ctx.reach_registry()
     read_outs = read_outs_of(ctx)
     tables = checked_tables(ctx).tables
     first, last = tables.span()

@@ -12,11 +12,11 @@ def run(ctx: Run) -> Result:
     from clv.sinks import make_sinks
 
     make_sinks(ctx.settings.scoring.sinks)
+    registry = ctx.registry()
     checked = checked_tables(ctx, stop_unknown=False)
     for match in checked.validation.matches:
         ctx.say(f"{match.table}.{match.column}: {match.sentence()}")
     checked.validation.require_matches(ctx.settings.quality.least_match)
-    registry = ctx.registry()
     versions = registry.versions()
     first, last = checked.tables.span()
     day = ctx.settings.as_of or last

@@ -135,9 +135,11 @@ class Run:
             When it cannot be reached.
         """
         from clv.registry import Registry
+        from clv.registry.address import local_address
 
         options, uri = self.settings.registry, self._tracking_uri()
         if uri is None:
+            local_address(self.workspace)  # refuses what no store can lie in
             self._own_workspace()
             return Registry.local(self.workspace, options.name)
         return Registry(uri, options.artifact_root, options.name)
@@ -149,11 +151,15 @@ class Run:
         ------
         RegistryError
             When a store of the settings' or of MLflow's own does not answer.
+        UsageError
+            When the workspace cannot hold a store.
         """
-        from clv.registry.address import reach
+        from clv.registry.address import local_address, reach
 
         uri = self._tracking_uri()
-        if uri is not None:
+        if uri is None:
+            local_address(self.workspace)
+        else:
             reach(uri)
 
     def _tracking_uri(self) -> str | None:

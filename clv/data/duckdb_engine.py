@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from clv.data.duckdb_sql import Compiler, file_name, identifier, quoted
 from clv.data.engine import BATCH_ROWS, PREFIX, Engine, partition_names
+from clv.data.json_records import json_records
 from clv.errors import SourceError, StorageError, listing
 from clv.storage import TemporaryFolder, folder, partial
 
@@ -190,22 +191,50 @@ class DuckDBEngine(Engine):
         SourceError
             When a file is no JSON.
         """
-        name = next(self._names)
+        pages, name = next(self._names), next(self._names)
+        self._read_objects(paths, pages)
+        self.run(
+            f'create table "{name}" as select unnest(case when json_type(json, {quoted("$." + member)}) '  # noqa: S608, E501 (own names, quoted)
+            f"= 'ARRAY' then json_extract(json, {quoted('$.' + member + '[*]')}) else [json] end)"
+            f'::varchar as json, file from "{pages}"'
+        )
+        self.run(f'drop table "{pages}"')
+        return self.backend.table(name)
+
+    def _read_objects(self, paths: Sequence[Path], name: str) -> None:
+        """Hold the objects of JSON files, as many as a pass of its own counts in each."""
         listed = ", ".join(file_name(path) for path in paths)
         try:
             self.connection.execute(
-                f"create table \"{name}\" as select unnest(case when json_type(json, '$.{member}') "  # noqa: S608 (quoted paths)
-                f"= 'ARRAY' then json_extract(json, '$.{member}[*]') else [json] end)::varchar "
-                "as json, filename as file from read_json_objects("
-                f"[{listed}], format = 'auto', filename = true, "
+                f"create table \"{name}\" as select unnest(case when json_type(json) = 'ARRAY' "  # noqa: S608 (quoted paths)
+                "then json_extract(json, '$[*]') else [json] end) as json, filename as file from "
+                f"read_json_objects([{listed}], format = 'auto', filename = true, "
                 f"maximum_object_size = {JSON_BYTES})"
             )
         except duckdb.InvalidInputException as error:
             raise SourceError(
-                f"{paths[0].parent}: {member} cannot be read as JSON: {_first_line(error)} "
+                f"{paths[0].parent}: cannot be read as JSON: {_first_line(error)} "
                 "Expected one object per line, or an array of objects."
             ) from error
-        return self.backend.table(name)
+        objects_only = "count_if(json_type(json) = 'OBJECT')"
+        rows = self.connection.execute(
+            f'select file, count(*), {objects_only} from "{name}" group by 1'  # noqa: S608 (own name)
+        ).fetchall()
+        read = {file: (values, objects) for file, values, objects in rows}
+        for path in paths:
+            held = json_records(path)
+            values, objects = read.get(str(path), (0, 0))
+            if not held.whole:
+                raise SourceError(
+                    f"{path}: breaks off before its last bracket is closed; expected a whole file. "
+                    "Export it again."
+                )
+            if not values == objects == held.objects:
+                raise SourceError(
+                    f"{path}: holds {held.objects:,} objects; {values:,} values were read, "
+                    f"{objects:,} of them objects. Expected one object per line, or an array of "
+                    "objects, and nothing else."
+                )
 
     def read_shared(self, place: str) -> ir.Table:
         """Refuse what Spark alone reads.

@@ -18,6 +18,7 @@ import pandas as pd
 from clv.models.boosting import Encoding, side_by_side
 from clv.models.churn import ChurnModel
 from clv.models.forecasts import PastForecasts
+from clv.models.guards import guard_value
 from clv.models.intervals import LONE_FOLD_SPREAD
 from clv.models.prospects import past_forecast, unseen_forecast
 from clv.models.sampling import HELD_OUT_OF, customer_part, sampled
@@ -141,7 +142,13 @@ def out_of_fold(panel: Panel, options: ModelOptions, on_progress: OnProgress = s
     """Predict every fold's test rows by models that knew only what was known by then.
 
     The last ``options.folds`` are reported; earlier ones calibrate them.
+
+    Raises
+    ------
+    DataError
+        When what customers brought is a loss as a whole.
     """
+    guard_value(panel.frame["value"].to_numpy())
     past = PastForecasts(panel, options)
     delay = options.reporting_delay_days
     tests = [

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from clv.errors import ModelError, listing
+from clv.errors import DataError, ModelError, listing
 from clv.models.boosting import Encoding, Growth, Input, grow, vocabulary
 
 if TYPE_CHECKING:
@@ -109,6 +109,28 @@ def guard_leaks(
         raise ModelError(
             f"features: {listing([leak.feature for leak in leaks])} may know the outcome: {told}. "
             "Remove it, or name it under training.allow_leaks if it is known before the cutoff."
+        )
+
+
+def guard_value(value: np.ndarray) -> None:
+    """Raise when what customers brought is a loss as a whole: there is no share of it to forecast.
+
+    Parameters
+    ----------
+    value : array
+        Of every customer and training cutoff, in currency.
+
+    Raises
+    ------
+    DataError
+        With the sum.
+    """
+    total = float(value.sum())
+    if total < 0 or (total == 0 and bool((value != 0).any())):
+        raise DataError(
+            f"orders: what customers brought after the training cutoffs adds up to {total:,.2f}; "
+            "expected more than 0. Check the sign of orders.margin and of refunds, or leave the "
+            "margin out and set terms.margin_rate."
         )
 
 

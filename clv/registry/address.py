@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from clv.errors import LockError, RegistryError, storing
+from clv.errors import LockError, RegistryError, UsageError, storing
 from clv.foreign import reason
 from clv.masking import masked
 from clv.storage import folder
@@ -30,6 +30,30 @@ _LOCK_TIMEOUT = "55P03"
 def is_database(uri: str) -> bool:
     """Say whether a tracking address is a database that is opened from this process."""
     return uri.split(":", 1)[0].split("+")[0] in DATABASES
+
+
+def local_address(workspace: Path) -> str:
+    """Return the address of the store inside a workspace.
+
+    Raises
+    ------
+    UsageError
+        Where the folder's path has a character that means something in an address.
+
+    Examples
+    --------
+    >>> local_address(Path("/data/clv-out"))
+    'sqlite:////data/clv-out/mlflow.db'
+    """
+    place = workspace.resolve()
+    marks = [mark for mark in "?%#" if mark in str(place)]
+    if marks:
+        raise UsageError(
+            f"workspace: the path {str(place)!r} has {' and '.join(marks)}, which an address of "
+            "the model registry cannot have; expected a path without ?, % and #. Set `workspace` "
+            "to another folder, or registry.tracking_uri to a store of its own."
+        )
+    return f"sqlite:///{place / 'mlflow.db'}"
 
 
 def sqlite_path(uri: str) -> Path | None:

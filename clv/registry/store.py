@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from clv.errors import RegistryError, storing
 from clv.models.lifetime_value import LifetimeValue
 from clv.registry import claims, golden, tracking
-from clv.registry.address import absolute, locked
+from clv.registry.address import absolute, local_address, locked
 from clv.registry.digests import PARTS, digests_of, verify
 from clv.registry.example import golden_rows
 from clv.registry.history import Event, before_the_champion, events_of, next_key, standing, utc
@@ -69,8 +69,9 @@ class Registry:
     @classmethod
     def local(cls, workspace: Path, name: str = "clv") -> Registry:
         """Open the default store: SQLite and artefacts inside a workspace."""
+        address = local_address(workspace)
         folder = made(workspace.resolve())
-        return cls(f"sqlite:///{folder / 'mlflow.db'}", str(folder / "artifacts"), name)
+        return cls(address, str(folder / "artifacts"), name)
 
     def log_training(
         self,

@@ -1,5 +1,7 @@
 """Bad input: one line that says what, where, expected and next, and the right exit code."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -212,6 +214,14 @@ def test_a_degenerate_base_is_named_and_still_scored_or_refused(case, clv, tmp_p
     assert any(word in told for word in ("repeat", "nobody", "alone", "every", "bound", "churn"))
 
 
+def test_margins_that_are_all_losses_are_refused_by_name(clv, tmp_path):
+    orders = purchases(DEGENERATE["none churned"])
+    data = only_orders(tmp_path, orders.assign(margin=-0.2 * orders.amount))
+    seen = clv("train", "--data", data, "--horizon-days", 30, "--promote")
+    assert seen.code == 3
+    assert re.search(r"adds up to -[0-9,.]+; expected more than 0\. .* orders\.margin", seen.err)
+
+
 def test_a_cell_of_ten_megabytes_is_a_cell_like_others(company, folder, clv):
     messages = company["messages"].head(20)
     long = first(messages, "text", "I am so sorry. " * 700_000)
@@ -233,3 +243,16 @@ def test_a_negative_amount_without_an_order_is_a_refund_and_no_purchase(clv, tmp
     seen = clv("validate", "--data", only_orders(tmp_path, orders))
     assert seen.code == 0, seen.err
     assert "orders: 3 of 3 rows accepted" in seen.out
+
+
+@pytest.mark.parametrize("command", ["train", "score", "check", "attribute"])
+def test_a_workspace_that_no_registry_can_lie_in_is_refused_before_any_work(
+    command, folder, clv, tmp_path
+):
+    data = folder()
+    for mark in "?%#":
+        place = tmp_path / f"a{mark}b"
+        seen = clv(command, "--data", data, workspace=place)
+        assert seen.code == 2
+        assert f"has {mark}, which an address of the model registry cannot have" in seen.err
+        assert not place.exists()
