@@ -49,8 +49,10 @@ def checked_tables(ctx: Run, *, stop_unknown: bool = True) -> Checked:
         from clv.data.contracts import examine
         from clv.data.sources import SourceSpec, read_sources
         from clv.data.tables import Terms
+        from clv.features.customers import require_attributes
 
         settings = ctx.settings
+        require_attributes(settings.terms.attributes)
         ctx.open()
         with ctx.step("Reading the tables") as on_progress:
             spec = SourceSpec.from_mapping(settings.sources)

@@ -12,7 +12,14 @@ import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clv.data.duckdb_sql import Compiler, file_name, identifier, quoted
+from clv.data.duckdb_sql import (
+    Compiler,
+    file_name,
+    identifier,
+    members_sql,
+    objects_sql,
+    quoted,
+)
 from clv.data.engine import BATCH_ROWS, PREFIX, Engine, partition_names
 from clv.data.json_records import json_records
 from clv.errors import SourceError, StorageError, listing
@@ -24,7 +31,6 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
-JSON_BYTES = 256 * 2**20  # the largest object, or page of objects, in a JSON file
 PART_ROWS = 4_000_000
 """Orders and contacts worked on at a time: under 1 GB with all their features."""
 CLOSED = {
@@ -193,41 +199,33 @@ class DuckDBEngine(Engine):
         """
         pages, name = next(self._names), next(self._names)
         self._read_objects(paths, pages)
-        self.run(
-            f'create table "{name}" as select unnest(case when json_type(json, {quoted("$." + member)}) '  # noqa: S608, E501 (own names, quoted)
-            f"= 'ARRAY' then json_extract(json, {quoted('$.' + member + '[*]')}) else [json] end)"
-            f'::varchar as json, file from "{pages}"'
-        )
+        self.run(members_sql(name, pages, member))
         self.run(f'drop table "{pages}"')
         return self.backend.table(name)
 
     def _read_objects(self, paths: Sequence[Path], name: str) -> None:
         """Hold the objects of JSON files, as many as a pass of its own counts in each."""
-        listed = ", ".join(file_name(path) for path in paths)
-        try:
-            self.connection.execute(
-                f"create table \"{name}\" as select unnest(case when json_type(json) = 'ARRAY' "  # noqa: S608 (quoted paths)
-                "then json_extract(json, '$[*]') else [json] end) as json, filename as file from "
-                f"read_json_objects([{listed}], format = 'auto', filename = true, "
-                f"maximum_object_size = {JSON_BYTES})"
-            )
-        except duckdb.InvalidInputException as error:
+        # What a first line makes DuckDB take for a value a line may be over several after all.
+        for form in ("auto", "unstructured"):
+            try:
+                self.connection.execute(objects_sql(name, paths, form))
+                break
+            except duckdb.InvalidInputException as error:
+                problem = error
+        else:
             raise SourceError(
-                f"{paths[0].parent}: cannot be read as JSON: {_first_line(error)} "
+                f"{paths[0].parent}: cannot be read as JSON: {_first_line(problem)} "
                 "Expected one object per line, or an array of objects."
-            ) from error
-        objects_only = "count_if(json_type(json) = 'OBJECT')"
-        rows = self.connection.execute(
-            f'select file, count(*), {objects_only} from "{name}" group by 1'  # noqa: S608 (own name)
-        ).fetchall()
+            ) from problem
+        counts = "file, count(*), count_if(json_type(json) = 'OBJECT')"
+        rows = self.connection.execute(f'select {counts} from "{name}" group by 1').fetchall()  # noqa: S608
         read = {file: (values, objects) for file, values, objects in rows}
         for path in paths:
             held = json_records(path)
             values, objects = read.get(str(path), (0, 0))
             if not held.whole:
                 raise SourceError(
-                    f"{path}: breaks off before its last bracket is closed; expected a whole file. "
-                    "Export it again."
+                    f"{path}: breaks off before its last bracket is closed. Export it again, whole."
                 )
             if not values == objects == held.objects:
                 raise SourceError(

@@ -1,4 +1,4 @@
-"""Ibis' DuckDB SQL where it is slow, and names quoted so that they are names and nothing else."""
+"""Ibis' DuckDB SQL where it is slow, SQL that Ibis lacks, and names quoted to be names only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 from clv.errors import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+JSON_BYTES = 256 * 2**20  # the largest object, or page of objects, in a JSON file
 
 
 class _Aggregates(AggGen):
@@ -65,3 +68,24 @@ def file_name(path: str | Path) -> str:
             "Rename the file or its folder."
         )
     return quoted(escaped)
+
+
+def objects_sql(name: str, paths: Sequence[Path], form: str) -> str:
+    """Return the statement that holds the objects of JSON files, arrays taken apart."""
+    listed = ", ".join(file_name(path) for path in paths)
+    return (
+        f"create table {identifier(name)} as select unnest(case when json_type(json) = 'ARRAY' "  # noqa: S608 (quoted)
+        "then json_extract(json, '$[*]') else [json] end) as json, filename as file "
+        f"from read_json_objects([{listed}], format = {quoted(form)}, filename = true, "
+        f"maximum_object_size = {JSON_BYTES})"
+    )
+
+
+def members_sql(name: str, pages: str, member: str) -> str:
+    """Return the statement that holds what an array of each object holds, or the object itself."""
+    return (
+        f"create table {identifier(name)} as select unnest(case when "  # noqa: S608 (quoted)
+        f"json_type(json, {quoted('$.' + member)}) = 'ARRAY' "
+        f"then json_extract(json, {quoted('$.' + member + '[*]')}) else [json] end)::varchar "
+        f"as json, file from {identifier(pages)}"
+    )

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
 
 from clv.data.names import own_column
-from clv.features.base import Feature, feature
+from clv.errors import SettingsError, listing
+from clv.features.base import Feature, declared, feature
 from clv.schema import CUSTOMERS, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import ibis.expr.types as ir
 
     from clv.features.prepared import Prepared
+
+
+RESERVED = frozenset(
+    {"customer_id", "as_of", "value", "value_undiscounted", "revenue", "purchases", "churned"}
+)
+"""Columns that stand beside the features in a panel."""
+
+_REFUSED = re.compile(r'[\s\[\]{}":,\x00-\x1f\x7f]')
 
 
 @feature("customers", group="customer", unit="days", needs=("customers.signed_up_at",))
@@ -27,6 +39,35 @@ def was_referred(rows: ir.Table) -> ir.Value:
     return rows.referred_by.notnull().cast("float64").max()
 
 
+def require_attributes(names: Sequence[str]) -> None:
+    """Refuse attributes whose names cannot be a feature's, before any work.
+
+    Raises
+    ------
+    SettingsError
+        For a name of a feature or of an outcome, and for marks that LightGBM takes in no name.
+
+    Examples
+    --------
+    >>> require_attributes(["Kunden-Typ [neu]"])
+    Traceback (most recent call last):
+    clv.errors.SettingsError: terms.attributes: 'Kunden-Typ [neu]' has ' ', '[', ']' in it, ...
+    """
+    for name in names:
+        marks = sorted(set(_REFUSED.findall(name)))
+        if marks or not name:
+            what = f"has {listing(marks)} in it" if marks else "is no name"
+        elif name in declared() or name in RESERVED:
+            what = "is called like a feature or an outcome of clv"
+        else:
+            continue
+        raise SettingsError(
+            f"terms.attributes: {name!r} {what}, which an attribute cannot; expected a name of "
+            "letters, digits and marks such as _ and -. Map the column to another name under "
+            "sources.customers.columns, and name that one."
+        )
+
+
 def attribute_features(prepared: Prepared) -> dict[str, Feature]:
     """Return a category for each attribute that the terms allow and the table has.
 
@@ -34,6 +75,7 @@ def attribute_features(prepared: Prepared) -> dict[str, Feature]:
     even where the terms name them as attributes.
     """
     terms = prepared.tables.terms
+    require_attributes(terms.attributes)
     found = prepared.columns.get("customers", frozenset())
     return {
         name: _category(name)

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from clv.data.tables import MONEY_SCALE
-from clv.errors import UsageError
+from clv.errors import SettingsError, UsageError, listing
 from clv.features.base import Feature, decimals, declared, significant
 from clv.features.behaviours import behaviours_known, marker_features
 from clv.features.customers import attribute_features
@@ -163,7 +163,14 @@ def available(prepared: Prepared) -> tuple[dict[str, Feature], tuple[Note, ...]]
     """Return the features that the given tables and columns allow, and a note per table."""
     kept: dict[str, Feature] = {}
     lost: dict[str, list[tuple[str, str]]] = {}
-    for feature in (declared() | marker_features(prepared) | attribute_features(prepared)).values():
+    markers, attributes = marker_features(prepared), attribute_features(prepared)
+    same = sorted(set(markers) & set(attributes))
+    if same:
+        raise SettingsError(
+            f"terms.attributes: {listing(same)} is called like a feature that markers make; "
+            "expected another name. Map the column to one under sources.customers.columns."
+        )
+    for feature in (declared() | markers | attributes).values():
         absent = [need for need in feature.needs if not _given(need, prepared, kept)]
         if absent:
             lost.setdefault(feature.table, []).append((feature.name, absent[0]))

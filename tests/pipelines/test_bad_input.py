@@ -1,5 +1,6 @@
 """Bad input: one line that says what, where, expected and next, and the right exit code."""
 
+import json
 import re
 
 import numpy as np
@@ -256,3 +257,24 @@ def test_a_workspace_that_no_registry_can_lie_in_is_refused_before_any_work(
         assert seen.code == 2
         assert f"has {mark}, which an address of the model registry cannot have" in seen.err
         assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ('Kunden-Typ [neu]: "A"', "has ' ', '\"', ':', '[', ']' in it"),
+        ("lead,source", "has ',' in it"),
+        ("frequency", "is called like a feature or an outcome of clv"),
+        ("churned", "is called like a feature or an outcome of clv"),
+        ("", "is no name"),
+    ],
+)
+def test_an_attribute_that_cannot_be_a_feature_is_refused_before_any_work(
+    name, why, clv, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("CLV__TERMS__ATTRIBUTES", json.dumps(["region", name]))
+    seen = clv("train", "--data", tmp_path / "not there")  # which nobody looks for any more
+    assert seen.code == USAGE
+    assert why in seen.err
+    assert "sources.customers.columns" in seen.err
+    assert "not there" not in seen.err
