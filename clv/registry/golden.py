@@ -175,10 +175,12 @@ def load(model: str) -> None:
     fitted = LifetimeValue.load(Path(model))
     info = fitted.info
     with np.errstate(all="ignore"):
-        scores = fitted.predict(golden_rows(info.features, info.categories, info.training_cutoff))
-    numbers = scores.select_dtypes("number")
+        rows = golden_rows(info.features, info.categories, info.training_cutoff)
+        numbers = fitted.predict(rows).select_dtypes("number")
     strange = [name for name in numbers if np.isinf(numbers[name]).any()]
-    strange += [name for name in ("clv", "typical_clv") if numbers[name].isna().any()]
+    # Whoever has not bought may have no value; all others have one.
+    bought = numbers[rows["frequency"].notna()]
+    strange += [name for name in ("clv", "typical_clv") if bought[name].isna().any()]
     if strange:
         raise ModelError(f"model: {listing(strange)} of made-up customers is no number.")
 
