@@ -130,6 +130,16 @@ def earlier(folder: Path, name: str) -> list[str]:
     return [table for table in SCHEMA if (folder / table / f"{name}.parquet").exists()]
 
 
+def imports_of(folder: Path, table: str) -> set[str]:
+    """Return the names of the imports whose files a table's folder holds, if it holds no other."""
+    place = folder / table
+    held = {path.name for path in place.iterdir()} if place.is_dir() else set()
+    known = {
+        f"{path.stem.removeprefix('import-')}.parquet" for path in folder.glob("import-*.json")
+    }
+    return {name.removesuffix(".parquet") for name in held} if held <= known else set()
+
+
 def complete(folder: Path) -> None:
     """Complete what a killed import had decided, before its tables are read.
 

@@ -29,6 +29,7 @@ import ibis
 
 from clv import masking
 from clv.data import csv_files, files, replacing
+from clv.data.customers import customers_once
 from clv.data.expressions import compile_expression
 from clv.data.lines import Cancellations, LinePolicy, apply_policies, match_cancellations
 from clv.data.names import own_column
@@ -208,6 +209,10 @@ def read_sources(engine: Engine, spec: SourceSpec, *, root: Path = Path()) -> Ra
         own = _read(engine, name, table_spec, spec, base)
         frames[name], found = mapped(engine, own, table_spec, name)
         notes.extend(found)
+    if spec.folder and len(replacing.imports_of(base, "customers")) > 1:
+        # Two vendors know the same people: their records add up to one row.
+        frames["customers"], shared = customers_once(engine, frames["customers"])
+        notes.extend(shared)
     if "orders" not in frames:
         place = str(base) if spec.folder else (spec.tables and "sources") or "sources.database"
         held = sorted(p.name for p in base.iterdir()) if spec.folder else sorted(frames)

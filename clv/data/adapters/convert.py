@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from clv.data.adapters.base import Manner
 from clv.data.adapters.people import own_ids
 from clv.data.adapters.reading import read_export
-from clv.data.adapters.tables import TableMaker, count_rows, in_order
+from clv.data.adapters.tables import TableMaker, in_order
+from clv.data.customers import count_rows
 from clv.data.replacing import Replacement, earlier
 from clv.errors import DataError, UsageError, listing
 from clv.notes import Note, silent

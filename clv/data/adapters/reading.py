@@ -12,9 +12,9 @@ from clv.data import csv_files, files
 from clv.data.adapters.base import Manner
 from clv.data.adapters.cells import refuse_rounded
 from clv.data.adapters.encodings import UTF_8, as_utf_8, encoding_of
-from clv.data.adapters.tables import count_rows
 from clv.data.adapters.times import dates_order, time_text
 from clv.data.adapters.versions import VERSION, newest, version_of
+from clv.data.customers import count_rows
 from clv.errors import SchemaError, SourceError, listing
 from clv.notes import Note
 from clv.storage import folder

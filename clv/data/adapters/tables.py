@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from clv.data.adapters.people import with_customer
+from clv.data.customers import count_rows, customers_once
 from clv.data.expressions import compile_expression
 from clv.data.lines import LinePolicy, apply_policies
 from clv.notes import Note
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from clv.data.adapters.base import Adapter, Inputs, Key, Manner, TableMap
     from clv.data.adapters.versions import Unique
     from clv.data.duckdb_engine import DuckDBEngine
-    from clv.data.engine import Engine
 
 RAW_KEY = "customer_key"
 CONTACTS = "interactions.interaction_id"
@@ -109,31 +109,8 @@ class TableMaker:
         return kept, [Note("no_contact", table.table, loose, text)] if loose else []
 
     def _once(self, rows: ir.Table, table: TableMap) -> tuple[ir.Table, list[Note]]:
-        """Make one customer of the records that share a key, such as the contacts of an account.
-
-        Of each column the value given first counts, in the order of sign-up, then of content.
-        """
-        if table.table != "customers":
-            return rows, []
-        people = rows.group_by("customer_id").aggregate(records=rows.count())
-        more = count_rows(self.engine, rows) - count_rows(self.engine, people)
-        if not more:
-            return rows, []
-        others = [name for name in rows.columns if name != "customer_id"]
-        order = [name for name in ("signed_up_at", *others) if name in others]
-        by_age = ibis.window(group_by="customer_id", order_by=[rows[name].asc() for name in order])
-        placed = self.engine.cache(rows.mutate(place=ibis.row_number().over(by_age)))
-        first = {
-            name: placed[name].argmin(placed.place, where=placed[name].notnull()) for name in others
-        }
-        made = self.engine.cache(placed.group_by("customer_id").aggregate(**first))
-        text = "records that share a customer made one, with what was first given of each column"
-        return made.select(*rows.columns), [Note("customer_shared", table.table, more, text)]
-
-
-def count_rows(engine: Engine, rows: ir.Table) -> int:
-    """Return how many rows a table has."""
-    return int(engine.to_pandas(rows.aggregate(n=rows.count()))["n"].iloc[0])
+        """Make one customer of records that share one, such as the contacts of an account."""
+        return customers_once(self.engine, rows) if table.table == "customers" else (rows, [])
 
 
 def _worded(value: ir.Value, words: Mapping[str, str]) -> ir.Value:

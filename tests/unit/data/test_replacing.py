@@ -145,6 +145,43 @@ def test_a_reader_completes_what_was_decided(tmp_path, monkeypatch):
         assert engine.to_pandas(raw.frames["orders"])["order_id"].tolist() == ["new"]
 
 
+def test_customers_of_several_imports_are_one_row_each(tmp_path):
+    orders = {
+        "order_id": ["1"],
+        "customer_id": ["c"],
+        "ordered_at": ["2025-01-01"],
+        "amount": ["1"],
+    }
+    since, later = "2024-01-01T00:00:00Z", "2024-05-01T00:00:00Z"
+    tables = {
+        "shop": {"orders": orders},
+        "desk": {"customers": {"customer_id": ["c", "d"], "signed_up_at": [later, None],
+                               "email": ["c@new.example", None]}},
+        "crm": {"customers": {"customer_id": ["c"], "signed_up_at": [since],
+                              "region": ["North"]}},
+    }  # fmt: skip
+    for name, made in tables.items():
+        with Replacement(tmp_path, name) as new:
+            for table, columns in made.items():
+                pd.DataFrame(columns).to_parquet(new.path(table))
+            new.decide({})
+
+    def read(engine):
+        raw = read_sources(engine, SourceSpec(folder=str(tmp_path)))
+        rows = engine.to_pandas(raw.frames["customers"]).sort_values("customer_id").fillna("")
+        return rows.to_dict("list"), {note.code: note.count for note in raw.notes}
+
+    with DuckDBEngine(threads=1) as engine:
+        rows, notes = read(engine)
+        assert rows["customer_id"] == ["c", "d"]
+        assert rows["signed_up_at"] == [since, ""]
+        assert (rows["region"], rows["email"]) == (["North", ""], ["c@new.example", ""])
+        assert notes["customer_shared"] == 1
+        # A company's own file has one row a customer; what stands there twice is a mistake.
+        pd.DataFrame({"customer_id": ["d"]}).to_parquet(tmp_path / "customers" / "own.parquet")
+        assert read(engine)[0]["customer_id"] == ["c", "c", "d", "d"]
+
+
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
 def test_a_reader_who_may_not_write_is_told(tmp_path, monkeypatch):
     cut_off(tmp_path, monkeypatch)
