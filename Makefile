@@ -42,7 +42,9 @@ test-slow: $(READY) ## Run the recovery studies
 	@$(TEST_ENV) $(RUN) -m pytest -q -n $(WORKERS) --dist worksteal -m "slow and not spark"
 
 torture: $(READY) ## Kill runs at 50 moments each, feed 10,000 broken inputs
-	@CLV_TORTURE_KILLS=50 CLV_TORTURE_INPUTS=10000 CLV_TORTURE_BUNDLES=3000 $(TEST_ENV) $(RUN) -m pytest -q -m slow tests/robustness
+	@CLV_TORTURE_KILLS=50 CLV_TORTURE_COMMAND_KILLS=50 CLV_TORTURE_INTERRUPTS=7 CLV_TORTURE_LIMITS=1 \
+	  CLV_TORTURE_INPUTS=10000 CLV_TORTURE_BUNDLES=3000 \
+	  $(TEST_ENV) $(RUN) -m pytest -q -m slow tests/robustness
 	@CLV_TORTURE_CASES=2000 $(TEST_ENV) $(RUN) -m pytest -q tests/unit/data/test_records.py \
 	  tests/unit/data/test_json_records.py \
 	  tests/laws/test_own_columns.py tests/laws/test_money.py \

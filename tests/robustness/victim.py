@@ -1,18 +1,25 @@
 """A process that loads everything once and forks a child per run, to be killed at any moment.
 
-``python victim.py score|train FOLDER``; then one line per run on standard input:
+``python victim.py score|train|cli FOLDER``; then one line per run on standard input:
 ``OUT ARGUMENT SECONDS``. The child is killed after so many seconds (``-`` lets it end, ``&``
-lets it run beside the next ones), and one line answers how it and those beside it ended:
-``killed``, ``done SECONDS`` or ``failed`` each.
+lets it run beside the next ones; ``int:2`` and ``term:2`` ask it to end instead, ``limit:4096``
+lets no file grow beyond so many bytes), and one line answers how it and those beside it ended:
+``killed``, ``done SECONDS`` or ``failed CODE`` each. The argument of ``cli`` is what follows
+``clv``, as JSON that is quoted as in an address.
 """
 
+import atexit
 import datetime as dt
+import json
 import os
+import resource
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
+from urllib.parse import unquote
 
 import pipelines.run  # noqa: F401 (environment switches first)
 from clv.data.engine import connect
@@ -25,6 +32,7 @@ from clv.registry import ChampionMovedError, GateCheck, GateResult, Registry, go
 from clv.scoring import score
 from clv.sinks import make_sink
 from clv.windows import rolling_cutoffs
+from pipelines import cli
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 YES = GateResult((GateCheck("loads", True, 1.0, 1.0, None, "loads"),))
@@ -68,6 +76,17 @@ def train_once(data, store, seed):
         break
 
 
+def run_command(_data, place, argument):
+    """Run ``clv`` as its own process would, with temporary files below a place of its own."""
+    tempfile.tempdir = str(Path(place) / "tmp")
+    sys.argv = ["clv", *json.loads(unquote(argument))]
+    sys.stdout = sys.stderr = (Path(place) / "said.txt").open("a")
+    try:
+        cli.main()
+    finally:
+        atexit._run_exitfuncs()
+
+
 def fitted(tables, seed=0):
     first, last = tables.span()
     windows = rolling_cutoffs(first, last, 90, every_days=90, history_days=180)[-2:]
@@ -83,7 +102,8 @@ def frames(data):
     return {"orders": pd.read_parquet(data / "orders.parquet")}
 
 
-JOBS = {"score": score_once, "train": train_once}
+JOBS = {"score": score_once, "train": train_once, "cli": run_command}
+ASKED = {"int": signal.SIGINT, "term": signal.SIGTERM}
 
 
 def main(job, folder):
@@ -94,14 +114,17 @@ def main(job, folder):
     for line in sys.stdin:
         place, argument, seconds = line.split()
         began = time.perf_counter()
-        child = forked(job, folder, place, argument)
+        how, _, seconds = seconds.rpartition(":")
+        limit = int(seconds) if how == "limit" else None
+        seconds = "-" if how == "limit" else seconds
+        child = forked(job, folder, place, argument, limit)
         if seconds == "&":
             beside.append(child)
             continue
         ended = None if seconds == "-" else ended_by(child, began + float(seconds))
         if ended is None:
             if seconds != "-":
-                os.kill(child, signal.SIGKILL)
+                os.kill(child, ASKED.get(how, signal.SIGKILL))
             ended = os.waitpid(child, 0)[1]
         statuses = [ended, *(os.waitpid(other, 0)[1] for other in beside)]
         beside.clear()
@@ -109,18 +132,23 @@ def main(job, folder):
         answer(";".join(words(status, took) for status in statuses))
 
 
-def forked(job, folder, place, argument):
+def forked(job, folder, place, argument, limit):
     child = os.fork()
     if not child:
         code = 1
         try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if limit is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
             JOBS[job](Path(folder), place, argument)
             code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
         finally:
             # A forked child must not return, whatever happened.
-            if code:
+            if code and job != "cli":
                 traceback.print_exc()
-            sys.stderr.flush()
+                sys.stderr.flush()
             os._exit(code)
     return child
 
@@ -133,7 +161,7 @@ def answer(text):
 def words(status, took):
     if os.WIFSIGNALED(status):
         return "killed"
-    return "failed" if status else f"done {took}"
+    return f"failed {os.waitstatus_to_exitcode(status)}" if status else f"done {took}"
 
 
 def ended_by(child, deadline):
