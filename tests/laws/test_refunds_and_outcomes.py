@@ -189,3 +189,62 @@ def test_cutoffs_share_prepared_rows(engine: DuckDBEngine) -> None:
             build_feature_table(tables, cutoff).to_pandas(),
             check_exact=True,
         )
+
+
+@lawful
+@given(companies())
+def test_outcomes_with_prospects_are_of_whoever_has_features(
+    engine: DuckDBEngine, frames: Frames
+) -> None:
+    frames = spanning(frames)
+    everybody = outcomes(engine, frames, 0, 90, prospects=True)
+    known = build_feature_table(held(engine, frames), CUTOFF).to_pandas().set_index("customer_id")
+    assert everybody.index.equals(known.index)
+    # nothing changes for customers: those alone have bought, and kept it
+    customers = outcomes(engine, frames, 0, 90)
+    assert customers.index.equals(known.index[known["frequency"].notna()])
+    pd.testing.assert_frame_equal(everybody.loc[customers.index], customers, check_exact=True)
+
+
+@lawful
+@given(companies())
+def test_who_is_known_only_later_is_no_prospect_before(
+    engine: DuckDBEngine, frames: Frames
+) -> None:
+    frames = spanning(frames)
+    before = outcomes(engine, frames, 0, 90, prospects=True)
+    later = pd.DataFrame(
+        {"order_id": ["late"], "customer_id": "zz", "ordered_at": [AHEAD], "amount": 50.0}
+    )
+    changed = {**frames, "orders": pd.concat([frames["orders"], later], ignore_index=True)}
+    after = outcomes(engine, changed, 0, 90, prospects=True)
+    pd.testing.assert_frame_equal(after, before, check_exact=True)
+
+
+def test_what_was_returned_whole_makes_a_prospect_whose_next_purchase_counts(
+    engine: DuckDBEngine,
+) -> None:
+    day = pd.Timestamp(CUTOFF)
+    orders = pd.DataFrame(
+        {
+            "order_id": ["first", "o1", "r1", "o2", "o3", "r3", "last"],
+            "customer_id": ["c000", "back", "back", "back", "gone", "gone", "c000"],
+            "ordered_at": [
+                START,
+                day - pd.Timedelta(days=40),
+                day - pd.Timedelta(days=30),
+                day + pd.Timedelta(days=10),
+                day - pd.Timedelta(days=40),
+                day - pd.Timedelta(days=30),
+                START + pd.Timedelta(days=799),
+            ],
+            "amount": [1.0, 80.0, -80.0, 55.0, 20.0, -20.0, 1.0],
+            "refund_of": [None, None, "o1", None, None, "o3", None],
+        }
+    )
+    people = pd.DataFrame(
+        {"customer_id": ["asked", "back"], "signed_up_at": [day - pd.Timedelta(days=5)] * 2}
+    )
+    found = outcomes(engine, {"orders": orders, "customers": people}, 0, 90, prospects=True)
+    assert found["purchases"].to_dict() == {"asked": 0.0, "back": 1.0, "c000": 0.0, "gone": 0.0}
+    assert found["value"].to_dict() == {"asked": 0.0, "back": 55.0, "c000": 0.0, "gone": 0.0}
