@@ -8,14 +8,15 @@ from pipelines.validate import checked_tables, prepared_tables
 
 def run(ctx: Run) -> Result:
     """Read sources, open registry and sinks, and say which ids match and which features follow."""
+    from clv.data.matching import match_lines
     from clv.features.table import build_feature_table
     from clv.sinks import make_sinks
 
     make_sinks(ctx.settings.scoring.sinks)
     registry = ctx.registry()
     checked = checked_tables(ctx, stop_unknown=False)
-    for match in checked.validation.matches:
-        ctx.say(f"{match.table}.{match.column}: {match.sentence()}")
+    for line in match_lines(checked.validation.matches):
+        ctx.say(line)
     checked.validation.require_matches(ctx.settings.quality.least_match)
     versions = registry.versions()
     first, last = checked.tables.span()

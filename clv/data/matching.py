@@ -37,10 +37,10 @@ _TABLES = {
     "interaction_id": ("interactions", "messages", "surveys"),
 }
 _AT_FAULT = {
-    ("interactions", "agents"),
-    ("agent_days", "agents"),
-    ("surveys", "interactions"),
-    ("messages", "interactions"),
+    ("agent_id", "interactions", "agents"),
+    ("agent_id", "agent_days", "agents"),
+    ("interaction_id", "surveys", "interactions"),
+    ("interaction_id", "messages", "interactions"),
 }
 BUYERS = ("orders", "customers")
 _SHAPES = {
@@ -122,7 +122,7 @@ def measure_matches(tables: Tables) -> tuple[Match, ...]:
         engine = tables.engine
         ids = {name: engine.cache(_ids(tables[name], column)) for name in present}
         found += [
-            _match(engine, column, name, (other,), ids, at_fault=(name, other) in _AT_FAULT)
+            _match(engine, column, name, (other,), ids, at_fault=(column, name, other) in _AT_FAULT)
             for name in present
             for other in present
             if name != other
@@ -159,6 +159,18 @@ def match_notes(matches: Sequence[Match]) -> tuple[Note, ...]:
         for m in matches
         if m.at_fault and m.unknown
     )
+
+
+def match_lines(matches: Sequence[Match]) -> tuple[str, ...]:
+    """Return a line for every table and column: which share of its ids each other table has."""
+    lines: dict[str, list[str]] = {}
+    for match in matches:
+        if len(match.others) == 1:
+            place = f"{match.table}.{match.column}: of {match.ids:,} ids "
+            share = f"{match.share:.1%} are in {match.others[0]}"
+            if share not in lines.setdefault(place, []):
+                lines[place].append(share)
+    return tuple(place + ", ".join(shares) for place, shares in lines.items())
 
 
 def _people(engine: Engine, ids: dict[str, ir.Table]) -> list[Match]:

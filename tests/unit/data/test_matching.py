@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from clv.data.contracts import check, examine
 from clv.data.engine import connect
 from clv.data.frames import read_frames
-from clv.data.matching import measure_matches
+from clv.data.matching import match_lines, measure_matches
 from clv.data.tables import Tables, Terms
 from clv.errors import DataError
 from clv.features.outcomes import build_outcomes
@@ -99,6 +99,25 @@ def test_what_is_ordinary_stops_nothing(engine, tmp_path):
     checked(engine, tmp_path, orders=orders(BUYERS), customers=customers(BUYERS[:30]))
     strangers = [f"s{k}" for k in range(19)]
     checked(engine, tmp_path, orders=orders(BUYERS), interactions=contacts(strangers))
+
+
+def test_check_says_every_share_and_what_few_surveyed_contacts_mean_is_ordinary(engine, tmp_path):
+    """A survey of customers who were never in contact is no fault; one of no customer is."""
+    asked = pd.DataFrame(
+        {"survey_id": [f"s{k}" for k in range(50)], "customer_id": BUYERS[50:], "kind": "nps",
+         "score": 9, "responded_at": pd.Timestamp("2025-01-05")}
+    )  # fmt: skip
+    found = checked(
+        engine, tmp_path, orders=orders(BUYERS), interactions=contacts(BUYERS[:50]), surveys=asked
+    )
+    assert match_lines(found.validation.matches) == (
+        "orders.customer_id: of 100 ids 50.0% are in interactions, 50.0% are in surveys",
+        "interactions.customer_id: of 50 ids 100.0% are in orders, 0.0% are in surveys",
+        "surveys.customer_id: of 50 ids 100.0% are in orders, 0.0% are in interactions",
+    )
+    lost = asked.assign(customer_id=[f"{name}.0" for name in BUYERS[50:]])
+    with pytest.raises(DataError, match=r"^surveys\.customer_id: 0 of 50 .* 50 end in \.0"):
+        checked(engine, tmp_path, orders=orders(BUYERS), surveys=lost)
 
 
 def test_a_shop_and_a_desk_with_different_ids_stop_the_run(engine, tmp_path):
