@@ -11,7 +11,7 @@ COVERAGE ?=
 TEST_ENV := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-spark test-spark-slow torture check fix bench bench-accuracy bench-recovery lock clean
+.PHONY: help setup demo test test-slow test-spark test-spark-slow torture check fix bench bench-accuracy bench-prospects bench-recovery lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -81,6 +81,9 @@ bench: $(READY) ## Time clv against its peers, in one run each
 
 bench-accuracy: $(READY) ## Rolling backtests on real companies (CLV_REALDATA names their folder)
 	@OMP_WAIT_POLICY=PASSIVE $(RUN) tests/benchmarks/accuracy.py
+
+bench-prospects: $(READY) ## People who have not bought, and the headline, over 20 simulated companies
+	@OMP_WAIT_POLICY=PASSIVE $(RUN) tests/benchmarks/prospects.py --customers 2000 --workers $(WORKERS)
 
 bench-recovery: $(READY) ## Planted effects over 400 simulated companies, every method beside truth
 	@PYTHONPATH=. $(RUN) tests/benchmarks/recovery.py --first 100 --seeds 400 --shap --workers $(WORKERS)
