@@ -1,6 +1,7 @@
 """Ids of one table that the others know: contacts of nobody who buys are found and stop a run."""
 
 import datetime as dt
+import os
 
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from clv.features.table import build_feature_table
 from clv.windows import Window
 
 LOADED = dt.datetime(2025, 6, 1, tzinfo=dt.UTC)
+EXAMPLES = int(os.environ.get("CLV_TORTURE_CASES", "8"))
 BUYERS = [f"{k:05d}" for k in range(4200, 4300)]
 FORCE18 = [f"001A0000{k:07d}AAA" for k in range(100)]
 
@@ -163,7 +165,7 @@ def test_without_a_list_of_customers_callers_are_prospects(engine, tmp_path):
 IDS = st.text(st.sampled_from("0123.E+aA "), min_size=1, max_size=6)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(bought=st.sets(IDS, min_size=1, max_size=30), called=st.sets(IDS, min_size=1, max_size=30))
 def test_shares_are_those_of_sets(bought, called):
     """Whatever ids look like; and no sentence ever holds one that is not a number."""

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from clv.models.steps import CHANCE, by_customer, by_cutoff
 
 FIRST = dt.date(2022, 1, 1)
 REACH = 90
+EXAMPLES = int(os.environ.get("CLV_TORTURE_CASES", "20"))
 VALUE_STEPS = ("blend", "trees_total", "season")
 
 
@@ -128,7 +130,7 @@ def test_everything_left_out_is_purchases_alone():
     assert not learned(past([0.8] * 4, factor=0.8), "btyd").purchases_alone
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     levels=st.lists(st.floats(0.5, 2.0), min_size=1, max_size=5),
     factor=st.floats(0.6, 1.6),
