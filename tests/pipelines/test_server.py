@@ -23,8 +23,8 @@ SMALL = """
 training: {horizon_days: 90, cutoffs: 2, folds: 1, trees: 10, model: lightgbm,
   purchase_model: bg_nbd}
 scoring: {reasons: "top:5"}
-gate: {gini_standard_errors: 100, total_bias: 9, prospects_error: 9, calibration_error: 1, coverage_low: 0,
-  coverage_high: 1}
+gate: {gini_standard_errors: 100, total_bias: 9, prospects_error: 9, calibration_error: 1,
+  coverage_low: 0, coverage_high: 1}
 """
 
 
