@@ -1,10 +1,12 @@
 """Rows, rules and quarantine: Spark accepts what DuckDB accepts, and refuses it for the same."""
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from clv.data.contracts import examine
+from clv.data.expressions import compile_expression
 from clv.data.names import OWN
 from clv.data.parsing import parse_seconds
 from clv.data.sources import RawTables, SourceSpec, read_sources
@@ -100,7 +102,7 @@ def test_times_of_nanoseconds_and_folders_of_parts_are_read(spark, duckdb, tmp_p
     paths = [str(path) for path in sorted(tmp_path.rglob("*.parquet"))]
     frames = []
     for engine in (duckdb, spark):
-        rows = engine.read_parquet(paths, hive=True)
+        rows = engine.read_parquet(paths, partitions=tmp_path / "orders")
         rows = rows.select("part", "year", at_s=parse_seconds(rows["at"]))
         frames.append(engine.to_pandas(rows.cast({"year": "int64"})))
     assert differences(*frames, keys=["part", "at_s"]) == {}
@@ -123,3 +125,59 @@ def test_a_uri_and_a_catalog_table_are_read_by_spark_alone(spark, duckdb, tmp_pa
     absent = SourceSpec.from_mapping({"database": "spark", "orders": {"table": "nowhere"}})
     with pytest.raises(SourceError, match="nowhere"):
         read_sources(spark, absent)
+
+
+def test_partitions_of_any_kind_and_odd_names_are_read_alike(spark, duckdb, tmp_path):
+    home = tmp_path / "env=prod" / "shop"
+    names = [
+        "root.parquet",
+        "store=007/a[1].parquet",
+        "store=007/a1.parquet",
+        "store=007/month=1/b*.parquet",
+        "month=2/store=a%20b%2Fc/it's 100% #1.parquet",
+        "store=__HIVE_DEFAULT_PARTITION__/d.parquet",
+    ]
+    for name in names:
+        path = home / "orders" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame({"order_id": [name]}).to_parquet(path, index=False)
+    spec = SourceSpec.from_mapping({"folder": str(home)})
+    found = []
+    for engine in (spark, duckdb):
+        rows = engine.to_pandas(read_sources(engine, spec).frames["orders"]).astype(object)
+        rows = rows.where(rows.notna(), None)[["order_id", "store", "month"]]
+        found.append(sorted(rows.itertuples(index=False, name=None)))
+    assert found[0] == found[1]
+    assert sorted(row[0] for row in found[0]) == sorted(names)
+
+
+ODD = pd.DataFrame(
+    {
+        "n": range(8),
+        "whole": [0, 1, -1, 2**31 - 1, 2**62, -(2**63), 2**63 - 1, 5],
+        "f": [0.0, -0.5, 1.999999, 1e300, float("nan"), float("inf"), -float("inf"), 2.5],
+        "t": ["1700000000", "1.5", "n/a", "", "1e400", "NaN", "2025-01-01", None],
+    }
+)
+CASTS = [
+    "whole * whole", "whole + 1", "-whole", "abs(whole)", "whole % 7", "whole / whole", "round(f)",
+    "cast_time(whole)", "cast_time(f)", "cast_time(t)", "year(t)", "cast_number(t) * f",
+    "concat(n - 1, n * 2)",
+]  # fmt: skip
+
+
+def test_casts_of_odd_cells_stop_neither_engine_and_agree(spark, duckdb):
+    found = []
+    for engine in (spark, duckdb):
+        table = engine.frame(ODD)
+        values = {f"v{k}": compile_expression(c, table, where=c) for k, c in enumerate(CASTS)}
+        texts = {name: value.cast("string") for name, value in values.items()}
+        numeric = {name for name, value in values.items() if value.type().is_numeric()}
+        rows = table.select("n", **{k: values[k] if k in numeric else texts[k] for k in values})
+        found.append(engine.to_pandas(rows).sort_values("n", ignore_index=True))
+    for name, cast in zip(found[0].columns[1:], CASTS, strict=True):
+        one, two = (frame[name] for frame in found)
+        if pd.api.types.is_numeric_dtype(one):
+            assert np.array_equal(one.astype(float), two.astype(float), equal_nan=True), cast
+        else:
+            assert one.fillna("").str[:19].tolist() == two.fillna("").str[:19].tolist(), cast
