@@ -20,9 +20,51 @@ if TYPE_CHECKING:
 
 
 RESERVED = frozenset(
-    {"customer_id", "as_of", "value", "value_undiscounted", "revenue", "purchases", "churned"}
+    [
+        "actual",
+        "as_of",
+        "blend",
+        "bought",
+        "btyd",
+        "churned",
+        "clv",
+        "clv_high",
+        "clv_low",
+        "cold_start",
+        "currency",
+        "customer_id",
+        "expected_purchases",
+        "expected_spend",
+        "feature_fingerprint",
+        "fold",
+        "horizon_days",
+        "kind",
+        "lightgbm",
+        "model_name",
+        "model_version",
+        "p_alive",
+        "p_churn",
+        "p_repeat",
+        "predicted",
+        "purchases",
+        "purchases_only_clv",
+        "reason_1",
+        "reason_1_amount",
+        "reason_2",
+        "reason_2_amount",
+        "reason_3",
+        "reason_3_amount",
+        "revenue",
+        "service_contribution",
+        "trees",
+        "typical_clv",
+        "value",
+        "value_decile",
+        "value_undiscounted",
+        "weight",
+    ]
 )
-"""Columns that stand beside the features in a panel."""
+"""Keys, outcomes, scores and forecasts: columns that stand beside the features somewhere."""
 
 _REFUSED = re.compile(r'[\s\[\]{}":,\x00-\x1f\x7f]')
 
@@ -58,7 +100,7 @@ def require_attributes(names: Sequence[str]) -> None:
         if marks or not name:
             what = f"has {listing(marks)} in it" if marks else "is no name"
         elif name in declared() or name in RESERVED:
-            what = "is called like a feature or an outcome of clv"
+            what = "is called like a feature or a result of clv"
         else:
             continue
         raise SettingsError(

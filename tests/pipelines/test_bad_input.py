@@ -7,6 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clv.features.customers import RESERVED
+from clv.models.panel import OUTCOMES
+from clv.sinks import SCORES
+
 USAGE, DATA, MODEL, REGISTRY, DISK = 2, 3, 4, 6, 9
 
 
@@ -264,8 +268,9 @@ def test_a_workspace_that_no_registry_can_lie_in_is_refused_before_any_work(
     [
         ('Kunden-Typ [neu]: "A"', "has ' ', '\"', ':', '[', ']' in it"),
         ("lead,source", "has ',' in it"),
-        ("frequency", "is called like a feature or an outcome of clv"),
-        ("churned", "is called like a feature or an outcome of clv"),
+        ("frequency", "is called like a feature or a result of clv"),
+        ("churned", "is called like a feature or a result of clv"),
+        ("clv", "is called like a feature or a result of clv"),
         ("", "is no name"),
     ],
 )
@@ -278,3 +283,7 @@ def test_an_attribute_that_cannot_be_a_feature_is_refused_before_any_work(
     assert why in seen.err
     assert "sources.customers.columns" in seen.err
     assert "not there" not in seen.err
+
+
+def test_no_attribute_is_called_like_a_column_of_panel_or_scores():
+    assert set(SCORES.names) | set(OUTCOMES) <= RESERVED
