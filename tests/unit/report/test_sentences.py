@@ -42,7 +42,7 @@ def test_every_sentence_is_used():
     by_id = {
         "behaviour", "in_sentence", "group", "column", "evidence", "model", "drift_status",
         "version", "missing", "strip", "stage", "nav", "cautions", "changes", "recommendations",
-        "part", "outcome", "watch_status", "people",
+        "part", "outcome", "watch_status", "people", "step",
     }  # fmt: skip
     unused = [
         f"{section}.{key}"
