@@ -27,6 +27,7 @@ def settings_file(tmp_path):
         ("training: {horizn_days: 3}", "training.horizn_days is not a setting. Did you mean"),
         ("trainin: {}", "trainin is not a setting. Did you mean 'training'?"),
         ("training: {horizon_days: soon}", "training.horizon_days is 'soon': input should be"),
+        ("registry: {name: my model}", "registry.name is"),
         ("terms: {margin_rate: 2}", "terms.margin_rate is 2: input should be less than"),
         ("scoring: {reasons: some}", "scoring.reasons is 'some': string should match"),
         ("a: [", "line 1: is not YAML"),
