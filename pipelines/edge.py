@@ -110,6 +110,6 @@ def _fail(message: str, code: int, *, debug: bool) -> int:
     try:
         sys.stderr.write("".join(text))
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:  # nobody reads, or the disk that takes the lines is full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
     return code
