@@ -44,6 +44,10 @@ _STORAGE = {
     errno.EPERM: "Allow this user to write there, or choose another place.",
     errno.EROFS: "Choose a place that can be written.",
     errno.EIO: "Check the disk.",
+    errno.EEXIST: "Something else stands in its place: choose another place.",
+    errno.ENOTDIR: "Something else stands in its place: choose another place.",
+    errno.EISDIR: "A folder stands in its place: choose another place.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
 }
 
 

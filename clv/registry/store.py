@@ -103,6 +103,8 @@ class Registry:
             When the store refuses, or the model does not load in a fresh process; the
             version then stays without a name.
         """
+        # What is no JSON is a defect of ours, and found before a run is begun.
+        texts = {n: json.dumps(d, indent=1, sort_keys=True) for n, d in artifacts.items()}
         experiment = tracking.experiment_id(self._client, self.uri, self.name, self._artifact_root)
         with TemporaryFolder("clv-register-") as folder:
             directory = folder / "model"
@@ -111,7 +113,7 @@ class Registry:
             written = digests_of(directory)
             with tracking.refusals(self.uri):
                 run = tracking.log_run(
-                    self._client, experiment, parameters, metrics, artifacts, tags, directory
+                    self._client, experiment, parameters, metrics, texts, tags, directory
                 )
                 version = self._create(run, {**tags, DIGESTS: json.dumps(written)})
         return self.verify(version, model, written)

@@ -9,7 +9,6 @@ the address, the active run and the experiment in the process. A model is writte
 from __future__ import annotations
 
 import itertools
-import json
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -151,7 +150,7 @@ def log_run(
     experiment: str,
     parameters: Mapping[str, object],
     metrics: Mapping[str, float],
-    documents: Mapping[str, Mapping[str, Any]],
+    texts: Mapping[str, str],
     tags: Mapping[str, str],
     model: Path,
 ) -> Run:
@@ -170,8 +169,8 @@ def log_run(
         numbers = [Metric(key, float(number), at_ms, 0) for key, number in metrics.items()]
         for batch in batched(numbers, _METRICS_PER_CALL):
             client.log_batch(info.run_id, metrics=batch)
-        for name, document in documents.items():
-            client.log_text(info.run_id, json.dumps(document, indent=1, sort_keys=True), name)
+        for name, text in texts.items():
+            client.log_text(info.run_id, text, name)
         client.log_artifacts(info.run_id, str(model), _MODEL_FOLDER)
     except BaseException:
         client.set_terminated(info.run_id, "FAILED")

@@ -59,7 +59,7 @@ def test_a_night_after_another(clv, config, purchases, tmp_path):
     checks = {check["name"]: check for check in found["checks"]}
     assert found["realised"] == []
     assert checks["total"]["status"] == "unknown"
-    assert "total, tracking, coverage, calibration: unknown. No score table" in seen.out
+    assert "total, tracking, prospects, coverage, calibration: unknown. No score" in seen.out
     assert dt.date.fromisoformat(found["next_complete"]) > last
     assert {c["name"] for c in found["drift"]["columns"]} >= {"frequency", "clv", "p_churn"}
     assert seen.code == (ACT if found["status"] == "act" else 0), seen.err

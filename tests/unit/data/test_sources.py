@@ -257,8 +257,8 @@ def test_what_is_the_engines_fault_is_not_laid_on_a_source(tmp_path):
     ORDERS.to_parquet(tmp_path / "orders.parquet")
     with connect("duckdb", threads=1) as engine:
         table = engine.cache(read(engine, folder=str(tmp_path)).frames["orders"])
-        with pytest.raises(StorageError, match="engine: "):
-            engine.to_parquet(table, tmp_path / "no such folder" / "o.parquet")
+        with pytest.raises(StorageError, match="stands in its place"):
+            engine.to_parquet(table, tmp_path / "orders.parquet" / "o.parquet")
         (tmp_path / "orders.parquet").unlink()
         with pytest.raises(duckdb.ConversionException):
             engine.to_pandas(table.mutate(number=table.order_id.cast("int64")))

@@ -186,6 +186,7 @@ def test_the_gate_reads_what_was_logged(registry, model, unverified):
     assert answers == {
         "gini_btyd": False,
         "total_bias": False,
+        "prospects_error": False,
         "calibration_error": False,
         "coverage": True,
         "loads": True,
@@ -243,10 +244,18 @@ def test_what_is_no_database_is_said_at_once(tmp_path, spoil):
         Registry.local(tmp_path)
 
 
-def test_a_failed_training_is_marked_as_failed(registry, model, unverified):
+def test_what_is_no_json_begins_no_run(registry, model, unverified):
     with pytest.raises(TypeError):
         registry.log_training(
             model, parameters={}, metrics={}, artifacts={"a.json": {"x": object()}}, tags={}
+        )
+    assert registry._client.get_experiment_by_name("clv") is None
+
+
+def test_a_failed_training_is_marked_as_failed(registry, model, unverified):
+    with pytest.raises(TypeError):
+        registry.log_training(
+            model, parameters={}, metrics={"x": object()}, artifacts={"a.json": {}}, tags={}
         )
     experiment = registry._client.get_experiment_by_name("clv")
     (run,) = registry._client.search_runs([experiment.experiment_id])
