@@ -48,8 +48,8 @@ torture: $(READY) ## Kill runs at 50 moments each, feed 10,000 broken inputs
 	@CLV_TORTURE_CASES=2000 $(TEST_ENV) $(RUN) -m pytest -q tests/unit/data/test_records.py \
 	  tests/unit/data/test_json_records.py \
 	  tests/laws/test_own_columns.py tests/laws/test_money.py tests/unit/models/test_prospects.py \
-	  tests/unit/data/adapters/test_voice.py tests/unit/data/adapters/test_cells.py \
-	  tests/unit/data/adapters/test_twice_is_once.py \
+	  tests/unit/sources/adapters/test_voice.py tests/unit/sources/adapters/test_cells.py \
+	  tests/unit/sources/adapters/test_twice_is_once.py \
 	  tests/unit/data/test_matching.py tests/unit/models/test_calibration.py
 
 SPARK := .venv-spark/bin/python

@@ -14,21 +14,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clv.attribution.attribution import attribute as attribute
     from clv.company import Company as Company
-    from clv.data.contracts import check as check
-    from clv.data.engine import connect as connect
-    from clv.data.sources import SourceSpec as SourceSpec
-    from clv.data.sources import read_sources as read_sources
-    from clv.data.tables import Tables as Tables
-    from clv.data.tables import Terms as Terms
+    from clv.contract.check import check as check
+    from clv.contract.tables import Tables as Tables
+    from clv.contract.tables import Terms as Terms
+    from clv.effects.attribution import attribute as attribute
+    from clv.engines.connect import connect as connect
     from clv.evaluation.backtest import run_backtest as run_backtest
-    from clv.features.outcomes import build_outcomes as build_outcomes
     from clv.features.table import build_feature_table as build_feature_table
+    from clv.labels.outcomes import build_outcomes as build_outcomes
     from clv.models.lifetime_value import LifetimeValue as LifetimeValue
     from clv.models.options import ModelOptions as ModelOptions
-    from clv.models.panel import build_panel as build_panel
-    from clv.models.panel import training_windows as training_windows
+    from clv.models.training.panel import build_panel as build_panel
+    from clv.models.training.panel import training_windows as training_windows
     from clv.registry import Registry as Registry
     from clv.report.facts import ReportInputs as ReportInputs
     from clv.report.facts import collect as collect
@@ -36,29 +34,31 @@ if TYPE_CHECKING:
     from clv.scoring import score as score
     from clv.simulation import SimulationOptions as SimulationOptions
     from clv.simulation import simulate as simulate
+    from clv.sources.spec import SourceSpec as SourceSpec
+    from clv.sources.spec import read_sources as read_sources
     from clv.windows import Window as Window
 
 _HOMES = {
     "Company": "clv.company",
     "SimulationOptions": "clv.simulation",
     "simulate": "clv.simulation",
-    "connect": "clv.data.engine",
-    "SourceSpec": "clv.data.sources",
-    "read_sources": "clv.data.sources",
-    "check": "clv.data.contracts",
-    "Tables": "clv.data.tables",
-    "Terms": "clv.data.tables",
+    "connect": "clv.engines.connect",
+    "SourceSpec": "clv.sources.spec",
+    "read_sources": "clv.sources.spec",
+    "check": "clv.contract.check",
+    "Tables": "clv.contract.tables",
+    "Terms": "clv.contract.tables",
     "Window": "clv.windows",
     "build_feature_table": "clv.features.table",
-    "build_outcomes": "clv.features.outcomes",
-    "training_windows": "clv.models.panel",
-    "build_panel": "clv.models.panel",
+    "build_outcomes": "clv.labels.outcomes",
+    "training_windows": "clv.models.training.panel",
+    "build_panel": "clv.models.training.panel",
     "ModelOptions": "clv.models.options",
     "LifetimeValue": "clv.models.lifetime_value",
     "run_backtest": "clv.evaluation.backtest",
     "Registry": "clv.registry",
     "score": "clv.scoring",
-    "attribute": "clv.attribution.attribution",
+    "attribute": "clv.effects.attribution",
     "ReportInputs": "clv.report.facts",
     "collect": "clv.report.facts",
     "render": "clv.report.render",

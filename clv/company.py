@@ -10,21 +10,21 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from clv.data.contracts import check
-from clv.data.engine import connect
-from clv.data.frames import read_frames
-from clv.data.matching import LEAST_MATCH
-from clv.data.sources import DUCKDB_SUFFIXES, SourceSpec, read_sources
-from clv.data.tables import Terms
-from clv.data.validation import LIMIT_SHARE
+from clv.contract.check import check
+from clv.contract.matching import LEAST_MATCH
+from clv.contract.tables import Terms
+from clv.contract.validation import LIMIT_SHARE
+from clv.engines.connect import connect
 from clv.errors import QuarantineError
+from clv.events.histories import prepare
 from clv.features.contacts import build_contact_table
-from clv.features.outcomes import build_outcomes
-from clv.features.prepared import prepare
 from clv.features.table import build_feature_table
+from clv.labels.outcomes import build_outcomes
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
-from clv.models.panel import build_panel, choose_horizon, training_windows
+from clv.models.training.panel import build_panel, choose_horizon, training_windows
+from clv.sources.frames import read_frames
+from clv.sources.spec import DUCKDB_SUFFIXES, SourceSpec, read_sources
 from clv.storage import TemporaryFolder
 from clv.windows import Window
 
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from clv.data.engine import Engine
-    from clv.data.sources import RawTables
-    from clv.data.tables import Tables
-    from clv.data.validation import Checked, ValidationResult
-    from clv.features.prepared import Prepared
+    from clv.contract.tables import Tables
+    from clv.contract.validation import Checked, ValidationResult
+    from clv.engines.base import Engine
+    from clv.events.histories import Prepared
     from clv.features.table import FeatureTable
     from clv.markers.base import Pack
     from clv.markers.contacts import PreparedMarkers
-    from clv.models.panel import Panel
+    from clv.models.training.panel import Panel
+    from clv.sources.spec import RawTables
 
 Day = str | dt.date
 

@@ -14,8 +14,8 @@ from pipelines.validate import checked_tables, prepared_tables
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from clv.attribution.attribution import AttributionOptions
-    from clv.attribution.exposure import Behaviour
+    from clv.effects.attribution import AttributionOptions
+    from clv.effects.design.exposure import Behaviour
     from clv.experiments.results import ReadOut
 
 
@@ -27,7 +27,7 @@ def run(
     out: Path | None = None,
 ) -> Result:
     """Estimate effects from contacts up to a day and outcomes after it; write attribution.json."""
-    from clv.attribution.attribution import attribute, without_contacts
+    from clv.effects.attribution import attribute, without_contacts
     from clv.windows import latest_window
 
     ctx.reach_registry()
@@ -64,8 +64,8 @@ def run(
 
 def asked_of(ctx: Run) -> tuple[Behaviour, ...]:
     """Return the behaviours to ask about: few, since every further one may mislead by chance."""
-    from clv.attribution.attribution import ASKED
-    from clv.attribution.exposure import Behaviour
+    from clv.effects.attribution import ASKED
+    from clv.effects.design.exposure import Behaviour
 
     chosen = ctx.settings.attribution.behaviours
     return (*ASKED, *(Behaviour(name, 0.1, "share of occasions") for name in chosen))
@@ -73,9 +73,9 @@ def asked_of(ctx: Run) -> tuple[Behaviour, ...]:
 
 def options_of(ctx: Run) -> AttributionOptions:
     """Turn the settings into the attribution's options."""
-    from clv.attribution.attribution import AttributionOptions
-    from clv.attribution.study import EffectOptions
-    from clv.attribution.targets import TargetOptions
+    from clv.effects.attribution import AttributionOptions
+    from clv.effects.decisions.targets import TargetOptions
+    from clv.effects.estimators.study import EffectOptions
 
     asked, seed = ctx.settings.attribution, ctx.settings.seed
     return AttributionOptions(

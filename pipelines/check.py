@@ -8,7 +8,7 @@ from pipelines.validate import checked_tables, prepared_tables
 
 def run(ctx: Run) -> Result:
     """Read sources, open registry and sinks, and say which ids match and which features follow."""
-    from clv.data.matching import match_lines
+    from clv.contract.matching import match_lines
     from clv.features.table import build_feature_table
     from clv.sinks import make_sinks
 

@@ -34,11 +34,11 @@ def design(
     out: Path | None,
 ) -> Result:
     """Size an experiment on the company's own past; write experiment-design.json."""
-    from clv.attribution.residuals import ridge
+    from clv.effects.estimators.residuals import ridge
+    from clv.events.histories import prepare
     from clv.experiments.assign import known_unit
     from clv.experiments.design import design as sized
     from clv.experiments.past import past_outcomes
-    from clv.features.prepared import prepare
 
     known_unit(unit)
     if (effect is None) == (per_arm is None):
@@ -153,7 +153,7 @@ def read(
     GateError
         When the arms are not as large as planned; the read-out is written all the same.
     """
-    from clv.attribution.residuals import ridge
+    from clv.effects.estimators.residuals import ridge
     from clv.experiments.assign import Plan
     from clv.experiments.log import read_log
     from clv.experiments.read import ReadOptions

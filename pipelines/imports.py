@@ -35,8 +35,8 @@ def run(
     DataError
         When the export lacks a file or a column.
     """
-    from clv.data.adapters import ADAPTERS, convert
-    from clv.data.duckdb_engine import DuckDBEngine
+    from clv.engines.duckdb import DuckDBEngine
+    from clv.sources.adapters import ADAPTERS, convert
 
     if kind not in ADAPTERS:
         raise UsageError(f"import: no importer {kind!r}; expected one of {listing(ADAPTERS, 10)}.")

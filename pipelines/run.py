@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from clv.data.engine import Engine
-    from clv.data.validation import Checked
-    from clv.features.prepared import Prepared
+    from clv.contract.validation import Checked
+    from clv.engines.base import Engine
+    from clv.events.histories import Prepared
     from clv.notes import Note, OnProgress
     from clv.registry import Registry
     from pipelines.settings import Settings
@@ -114,7 +114,7 @@ class Run:
     def engine(self) -> Engine:
         """The engine of this run, opened at its first use."""
         if self._engine is None:
-            from clv.data.engine import connect
+            from clv.engines.connect import connect
 
             options = self.settings.engine
             self._engine = connect(

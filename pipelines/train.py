@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from clv.data.tables import Tables
+    from clv.contract.tables import Tables
     from clv.evaluation.backtest import Backtest
     from clv.models.lifetime_value import LifetimeValue
     from clv.models.options import ModelOptions
-    from clv.models.panel import Panel
+    from clv.models.training.panel import Panel
 
 PROFILE = "profile.json"
 """The training population, logged with the model: what drift is measured against."""
@@ -30,8 +30,8 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     from clv.evaluation.backtest import run_backtest
     from clv.evaluation.documents import contributions_document, logged_metrics, training_document
     from clv.evaluation.stability import stability
-    from clv.models.folds import out_of_fold
     from clv.models.lifetime_value import LifetimeValue
+    from clv.models.training.folds import out_of_fold
     from clv.monitoring import SCORES, Profile
 
     ctx.reach_registry()
@@ -93,7 +93,7 @@ def audited(
     model: LifetimeValue, portfolio: pd.DataFrame, document: dict[str, Any]
 ) -> dict[str, float]:
     """Add to contributions.json how far they hold; return the audit's metrics."""
-    from clv.attribution.shap_audit import audit_model, share_intervals
+    from clv.evaluation.shapley_audit import audit_model, share_intervals
 
     groups = [row["group"] for row in document["groups"]]
     intervals = share_intervals(model.contributions(portfolio), groups)
@@ -111,8 +111,8 @@ def audited(
 
 def model_options(ctx: Run) -> ModelOptions:
     """Turn the settings into the models' options."""
-    from clv.models.boosting import Growth
     from clv.models.options import ModelOptions
+    from clv.models.trees.boosting import Growth
 
     training = ctx.settings.training
     return ModelOptions(
@@ -140,7 +140,7 @@ def tuned(ctx: Run, panel: Panel, options: ModelOptions) -> ModelOptions:
     trials = ctx.settings.training.tune_trials
     if not trials:
         return options
-    from clv.models.tuning import tune
+    from clv.models.training.tuning import tune
 
     with ctx.step("Trying other trees on the past") as on_progress:
         found = tune(panel, options, trials, on_progress)
@@ -150,7 +150,7 @@ def tuned(ctx: Run, panel: Panel, options: ModelOptions) -> ModelOptions:
 
 def build(ctx: Run, tables: Tables) -> Panel:
     """Build the training panel of the settings' horizon and cutoffs."""
-    from clv.models.panel import build_panel, training_windows
+    from clv.models.training.panel import build_panel, training_windows
     from clv.windows import latest_window
 
     training = ctx.settings.training
@@ -174,7 +174,7 @@ def build(ctx: Run, tables: Tables) -> Panel:
 
 def horizon_of(ctx: Run, first: dt.date, last: dt.date) -> int:
     """Return the settings' horizon, else the longest that the data can test, and say so."""
-    from clv.models.panel import choose_horizon
+    from clv.models.training.panel import choose_horizon
 
     if ctx.settings.training.horizon_days is not None:
         return ctx.settings.training.horizon_days

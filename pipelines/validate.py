@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pipelines.run import Result, Run
 
 if TYPE_CHECKING:
-    from clv.data.validation import Checked
-    from clv.features.prepared import Prepared
+    from clv.contract.validation import Checked
+    from clv.events.histories import Prepared
 
 
 def run(ctx: Run) -> Result:
@@ -46,10 +46,10 @@ def checked_tables(ctx: Run, *, stop_unknown: bool = True) -> Checked:
         When they cannot be used; the quarantine is written all the same.
     """
     if ctx.checked is None:
-        from clv.data.contracts import examine
-        from clv.data.sources import SourceSpec, read_sources
-        from clv.data.tables import Terms
+        from clv.contract.check import examine
+        from clv.contract.tables import Terms
         from clv.features.customers import require_attributes
+        from clv.sources.spec import SourceSpec, read_sources
 
         settings = ctx.settings
         require_attributes(settings.terms.attributes)

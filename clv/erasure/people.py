@@ -11,9 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from clv.data.adapters.base import DIGEST
-from clv.data.adapters.phones import phone_key
 from clv.errors import StorageError, UsageError
+from clv.sources.adapters.base import DIGEST
+from clv.sources.exports.phones import phone_key
 from clv.spreadsheet import escaped
 
 if TYPE_CHECKING:

@@ -22,16 +22,16 @@ from clv.evaluation.metrics import (
     total_bias,
 )
 from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, Calibration, calibrated
-from clv.models.folds import Fold, Folds, out_of_fold
 from clv.models.intervals import LONE_FOLD_SPREAD
-from clv.models.people import KINDS, people_of
+from clv.models.prospects.people import KINDS, people_of
+from clv.models.training.folds import Fold, Folds, out_of_fold
 from clv.notes import Note, silent
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from clv.models.options import ModelOptions
-    from clv.models.panel import Panel
+    from clv.models.training.panel import Panel
     from clv.notes import OnProgress
 
 BASELINES = ("btyd", "lightgbm", "last_period", "mean", "zero")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from clv.evaluation.metrics import coverage, normalised_gini
-from clv.models.people import people_of
+from clv.models.prospects.people import people_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

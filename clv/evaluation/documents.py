@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from clv.evaluation.backtest import Backtest
     from clv.models.calibration import Calibration
-    from clv.models.folds import Folds
     from clv.models.lifetime_value import LifetimeValue, ModelInfo
+    from clv.models.training.folds import Folds
 
 TOP_FEATURES = 40
 

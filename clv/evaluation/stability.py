@@ -16,16 +16,16 @@ import numpy as np
 import pandas as pd
 
 from clv.features.base import GROUPS
-from clv.models.boosting import side_by_side
-from clv.models.folds import learn_value
-from clv.models.sampling import sampled
+from clv.models.training.folds import learn_value
+from clv.models.training.sampling import sampled
+from clv.models.trees.boosting import side_by_side
 
 if TYPE_CHECKING:
-    from clv.models.boosting import Growth
-    from clv.models.folds import Folds
     from clv.models.lifetime_value import LifetimeValue
     from clv.models.options import ModelOptions
-    from clv.models.panel import Panel
+    from clv.models.training.folds import Folds
+    from clv.models.training.panel import Panel
+    from clv.models.trees.boosting import Growth
     from clv.models.value import ValueModel
 
 TIMES = 4

@@ -11,17 +11,17 @@ import pandas as pd
 from clv.errors import DataError, UsageError
 from clv.experiments.compare import cross_fitted
 from clv.features.contacts import build_contact_table
-from clv.features.outcomes import build_outcomes
 from clv.features.table import build_feature_table
+from clv.labels.outcomes import build_outcomes
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from numpy.typing import NDArray
 
-    from clv.data.tables import Tables
+    from clv.contract.tables import Tables
+    from clv.events.histories import Prepared
     from clv.experiments.compare import Predictor
-    from clv.features.prepared import Prepared
     from clv.windows import Window
 
     Floats = NDArray[np.float64]

@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clv.data.names import own_column
 from clv.errors import DataError, UsageError
 from clv.experiments.read import read
 from clv.features.contacts import build_contact_table
-from clv.features.outcomes import build_outcomes
 from clv.features.table import build_feature_table
+from clv.labels.outcomes import build_outcomes
 from clv.notes import Note
+from clv.sources.names import own_column
 from clv.spreadsheet import unescaped
 from clv.windows import day_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clv.data.tables import Tables
+    from clv.contract.tables import Tables
+    from clv.events.histories import Prepared
     from clv.experiments.compare import Predictor
     from clv.experiments.read import ReadOptions
     from clv.experiments.results import ReadOut
-    from clv.features.prepared import Prepared
     from clv.windows import Window
 
 BEFORE = ("margin_365d", "orders_365d")

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Literal
 
 import ibis
 
-from clv.data.tables import MONEY_SCALE, THOUSANDTHS
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -39,10 +37,6 @@ SERVICE_GROUPS = ("empathy", "tone", "resolution", "efficiency", "waits")
 UNITS = ("days", "currency", "count", "share", "ratio", "seconds", "hours", "score", "category")
 """What a feature may be measured in; a slope is in its unit per day."""
 
-SIGNIFICANT_DIGITS = 9
-_EXACT = ibis.dtype("decimal(38, 0)")
-LARGEST, SMALLEST = 1.0e290, 1.0e-290
-"""What lies beyond cannot be scaled: it is as good as infinite, or as zero."""
 
 Sign = Literal[-1, 0, 1]
 
@@ -180,6 +174,12 @@ def declared() -> dict[str, Feature]:
     return {f.name: f for f in ordered}
 
 
+def spans(table: str) -> tuple[int, ...]:
+    """Return the windows, in days up to the cutoff, that features of a table use."""
+    days = {f.days for f in declared().values() if f.table == table and f.days is not None}
+    return tuple(sorted(days))
+
+
 def glossary() -> list[dict[str, str]]:
     """Return name, group, unit and one line of meaning of every feature.
 
@@ -211,54 +211,3 @@ def inside(rows: ir.Table, days: int | None) -> ir.BooleanValue:
 def previous(rows: ir.Table, days: int) -> ir.BooleanValue:
     """Say which rows lie in the ``days`` days before the last ``days`` days."""
     return rows[f"in_{2 * days}d"] & ~rows[f"in_{days}d"]
-
-
-def ratio(part: ir.Value, whole: ir.Value) -> ir.Value:
-    """Divide exact sums; null where the whole is zero."""
-    return part.cast("float64") / whole.cast("float64").nullif(0.0)
-
-
-def exact(whole: ir.Value) -> ir.Value:
-    """Return a whole number that may be multiplied and summed to 38 digits, on every engine.
-
-    Engines differ in what they make of a product that no longer fits into 64 bits: an error, a
-    null, or a wrong number.
-    """
-    return whole.cast(_EXACT)
-
-
-def in_currency(total: ir.Value) -> ir.Value:
-    """Turn an exact sum of ten-thousandths into currency."""
-    return total.cast("float64") / float(MONEY_SCALE)
-
-
-def in_units(total: ir.Value, count: ir.Value) -> ir.Value:
-    """Turn an exact sum of thousandths into a mean."""
-    return ratio(total, count) / float(THOUSANDTHS)
-
-
-def significant(value: ir.Value, digits: int = SIGNIFICANT_DIGITS) -> ir.Value:
-    """Round a float to significant digits on the engine; NaN and infinities become null.
-
-    The scale is a power of ten, exact from 1e-14 up to the largest whole number of so many
-    digits; the result there is the double nearest to the decimal on every engine.
-    """
-    # Greatest and least put NaN last, so the size is a number that has a logarithm.
-    size = ibis.greatest(ibis.least(value.abs(), LARGEST), SMALLEST)
-    scale = ibis.literal(10.0).pow(float(digits - 1) - size.log10().floor())
-    finite = (value.abs() < LARGEST).ifelse(ibis.literal(0.0), ibis.null("float64"))
-    return _whole(value * scale) / scale + finite
-
-
-def decimals(value: ir.Value, digits: int = SIGNIFICANT_DIGITS) -> ir.Value:
-    """Round a share: so many decimals are no more significant digits, and cost less."""
-    scale = 10.0**digits
-    return _whole(value * scale) / scale
-
-
-def _whole(value: ir.Value) -> ir.Value:
-    """Round to a whole number, halves to even: beyond 2^52 a double holds nothing finer."""
-    return value + _SHIFT - _SHIFT
-
-
-_SHIFT = 1.5 * 2.0**52

@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from clv.data.tables import thousandths
-from clv.features.base import Feature, in_units, ratio
+from clv.engines.physical import in_units, ratio, thousandths
+from clv.features.base import Feature
 from clv.markers.contacts import COMPUTED
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from clv.features.prepared import Prepared
+    from clv.events.histories import Prepared
     from clv.markers.base import Pack
     from clv.windows import Window
 

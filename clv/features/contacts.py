@@ -13,22 +13,20 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from clv.data.tables import THOUSANDTHS, missing
+from clv.engines.physical import THOUSANDTHS, in_currency, missing, significant
 from clv.errors import SchemaError
-from clv.features.base import in_currency, significant
-from clv.features.prepared import prepare
+from clv.events.histories import prepare
 from clv.schema import Kind
-from clv.windows import DAY_SECONDS
+from clv.windows import DAY_SECONDS, EXPOSURE_DAYS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
     from numpy.typing import NDArray
 
-    from clv.data.tables import Tables
-    from clv.features.prepared import Prepared
+    from clv.contract.tables import Tables
+    from clv.events.histories import Prepared
     from clv.windows import Window
 
-EXPOSURE_DAYS = 365
 MIN_BLOCK_AGENTS = 2
 MIN_BLOCK_CONTACTS = 20
 

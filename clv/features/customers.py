@@ -6,17 +6,17 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from clv.data.names import own_column
 from clv.errors import SettingsError, listing
 from clv.features.base import Feature, declared, feature
 from clv.schema import CUSTOMERS, Kind
+from clv.sources.names import own_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import ibis.expr.types as ir
 
-    from clv.features.prepared import Prepared
+    from clv.events.histories import Prepared
 
 
 RESERVED = frozenset(

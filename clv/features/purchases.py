@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from clv.features.base import exact, feature, in_currency, inside, previous, ratio
+from clv.engines.physical import exact, in_currency, ratio
+from clv.features.base import feature, inside, previous
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from clv.data.tables import THOUSANDTHS
-from clv.features.base import feature, in_units, inside, previous, ratio
+from clv.engines.physical import THOUSANDTHS, in_units, ratio
+from clv.features.base import feature, inside, previous
 from clv.schema import CHANNELS, SURVEY_RANGES
 
 if TYPE_CHECKING:

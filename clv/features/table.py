@@ -14,13 +14,10 @@ import ibis
 import pandas as pd
 import pyarrow as pa
 
-from clv.data.tables import MONEY_SCALE
+from clv.engines.physical import MONEY_SCALE, decimals, significant
 from clv.errors import SettingsError, UsageError, listing
-from clv.features.base import Feature, decimals, declared, significant
-from clv.features.behaviours import behaviours_known, marker_features
-from clv.features.customers import attribute_features
-from clv.features.prepared import Part, Prepared, prepare
-from clv.features.rows import (
+from clv.events.histories import Part, Prepared, prepare
+from clv.events.known import (
     callers,
     contacts_known,
     customers_known,
@@ -29,6 +26,9 @@ from clv.features.rows import (
     peer_means,
     surveys_known,
 )
+from clv.features.base import Feature, declared, spans
+from clv.features.behaviours import behaviours_known, marker_features
+from clv.features.customers import attribute_features
 from clv.notes import Note
 from clv.windows import Window
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from clv.data.engine import Engine
-    from clv.data.tables import Tables
+    from clv.contract.tables import Tables
+    from clv.engines.base import Engine
 
 __all__ = ["FeatureTable", "Prepared", "build_feature_table", "prepare"]
 
@@ -140,8 +140,8 @@ def build_feature_table(
     Examples
     --------
     >>> import datetime as dt, pandas as pd
-    >>> from clv.data.engine import connect
-    >>> from clv.data.tables import Tables
+    >>> from clv.engines.base import connect
+    >>> from clv.contract.tables import Tables
     >>> orders = pd.DataFrame({"order_id": ["o1", "o2"], "customer_id": ["a", "a"],
     ...     "ordered_at": pd.to_datetime(["2025-01-02", "2025-01-12"]), "amount": [8.0, 5.0]})
     >>> with connect(threads=1) as engine:
@@ -251,13 +251,15 @@ def _part_built(
 def _known_rows(
     prepared: Prepared, part: Part, window: Window, shared: dict[str, ir.Table]
 ) -> dict[str, ir.Table]:
-    known = {"orders": orders_known(part.orders, window)}
+    known = {"orders": orders_known(part.orders, window, spans("orders"))}
     if part.contacts is not None:
-        known["interactions"] = contacts_known(part.contacts, window, shared["peers"])
+        known["interactions"] = contacts_known(
+            part.contacts, window, spans("interactions"), shared["peers"]
+        )
         if prepared.behaviours is not None:
             known["behaviours"] = part.range.of(shared["said"])
     if part.surveys is not None:
-        known["surveys"] = surveys_known(part.surveys, window)
+        known["surveys"] = surveys_known(part.surveys, window, spans("surveys"))
     if prepared.customers is not None:
         known["customers"] = customers_known(part.range.of(prepared.customers), window)
     return known

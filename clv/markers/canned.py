@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from numpy.typing import NDArray
 
-    from clv.data.engine import Engine
+    from clv.engines.base import Engine
     from clv.markers.base import Pack
 
 SIMILARITY = 85.0

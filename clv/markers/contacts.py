@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from clv.data.tables import Tables
+    from clv.contract.tables import Tables
     from clv.markers.base import Pack
     from clv.windows import Window
 

@@ -19,7 +19,7 @@ from clv.markers.redaction import people_in
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from clv.data.tables import Tables
+    from clv.contract.tables import Tables
     from clv.markers.base import Pack
 
 PERSONAL = ("first_name", "last_name", "email", "phone")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from clv.data.engine import Engine
-    from clv.data.tables import Tables
+    from clv.contract.tables import Tables
+    from clv.engines.base import Engine
     from clv.markers.base import Marker, Pack
 
 PREFILTER_CHARS = 3_500

@@ -12,7 +12,7 @@ from clv.markers.language import turns_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from clv.data.tables import Tables
+    from clv.contract.tables import Tables
     from clv.markers.base import Pack
     from clv.windows import Window
 

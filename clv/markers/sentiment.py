@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     from numpy.typing import NDArray
 
-    from clv.data.engine import Engine
+    from clv.engines.base import Engine
 
 NEGATIVE = -300
 """At or below this many thousandths a customer's turn counts as negative."""

@@ -1,9 +1,9 @@
 """What is learned from rows out of fold: the blend, the season, churn and the intervals.
 
-Each step is compared with leaving it out (clv/models/steps.py), in this order, each on top of
-those before it: the trees' say in how customers differ; the trees' own total, where none keeps
-the total of purchases alone; the season's factor; the trees' say in churn and the rate of churn;
-the give and take of intervals beside floors.
+Each step is compared with leaving it out (`training.steps`), in this order, each on top of those
+before it: the trees' say in how customers differ; the trees' own total, where none keeps the
+total of purchases alone; the season's factor; the trees' say in churn and the rate of churn; the
+give and take of intervals beside floors.
 """
 
 from __future__ import annotations
@@ -13,17 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clv.models.churn import (
-    PURCHASES_ALONE,
-    Platt,
-    carried_level,
-    log_loss,
-    realised_shifts,
-)
+from clv.models.churn import PURCHASES_ALONE, Platt, carried_level, log_loss, realised_shifts
 from clv.models.intervals import Intervals, TotalInterval
-from clv.models.past_tests import PastTests
-from clv.models.sampling import HELD_OUT_OF
-from clv.models.steps import Step, asked, by_customer, by_cutoff
+from clv.models.training.past_tests import PastTests
+from clv.models.training.sampling import HELD_OUT_OF
+from clv.models.training.steps import Step, asked, by_customer, by_cutoff
 from clv.models.value import learn_weight, shape_loss
 
 if TYPE_CHECKING:
@@ -31,8 +25,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from clv.models.folds import Folds
     from clv.models.options import ModelOptions
+    from clv.models.training.folds import Folds
 
 MODELS: dict[str, float | None] = {"blend": None, "btyd": 1.0, "lightgbm": 0.0}
 """The weight of BTYD that each model means; None lets the folds decide."""

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from clv.models.boosting import Booster, Encoding, Growth, grow
+from clv.models.trees.boosting import Booster, Encoding, Growth, grow
 
 if TYPE_CHECKING:
     import pandas as pd

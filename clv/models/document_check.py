@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from clv.errors import ModelError
 from clv.features.base import GROUPS
-from clv.models.boosting import MAX_CATEGORIES
 from clv.models.btyd import BTYD, gamma_gamma
 from clv.models.btyd.results import Verdict
 from clv.models.calibration import MODELS
-from clv.models.first_purchase import CANDIDATES, RATE, Inputs
-from clv.models.people import KINDS
-from clv.models.steps import BY_CUSTOMER, BY_CUTOFF, REASONS, UNCOMPARED
+from clv.models.prospects.first_purchase import CANDIDATES, RATE, Inputs
+from clv.models.prospects.people import KINDS
+from clv.models.training.steps import BY_CUSTOMER, BY_CUTOFF, REASONS, UNCOMPARED
+from clv.models.trees.boosting import MAX_CATEGORIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -15,13 +15,13 @@ from clv.models.btyd.histories import histories
 from clv.models.btyd.reference import cross_check
 from clv.models.calibration import MODELS, Calibration, calibrated
 from clv.models.contributions import Centring, split_log
-from clv.models.folds import Folds, learn, out_of_fold
-from clv.models.guards import guard_leaks
-from clv.models.level import Level
-from clv.models.model_files import model_texts, read_parts
+from clv.models.io import model_texts, read_parts
 from clv.models.model_info import ModelInfo, describe
-from clv.models.prospects import FORECASTS, learn_prospects
-from clv.models.sampling import sampled
+from clv.models.prospects.prospects import FORECASTS, learn_prospects
+from clv.models.season import Level
+from clv.models.training.folds import Folds, learn, out_of_fold
+from clv.models.training.guards import guard_leaks
+from clv.models.training.sampling import sampled
 from clv.notes import silent
 from clv.storage import write_text
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from clv.models.btyd.reference import CrossCheck
     from clv.models.churn import ChurnModel
     from clv.models.options import ModelOptions
-    from clv.models.panel import Panel
-    from clv.models.prospects import Prospects
+    from clv.models.prospects.prospects import Prospects
     from clv.models.purchases import Purchases
+    from clv.models.training.panel import Panel
     from clv.models.value import ValueModel
     from clv.notes import OnProgress
 

@@ -19,8 +19,8 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
 from clv.errors import ModelError, UsageError, listing
-from clv.models.boosting import Booster, Encoding, Growth, Input, grow
-from clv.models.tree_check import check_trees
+from clv.models.trees.boosting import Booster, Encoding, Growth, Input, grow
+from clv.models.trees.tree_check import check_trees
 from clv.storage import write_text
 
 if TYPE_CHECKING:

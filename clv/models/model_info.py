@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from clv.models.btyd.reference import CrossCheck
     from clv.models.calibration import Calibration
     from clv.models.churn import ChurnModel
-    from clv.models.folds import Folds
-    from clv.models.forecasts import Forecasts
-    from clv.models.level import Level
     from clv.models.options import ModelOptions
-    from clv.models.panel import Panel
-    from clv.models.prospects import Prospects
+    from clv.models.prospects.prospects import Prospects
+    from clv.models.season import Level
+    from clv.models.training.folds import Folds
+    from clv.models.training.forecasts import Forecasts
+    from clv.models.training.panel import Panel
     from clv.models.value import ValueModel
 
 

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from clv.errors import UsageError
-from clv.models.boosting import Growth
 from clv.models.btyd import BTYD
+from clv.models.trees.boosting import Growth
 
 AUTO = "auto"
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.models.boosting import Booster, Encoding, Growth, grow
+from clv.models.trees.boosting import Booster, Encoding, Growth, grow
 
 if TYPE_CHECKING:
     import pandas as pd

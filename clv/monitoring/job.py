@@ -31,8 +31,8 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from clv.features.outcomes import build_outcomes
-from clv.features.prepared import prepare
+from clv.events.histories import prepare
+from clv.labels.outcomes import build_outcomes
 from clv.monitoring.checks import STATUSES, Check, Limits, came_true, drifted, freshness
 from clv.monitoring.realised import read_scores, realised, tracking
 from clv.notes import Note, silent
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from clv.data.tables import Tables
+    from clv.contract.tables import Tables
     from clv.monitoring.drift import DriftReport
     from clv.monitoring.realised import Realised, Tracking
     from clv.notes import OnProgress

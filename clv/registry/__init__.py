@@ -1,6 +1,6 @@
 """The registry of models: log, register, verify, promote, roll back, load."""
 
-from clv.registry.carrying import export_bundle, import_bundle
+from clv.registry.bundles.carrying import export_bundle, import_bundle
 from clv.registry.gate import GateCheck, GateLimits, GateResult, promotion_gate
 from clv.registry.store import Registry
 from clv.registry.version import ChampionMovedError, LoadedModel, Version

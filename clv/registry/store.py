@@ -13,18 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from clv.errors import RegistryError, storing
 from clv.models.lifetime_value import LifetimeValue
-from clv.registry import claims, golden, tracking
+from clv.registry import golden, tracking
 from clv.registry.address import absolute, local_address, locked
+from clv.registry.bundles import claims
 from clv.registry.digests import PARTS, digests_of, verify
 from clv.registry.example import golden_rows
 from clv.registry.history import Event, before_the_champion, events_of, next_key, standing, utc
-from clv.registry.version import (
-    DIGESTS,
-    VERIFIED,
-    ChampionMovedError,
-    LoadedModel,
-    Version,
-)
+from clv.registry.version import DIGESTS, VERIFIED, ChampionMovedError, LoadedModel, Version
 from clv.storage import TemporaryFolder
 from clv.storage import folder as made
 

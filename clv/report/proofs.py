@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 
-from clv.report.axes import (
-    MONEY,
-    SHARE,
-    data,
-    say_all,
-    sized,
-    steps,
-    x_axis,
-    y_axis,
-)
+from clv.report.axes import MONEY, SHARE, data, say_all, sized, steps, x_axis, y_axis
 from clv.report.charts import ACCENT, INK, MUTED, SECOND, SOFT, Chart, chart
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from clv.data.tables import Tables
-    from clv.features.prepared import Prepared
+    from clv.contract.tables import Tables
+    from clv.events.histories import Prepared
     from clv.models.lifetime_value import LifetimeValue
     from clv.models.model_info import ModelInfo
     from clv.monitoring import Profile

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from clv.data.tables import MONEY_SCALE
-from clv.models.people import PEOPLE, YET_TO_BUY, people_of
+from clv.engines.physical import MONEY_SCALE
+from clv.models.prospects.people import PEOPLE, YET_TO_BUY, people_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """A synthetic company whose true value and true effects are known."""
 
 from clv.simulation.company import Company, simulate
-from clv.simulation.latent import ServiceYear, simulate_service_year
 from clv.simulation.options import Effects, SimulationOptions
+from clv.simulation.truths.latent import ServiceYear, simulate_service_year
 
 __all__ = [
     "Company",

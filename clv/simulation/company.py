@@ -18,10 +18,10 @@ from clv.simulation.frames import (
     interactions_frame,
     orders_frame,
 )
-from clv.simulation.latent import latent_agents, latent_contacts, latent_customers
-from clv.simulation.statement import Truth, exposure_of, state_truth
 from clv.simulation.surveys import surveys_frame
-from clv.simulation.transcripts import messages_frame
+from clv.simulation.truths.latent import latent_agents, latent_contacts, latent_customers
+from clv.simulation.truths.statement import Truth, exposure_of, state_truth
+from clv.simulation.words.transcripts import messages_frame
 from clv.simulation.workforce import agent_days_frame, assignments_frame
 from clv.simulation.world import World, build_world, stream
 from clv.storage import whole, write_text

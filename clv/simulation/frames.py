@@ -19,7 +19,7 @@ from clv.simulation.catalogue import (
     SEGMENTS,
     SLA_SECONDS_BY_CHANNEL,
 )
-from clv.simulation.wording import load_wording
+from clv.simulation.words.wording import load_wording
 from clv.windows import DAY_SECONDS
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from clv.data.sources import TableSpec
 from clv.schema import SCHEMA
+from clv.sources.spec import TableSpec
 from pipelines.cli import app
 from pipelines.settings import Settings
 

@@ -29,8 +29,8 @@ OPENED = {"whole", "partial", "TableWriter"}
 GIVEN = {
     ("clv/sinks/files.py", "ParquetWriter"): "is given an open file",
     ("clv/sinks/csv.py", "to_csv"): "writes through text of an open file",
-    ("clv/data/files.py", "ParquetWriter"): "the engine's own temporary folder",
-    ("clv/data/duckdb_engine.py", "ParquetWriter"): "the engine's own temporary folder",
+    ("clv/sources/files.py", "ParquetWriter"): "the engine's own temporary folder",
+    ("clv/engines/duckdb.py", "ParquetWriter"): "the engine's own temporary folder",
     ("pipelines/edge.py", "open"): "the null device, where nobody reads the error",
     ("clv/registry/golden.py", "to_parquet"): "a temporary folder, and the file in it named by it",
 }
@@ -82,7 +82,7 @@ def complaints(tree, module=""):
             found.append(f"{module}:{call.lineno}: {name}")
     for text in (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)):
         words = "".join(str(getattr(part, "value", "")) for part in text.values)
-        if COPY.match(words.strip()) and module != "clv/data/duckdb_engine.py":
+        if COPY.match(words.strip()) and module != "clv/engines/duckdb.py":
             found.append(f"{module}:{text.lineno}: COPY")
     return found
 

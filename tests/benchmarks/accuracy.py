@@ -29,10 +29,9 @@ from scipy.optimize import brentq  # noqa: E402
 from scipy.special import expit  # noqa: E402
 
 import pipelines.run  # noqa: E402, F401 (sets the environment switches before heavy imports)
-from clv.data.contracts import examine  # noqa: E402
-from clv.data.engine import connect  # noqa: E402
-from clv.data.sources import SourceSpec, read_sources  # noqa: E402
-from clv.data.tables import Terms  # noqa: E402
+from clv.contract.check import examine  # noqa: E402
+from clv.contract.tables import Terms  # noqa: E402
+from clv.engines.connect import connect  # noqa: E402
 from clv.evaluation.backtest import run_backtest  # noqa: E402
 from clv.evaluation.metrics import (  # noqa: E402
     VALUE_METRICS,
@@ -47,13 +46,14 @@ from clv.evaluation.metrics import (  # noqa: E402
 )
 from clv.models.churn import log_odds  # noqa: E402
 from clv.models.options import ModelOptions  # noqa: E402
-from clv.models.panel import BTYD_COLUMNS, build_panel, training_windows  # noqa: E402
+from clv.models.training.panel import BTYD_COLUMNS, build_panel, training_windows  # noqa: E402
+from clv.sources.spec import SourceSpec, read_sources  # noqa: E402
 from pipelines.settings import load_settings  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clv.models.panel import Panel
+    from clv.models.training.panel import Panel
     from pipelines.settings import Settings
 
 HORIZON_DAYS = 90

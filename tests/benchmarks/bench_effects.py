@@ -8,9 +8,9 @@ import time
 
 import numpy as np
 
-from clv.attribution.effects import estimate_effects
-from clv.attribution.exposure import Exposure
-from clv.attribution.study import EffectOptions
+from clv.effects.design.exposure import Exposure
+from clv.effects.effects import estimate_effects
+from clv.effects.estimators.study import EffectOptions
 
 
 def say(line: str) -> None:

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from clv.data.duckdb_engine import DuckDBEngine
-    from clv.data.tables import Tables
+    from clv.contract.tables import Tables
+    from clv.engines.duckdb import DuckDBEngine
 
 CUTOFF = dt.date(2025, 6, 30)
 SAMPLE_ORDERS = 100_000
@@ -112,7 +112,7 @@ def generate(folder: Path, orders: int) -> None:
 
 def run_clv(folder: Path, options: argparse.Namespace, names: tuple[str, ...]) -> int:
     """Build every feature that these tables give."""
-    from clv.data.engine import connect
+    from clv.engines.connect import connect
     from clv.features.table import build_feature_table
 
     with connect(
@@ -124,7 +124,7 @@ def run_clv(folder: Path, options: argparse.Namespace, names: tuple[str, ...]) -
 
 def run_cutoffs(folder: Path, options: argparse.Namespace) -> int:
     """Build every feature at six cutoffs, as a training does, from rows prepared once."""
-    from clv.data.engine import connect
+    from clv.engines.connect import connect
     from clv.features.table import build_feature_table, prepare
 
     rows = 0
@@ -143,7 +143,7 @@ def run_cutoffs(folder: Path, options: argparse.Namespace) -> int:
 
 def run_clv_subset(folder: Path, options: argparse.Namespace) -> int:
     """Build the features that pandas is asked for, from orders without refunds."""
-    from clv.data.engine import connect
+    from clv.engines.connect import connect
     from clv.features import table as builder
 
     every = builder.declared
@@ -157,7 +157,7 @@ def run_clv_subset(folder: Path, options: argparse.Namespace) -> int:
 
 
 def tables(engine: DuckDBEngine, folder: Path, names: tuple[str, ...]) -> Tables:
-    from clv.data.tables import Tables, physical
+    from clv.contract.tables import Tables, physical
 
     frames = {
         name: physical(name, engine.read_parquet([str(folder / f"{name}.parquet")]))
@@ -280,7 +280,7 @@ def disagreements(folder: Path) -> dict[str, list[str]]:
     import duckdb
     from features_sql import script
 
-    from clv.data.engine import connect
+    from clv.engines.connect import connect
     from clv.features.table import build_feature_table
 
     def differing(ours: pd.DataFrame, theirs: pd.DataFrame, tolerance: float) -> list[str]:

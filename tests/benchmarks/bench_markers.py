@@ -12,8 +12,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from clv.data.engine import connect
-from clv.data.tables import Tables
+from clv.contract.tables import Tables
+from clv.engines.connect import connect
 from clv.markers.contacts import prepare_markers
 from clv.markers.language import prefilters, turns_of, with_flags, with_prefilters
 from clv.markers.normalise import normalise

@@ -26,14 +26,14 @@ THREADS = os.cpu_count() or 1
 
 def prepare(folder):
     """Fit a model with the features of service and words, and keep one feature table."""
-    from clv.data.engine import connect
-    from clv.data.tables import Tables
+    from clv.contract.tables import Tables
+    from clv.engines.connect import connect
     from clv.features.table import build_feature_table, prepare
     from clv.markers.contacts import prepare_markers
     from clv.markers.packs import load_pack
     from clv.models.lifetime_value import LifetimeValue
     from clv.models.options import ModelOptions
-    from clv.models.panel import build_panel
+    from clv.models.training.panel import build_panel
     from clv.simulation import SimulationOptions, simulate
     from clv.windows import rolling_cutoffs
 
@@ -86,7 +86,7 @@ def score(folder, customers, wanted="all"):
     """Score a feature table with three reasons for everybody: chunks, checks, CSV, manifest."""
     import datetime as dt
 
-    from clv.data.engine import connect
+    from clv.engines.connect import connect
     from clv.features.base import declared
     from clv.features.table import FeatureTable
     from clv.models.lifetime_value import LifetimeValue
@@ -161,7 +161,7 @@ def shap(folder):
     from shap import TreeExplainer
 
     from clv.models.lifetime_value import LifetimeValue
-    from clv.models.tree_tables import GroupContributions, read_trees
+    from clv.models.trees.tree_shap import GroupContributions, read_trees
 
     model = LifetimeValue.load(folder / "model")
     frame = pd.read_parquet(folder / "features.parquet").head(SAMPLE)

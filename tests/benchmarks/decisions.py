@@ -21,17 +21,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 from scipy import stats
 
-from clv.attribution.agents import score_agents, shrunk
-from clv.attribution.exposure import CHANNELS
-from clv.attribution.frontier import frontier_of
-from clv.attribution.leniency import Instrumented
-from clv.attribution.study import EffectOptions, Study, build_study
-from clv.attribution.targets import Target, TargetOptions, target_of
+from clv.effects.agents import score_agents, shrunk
+from clv.effects.decisions.frontier import frontier_of
+from clv.effects.decisions.targets import Target, TargetOptions, target_of
+from clv.effects.design.exposure import CHANNELS
+from clv.effects.estimators.examiner import Instrumented
+from clv.effects.estimators.study import EffectOptions, Study, build_study
 from clv.simulation import SimulationOptions
-from clv.simulation.latent import ServiceYear, simulate_service_year
 from clv.simulation.options import Effects
-from clv.simulation.truth import handle_steps
-from tests.unit.attribution.service import studied
+from clv.simulation.truths.latent import ServiceYear, simulate_service_year
+from clv.simulation.truths.truth import handle_steps
+from tests.unit.effects.service import studied
 
 NAMES = [one.name for one in CHANNELS]
 HANDLE, EMPATHY = "handle_seconds", "empathy"

@@ -21,16 +21,16 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from clv.data.engine import connect
-from clv.data.tables import Tables
-from clv.features.outcomes import build_outcomes
-from clv.features.prepared import prepare
+from clv.contract.tables import Tables
+from clv.engines.connect import connect
+from clv.events.histories import prepare
 from clv.features.table import build_feature_table
-from clv.models.boosting import Growth
+from clv.labels.outcomes import build_outcomes
 from clv.models.lifetime_value import LifetimeValue
 from clv.models.options import ModelOptions
-from clv.models.panel import build_panel, training_windows
-from clv.models.people import NEVER, RETURNED, kinds
+from clv.models.prospects.people import NEVER, RETURNED, kinds
+from clv.models.training.panel import build_panel, training_windows
+from clv.models.trees.boosting import Growth
 from clv.simulation.company import simulate
 from clv.simulation.options import SimulationOptions
 from clv.windows import Window
@@ -38,7 +38,7 @@ from clv.windows import Window
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clv.features.prepared import Prepared
+    from clv.events.histories import Prepared
 
 HORIZON_DAYS = 90
 DISCOUNT = 0.10

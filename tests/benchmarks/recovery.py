@@ -18,17 +18,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import numpy as np
 from scipy import stats
 
-from clv.attribution.checks.balance import Balance
-from clv.attribution.exposure import CHANNELS
-from clv.attribution.leniency import sandwich
-from clv.attribution.residuals import group_sums
-from clv.attribution.study import EffectOptions, Study, build_study
-from clv.models.boosting import Encoding, Growth, Input, grow
+from clv.effects.checks.balance import Balance
+from clv.effects.design.exposure import CHANNELS
+from clv.effects.estimators.examiner import sandwich
+from clv.effects.estimators.residuals import group_sums
+from clv.effects.estimators.study import EffectOptions, Study, build_study
 from clv.models.contributions import split_log
+from clv.models.trees.boosting import Encoding, Growth, Input, grow
 from clv.simulation import SimulationOptions
-from clv.simulation.latent import simulate_service_year
 from clv.simulation.options import Effects
-from tests.unit.attribution.service import studied
+from clv.simulation.truths.latent import simulate_service_year
+from tests.unit.effects.service import studied
 
 NAMES = [one.name for one in CHANNELS]
 GROWTH = Growth(trees=150, leaves=7, learning_rate=0.06, leaf_rows=50, seed=0)

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from bench_features import CUTOFF, generate
 
 if TYPE_CHECKING:
-    from clv.data.engine import Engine
+    from clv.engines.base import Engine
 
 LOADED = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
 MESSAGES_PER_CONTACT = 7 / 3  # with it 0.5 + 0.15 + 0.35 of the events make a whole
@@ -69,12 +69,12 @@ def made(folder: Path, events: int) -> None:
 
 def steps(engine: Engine, folder: Path) -> dict[str, float]:
     """Check, read markers, prepare and build features; return the seconds of each."""
-    from clv.data.contracts import examine
-    from clv.data.sources import SourceSpec, read_sources
-    from clv.data.tables import Terms
+    from clv.contract.check import examine
+    from clv.contract.tables import Terms
     from clv.features.table import build_feature_table, prepare
     from clv.markers.contacts import prepare_markers
     from clv.markers.packs import load_pack
+    from clv.sources.spec import SourceSpec, read_sources
 
     marks = [time.perf_counter()]
     raw = read_sources(engine, SourceSpec(folder=str(folder)))
@@ -95,7 +95,7 @@ def steps(engine: Engine, folder: Path) -> dict[str, float]:
 
 def main() -> None:
     """Measure every size asked for, each in an engine of its own."""
-    from clv.data.engine import connect
+    from clv.engines.connect import connect
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", default="spark", choices=["spark", "duckdb"])

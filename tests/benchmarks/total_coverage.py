@@ -21,15 +21,15 @@ import pandas as pd
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from clv.models.boosting import Growth  # noqa: E402
 from clv.models.lifetime_value import LifetimeValue  # noqa: E402
 from clv.models.options import ModelOptions  # noqa: E402
-from clv.models.panel import OUTCOMES  # noqa: E402
+from clv.models.training.panel import OUTCOMES  # noqa: E402
+from clv.models.trees.boosting import Growth  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clv.models.panel import Panel
+    from clv.models.training.panel import Panel
 
 DAYS = (270, 330, 390, 450, 510)
 SCORED = 600

@@ -13,15 +13,15 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from clv.evaluation.metrics import VALUE_METRICS
-from clv.models.boosting import grow
-from clv.models.folds import learn
-from clv.models.forecasts import PastForecasts
-from clv.models.sampling import sampled
+from clv.models.training.folds import learn
+from clv.models.training.forecasts import PastForecasts
+from clv.models.training.sampling import sampled
+from clv.models.trees.boosting import grow
 from clv.windows import gapped
 
 if TYPE_CHECKING:
     from clv.models.options import ModelOptions
-    from clv.models.panel import Panel
+    from clv.models.training.panel import Panel
     from clv.models.value import ValueModel
 
 HEADER = "| company | trees | Gini | Spearman | MAE | decile MAPE | total |"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from clv.data.duckdb_engine import DuckDBEngine
+from clv.engines.duckdb import DuckDBEngine
 from clv.features.base import GROUPS, UNITS, declared, fingerprint, glossary
 from clv.features.table import FeatureTable, build_feature_table
 from clv.schema import SCHEMA

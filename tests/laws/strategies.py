@@ -10,10 +10,10 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from clv.data.tables import Tables, Terms
+from clv.contract.tables import Tables, Terms
 
 if TYPE_CHECKING:
-    from clv.data.duckdb_engine import DuckDBEngine
+    from clv.engines.duckdb import DuckDBEngine
 
 START = pd.Timestamp("2023-01-01")
 SPAN_DAYS = 800

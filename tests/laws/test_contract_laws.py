@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from clv.data import expectations
-from clv.data.contracts import examine
-from clv.data.engine import connect
-from clv.data.sources import RawTables
-from clv.data.tables import Terms
+from clv.contract import expectations
+from clv.contract.check import examine
+from clv.contract.tables import Terms
+from clv.engines.connect import connect
+from clv.sources.spec import RawTables
 
 LOADED = dt.datetime(2025, 7, 1, tzinfo=dt.UTC)
 LAW = settings(

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given
 
-from clv.data.duckdb_engine import DuckDBEngine
-from clv.features.prepared import PARTS_READ
+from clv.engines.duckdb import DuckDBEngine
+from clv.events.histories import PARTS_READ
 from clv.features.table import build_feature_table, prepare
 from tests.laws.strategies import (
     CUTOFF,

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clv.data.duckdb_engine import DuckDBEngine
+from clv.engines.duckdb import DuckDBEngine
 from clv.features.base import declared
 from clv.features.contacts import build_contact_table
-from clv.features.outcomes import build_outcomes
-from clv.features.reactions import build_reactions
 from clv.features.table import build_feature_table, prepare
+from clv.labels.outcomes import build_outcomes
+from clv.labels.reactions import build_reactions
 from clv.windows import Window
 from tests.laws.strategies import CUTOFF, SPAN_DAYS, START, Frames, company, held
 

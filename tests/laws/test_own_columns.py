@@ -15,18 +15,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import clv
-from clv.data import expectations
-from clv.data.contracts import examine
-from clv.data.duckdb_engine import DuckDBEngine
-from clv.data.names import OWN
-from clv.data.sources import SourceSpec, read_sources
-from clv.data.tables import Terms
+from clv.contract import expectations
+from clv.contract.check import examine
+from clv.contract.tables import Terms
+from clv.engines.duckdb import DuckDBEngine
 from clv.errors import SchemaError
 from clv.features.contacts import build_contact_table
 from clv.features.table import build_feature_table, prepare
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
 from clv.schema import SCHEMA
+from clv.sources.names import OWN
+from clv.sources.spec import SourceSpec, read_sources
 from clv.windows import Window
 from tests.laws.strategies import CUTOFF, Frames, company
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 
-from clv.data.duckdb_engine import DuckDBEngine
-from clv.features.outcomes import build_outcomes
+from clv.engines.duckdb import DuckDBEngine
 from clv.features.table import build_feature_table, prepare
+from clv.labels.outcomes import build_outcomes
 from clv.windows import Window
 from tests.laws.strategies import (
     AHEAD,

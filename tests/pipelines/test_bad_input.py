@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from clv.features.customers import RESERVED
-from clv.models.panel import OUTCOMES
+from clv.models.training.panel import OUTCOMES
 from clv.sinks import SCORES
 
 USAGE, DATA, MODEL, REGISTRY, DISK = 2, 3, 4, 6, 9
@@ -164,7 +164,7 @@ def test_no_customer_text_in_an_unexpected_error(clv, monkeypatch, folder):
     def burst(*_):
         raise ValueError("row: canary@example.com")
 
-    monkeypatch.setattr("clv.data.sources.read_sources", burst)
+    monkeypatch.setattr("clv.sources.spec.read_sources", burst)
     seen = clv("validate", "--data", folder())
     assert seen.code == 1
     assert "canary" not in seen.err + seen.out

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from clv.attribution.encoding import Studied, encode
-from clv.attribution.exposure import CHANNELS
-from clv.attribution.leniency import instrumented
-from clv.attribution.study import EffectOptions, build_study
-from clv.data.engine import connect
-from clv.data.tables import Tables, Terms
+from clv.contract.tables import Tables, Terms
+from clv.effects.design.encode import Studied, encode
+from clv.effects.design.exposure import CHANNELS
+from clv.effects.estimators.examiner import instrumented
+from clv.effects.estimators.study import EffectOptions, build_study
+from clv.engines.connect import connect
+from clv.events.histories import prepare
 from clv.features.contacts import build_contact_table
-from clv.features.outcomes import build_outcomes
-from clv.features.prepared import prepare
+from clv.labels.outcomes import build_outcomes
 from clv.markers.aggregate import by_opportunity
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from clv.models.people import NEVER, RETURNED
+from clv.models.prospects.people import NEVER, RETURNED
 from tests.benchmarks.prospects import FACTOR, study
 
 pytestmark = pytest.mark.slow

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from clv.attribution.checks.balance import Balance
-from clv.attribution.exposure import CHANNELS
-from clv.attribution.study import EffectOptions, build_study
+from clv.effects.checks.balance import Balance
+from clv.effects.design.exposure import CHANNELS
+from clv.effects.estimators.study import EffectOptions, build_study
 from clv.simulation import Effects, SimulationOptions
-from clv.simulation.latent import simulate_service_year
-from tests.unit.attribution.service import studied
+from clv.simulation.truths.latent import simulate_service_year
+from tests.unit.effects.service import studied
 
 NAMES = [one.name for one in CHANNELS]
 

@@ -12,7 +12,8 @@ import pytest
 
 from clv.errors import ClvError
 from clv.models.lifetime_value import LifetimeValue
-from clv.registry import bundle, golden, tracking
+from clv.registry import golden, tracking
+from clv.registry.bundles import bundle
 from clv.registry.digests import digests_of
 from tests.unit.registry.test_bundle import PARTS, forged, resized
 

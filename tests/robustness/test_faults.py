@@ -155,7 +155,7 @@ def test_a_connection_lost_midway_publishes_nothing_and_rolls_back(
 @pytest.mark.slow
 def test_tables_come_from_postgres_as_from_files(tables, postgres, data):
     """A shop's own types: numeric, timestamptz, text."""
-    from clv.data.files import read_sql
+    from clv.sources.files import read_sql
 
     engine = sa.create_engine(postgres)
     with engine.begin() as connection:

@@ -194,7 +194,7 @@ def bench(data, tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _sampled_second_opinion(monkeypatch, bench):
     """Ask great-expectations about every fifth input: it takes as long as all the rest."""
-    from clv.data import expectations
+    from clv.contract import expectations
 
     asked = expectations.compare
 

@@ -22,12 +22,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pipelines.run  # noqa: F401 (environment switches first)
-from clv.data.engine import connect
-from clv.data.tables import Tables
-from clv.models.boosting import Growth
+from clv.contract.tables import Tables
+from clv.engines.connect import connect
 from clv.models.lifetime_value import LifetimeValue
 from clv.models.options import ModelOptions
-from clv.models.panel import build_panel
+from clv.models.training.panel import build_panel
+from clv.models.trees.boosting import Growth
 from clv.registry import ChampionMovedError, GateCheck, GateResult, Registry, golden, tracking
 from clv.scoring import score
 from clv.sinks import make_sink

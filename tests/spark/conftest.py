@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.data.contracts import examine
-from clv.data.engine import connect
-from clv.data.sources import SourceSpec, read_sources
-from clv.data.tables import Tables, Terms
+from clv.contract.check import examine
+from clv.contract.tables import Tables, Terms
+from clv.engines.connect import connect
 from clv.simulation import SimulationOptions, simulate
+from clv.sources.spec import SourceSpec, read_sources
 
 LOADED = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from clv.features.contacts import build_contact_table
-from clv.features.outcomes import build_outcomes
 from clv.features.table import build_feature_table, prepare
+from clv.labels.outcomes import build_outcomes
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
 from clv.windows import Window

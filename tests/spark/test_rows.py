@@ -5,13 +5,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from clv.data.contracts import examine
-from clv.data.expressions import compile_expression
-from clv.data.names import OWN
-from clv.data.parsing import parse_seconds
-from clv.data.sources import RawTables, SourceSpec, read_sources
-from clv.data.tables import Terms
+from clv.contract.check import examine
+from clv.contract.tables import Terms
 from clv.errors import SourceError
+from clv.sources.expressions import compile_expression
+from clv.sources.names import OWN
+from clv.sources.parsing import parse_seconds
+from clv.sources.spec import RawTables, SourceSpec, read_sources
 from tests.laws.strategies import company
 from tests.laws.test_contract_laws import POOLS, drawn
 from tests.spark.conftest import LOADED, differences

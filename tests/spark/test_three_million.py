@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clv.data.tables import Tables, physical
+from clv.contract.tables import Tables, physical
 from tests.spark.conftest import differences
 from tests.spark.test_features import KEYS, computed
 

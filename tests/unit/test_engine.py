@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from clv.data import duckdb_engine
-from clv.data.duckdb_engine import DuckDBEngine
-from clv.data.engine import connect
+from clv.engines import duckdb as duckdb_engine
+from clv.engines.connect import connect
+from clv.engines.duckdb import DuckDBEngine
 from clv.errors import StorageError, UsageError
 
 

@@ -11,7 +11,7 @@ from clv.models.btyd import BTYD
 from clv.models.btyd.fit import fit_purchases
 from clv.models.btyd.histories import histories
 from clv.models.btyd.results import Fit, Verdict
-from clv.models.steps import Step, by_cutoff
+from clv.models.training.steps import Step, by_cutoff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

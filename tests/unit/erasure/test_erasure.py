@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from clv.data.engine import connect
+from clv.engines.connect import connect
 from clv.erasure import People, Places, erase, read_people, verify
 from clv.errors import UsageError
 from clv.features.table import FeatureTable

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from clv.evaluation.backtest import run_backtest
-from clv.models.boosting import Growth
-from clv.models.folds import out_of_fold
 from clv.models.options import ModelOptions
+from clv.models.training.folds import out_of_fold
+from clv.models.trees.boosting import Growth
 
 
 def _company():

@@ -12,12 +12,12 @@ import pytest
 from clv.evaluation.backtest import run_backtest
 from clv.evaluation.counterparts import FACTS, MEASURES, PARTS
 from clv.evaluation.documents import logged_metrics
-from clv.models.boosting import Growth
-from clv.models.folds import out_of_fold
 from clv.models.lifetime_value import LifetimeValue
 from clv.models.options import ModelOptions
-from clv.models.panel import OUTCOMES
-from clv.models.people import NEVER, PEOPLE, RETURNED, people_of
+from clv.models.prospects.people import NEVER, PEOPLE, RETURNED, people_of
+from clv.models.training.folds import out_of_fold
+from clv.models.training.panel import OUTCOMES
+from clv.models.trees.boosting import Growth
 from clv.sinks import SCORES
 
 

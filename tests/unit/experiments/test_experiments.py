@@ -8,17 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.attribution.experimental import experimental_level
-from clv.attribution.exposure import EMPATHY, HANDLE
-from clv.attribution.residuals import ridge
+from clv.effects.design.exposure import EMPATHY, HANDLE
+from clv.effects.estimators.experiment import experimental_level
+from clv.effects.estimators.residuals import ridge
 from clv.errors import DataError, UsageError
 from clv.experiments.assign import Plan, assign
-from clv.experiments.compare import (
-    always_valid_half_width,
-    difference,
-    influence,
-    sample_ratio_p,
-)
+from clv.experiments.compare import always_valid_half_width, difference, influence, sample_ratio_p
 from clv.experiments.design import design, effect_for, units_for
 from clv.experiments.log import append_log, read_log
 from clv.experiments.read import MIN_RATIO_P, ReadOptions, read

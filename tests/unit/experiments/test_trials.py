@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.attribution.residuals import ridge
-from clv.data.engine import connect
-from clv.data.tables import Tables
+from clv.contract.tables import Tables
+from clv.effects.estimators.residuals import ridge
+from clv.engines.connect import connect
 from clv.errors import DataError, UsageError
+from clv.events.histories import prepare
 from clv.experiments.assign import Plan, assign_all, drawn
 from clv.experiments.design import design
 from clv.experiments.past import candidates, past_outcomes
 from clv.experiments.read import ReadOptions
 from clv.experiments.results import ReadOut
 from clv.experiments.rows import read_trial, trial_rows
-from clv.features.prepared import prepare
 from clv.simulation import SimulationOptions, simulate
 from clv.windows import Window, day_start_s
 

@@ -5,8 +5,8 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 
-from clv.data.engine import connect
-from clv.data.tables import Tables
+from clv.contract.tables import Tables
+from clv.engines.connect import connect
 from clv.features.contacts import build_contact_table
 from clv.windows import Window
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.data.duckdb_engine import DuckDBEngine
-from clv.data.tables import Tables, Terms
+from clv.contract.tables import Tables, Terms
+from clv.engines.duckdb import DuckDBEngine
+from clv.engines.physical import significant
 from clv.errors import UsageError, WindowError
-from clv.features.base import significant
-from clv.features.outcomes import build_outcomes
 from clv.features.table import build_feature_table
+from clv.labels.outcomes import build_outcomes
 from clv.windows import Window
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from clv.data.tables import Tables
+from clv.contract.tables import Tables
 
 START = pd.Timestamp("2025-03-03 10:00:00")
 

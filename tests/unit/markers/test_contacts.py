@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clv.data.engine import connect
-from clv.data.tables import Tables
+from clv.contract.tables import Tables
+from clv.engines.connect import connect
 from clv.errors import SchemaError
 from clv.markers import timing
 from clv.markers.base import Pack

@@ -6,13 +6,13 @@ Only counts are looked at, here as when the pack was written.
 import pandas as pd
 import pytest
 
-from clv.data.engine import connect
-from clv.data.tables import Tables
+from clv.contract.tables import Tables
+from clv.engines.connect import connect
 from clv.markers.contacts import prepare_markers
 from clv.markers.normalise import normalise
 from clv.markers.packs import load_pack
 from clv.simulation import SimulationOptions, simulate
-from clv.simulation.wording import warm_sentences
+from clv.simulation.words.wording import warm_sentences
 
 PACK = load_pack()
 

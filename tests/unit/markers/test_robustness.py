@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from clv.data.engine import connect
+from clv.engines.connect import connect
 from clv.markers.aggregate import by_opportunity
 from clv.markers.canned import families
 from clv.markers.contacts import prepare_markers

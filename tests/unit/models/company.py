@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from clv.features.base import Feature
-from clv.models.panel import Panel
+from clv.models.training.panel import Panel
 from clv.windows import Window
 
 HORIZON = 90

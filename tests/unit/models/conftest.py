@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from clv.models.boosting import Growth
 from clv.models.options import ModelOptions
+from clv.models.trees.boosting import Growth
 
 
 def _load():
@@ -68,7 +68,7 @@ def model_with(panel_with, options):
 
 @pytest.fixture(scope="session")
 def folds(panel, options):
-    from clv.models.folds import out_of_fold
+    from clv.models.training.folds import out_of_fold
 
     return out_of_fold(panel, options)
 
@@ -83,6 +83,6 @@ def model(panel, options, folds):
 @pytest.fixture(scope="session")
 def portfolio(panel):
     """The features of the last cutoff, as a feature table gives them."""
-    from clv.models.panel import OUTCOMES
+    from clv.models.training.panel import OUTCOMES
 
     return panel.at(panel.windows[-1]).drop(columns=list(OUTCOMES)).reset_index(drop=True)

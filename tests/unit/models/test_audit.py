@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clv.attribution.shap_audit import audit_model, share_intervals
+from clv.evaluation.shapley_audit import audit_model, share_intervals
 from clv.features.base import GROUPS
 from clv.models.contributions import summarise
 from clv.models.lifetime_value import LifetimeValue

@@ -11,7 +11,7 @@ from clv.features.base import GROUPS
 from clv.models.churn import PURCHASES_ALONE, ChurnModel, Platt, carried_level
 from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeValue
 from clv.models.options import ModelOptions
-from clv.models.panel import OUTCOMES, Panel
+from clv.models.training.panel import OUTCOMES, Panel
 
 
 def codes(model):

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from clv.errors import ModelError
-from clv.models.boosting import Booster, Encoding, Growth, Input, grow, vocabulary
+from clv.models.trees.boosting import Booster, Encoding, Growth, Input, grow, vocabulary
 
 INPUTS = Encoding(
     (

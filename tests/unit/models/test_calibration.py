@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, Calibration
 from clv.models.churn import PURCHASES_ALONE, log_odds
-from clv.models.sampling import customer_part
-from clv.models.steps import CHANCE, by_customer, by_cutoff
+from clv.models.training.sampling import customer_part
+from clv.models.training.steps import CHANCE, by_customer, by_cutoff
 
 FIRST = dt.date(2022, 1, 1)
 REACH = 90

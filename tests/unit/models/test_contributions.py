@@ -6,13 +6,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from clv.features.base import GROUPS
-from clv.models.contributions import (
-    Centring,
-    log_mean,
-    split_log,
-    split_path,
-    summarise,
-)
+from clv.models.contributions import Centring, log_mean, split_log, split_path, summarise
 
 
 def shap(seed, rows=200, columns=6, size=1.0):

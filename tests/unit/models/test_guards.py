@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from clv.errors import ModelError
-from clv.models.guards import find_leaks, guard_leaks
+from clv.models.training.guards import find_leaks, guard_leaks
 
 
 def customers(n=1500, seed=0):

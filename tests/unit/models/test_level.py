@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.models.level import Level
+from clv.models.season import Level
 
 
 def past(ratios, every=30, first=dt.date(2022, 1, 1), customers=400):

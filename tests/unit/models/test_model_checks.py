@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clv.errors import ModelError
-from clv.models.boosting import Encoding, Growth, Input, grow
 from clv.models.document_check import check_document
-from clv.models.tree_check import check_trees
+from clv.models.trees.boosting import Encoding, Growth, Input, grow
+from clv.models.trees.tree_check import check_trees
 
 WORDS = tuple("abcdefghij")
 ENCODING = Encoding(

@@ -4,13 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.data.engine import connect
-from clv.data.tables import Tables, Terms
+from clv.contract.tables import Tables, Terms
+from clv.engines.connect import connect
 from clv.errors import WindowError
-from clv.models.folds import last_period
-from clv.models.forecasts import PastForecasts
 from clv.models.options import ModelOptions
-from clv.models.panel import BTYD_COLUMNS, OUTCOMES, build_panel, choose_horizon, training_windows
+from clv.models.training.folds import last_period
+from clv.models.training.forecasts import PastForecasts
+from clv.models.training.panel import (
+    BTYD_COLUMNS,
+    OUTCOMES,
+    build_panel,
+    choose_horizon,
+    training_windows,
+)
 from clv.windows import gapped
 
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from clv.errors import ModelError
 from clv.features.base import Feature
-from clv.models.folds import out_of_fold
+from clv.models.io import model_texts
 from clv.models.lifetime_value import LifetimeValue
-from clv.models.model_files import model_texts
-from clv.models.people import NEVER, RETURNED, kinds, known_days, people_of
-from clv.models.prospects import FORECASTS, Prospects, learn_prospects
+from clv.models.prospects.people import NEVER, RETURNED, kinds, known_days, people_of
+from clv.models.prospects.prospects import FORECASTS, Prospects, learn_prospects
+from clv.models.training.folds import out_of_fold
 
 SEGMENT = Feature(
     name="segment",

@@ -4,8 +4,8 @@ import lightgbm
 import numpy as np
 import pytest
 
-from clv.models.boosting import Booster
-from clv.models.tree_tables import GroupContributions, can_table, read_trees, shap_by_pattern
+from clv.models.trees.boosting import Booster
+from clv.models.trees.tree_shap import GroupContributions, can_table, read_trees, shap_by_pattern
 
 
 def grown(leaves, trees=20, seed=0):

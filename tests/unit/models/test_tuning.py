@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from clv.errors import ModelError
-from clv.models.boosting import Growth
-from clv.models.tuning import tune
+from clv.models.training.tuning import tune
+from clv.models.trees.boosting import Growth
 
 
 @pytest.fixture(scope="module")

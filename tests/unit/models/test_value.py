@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from clv.models.folds import mean_scale
-from clv.models.forecasts import PastForecasts
 from clv.models.options import ModelOptions
+from clv.models.training.folds import mean_scale
+from clv.models.training.forecasts import PastForecasts
 from clv.models.value import learn_weight
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.data.duckdb_engine import DuckDBEngine
-from clv.data.tables import Tables, Terms
+from clv.contract.tables import Tables, Terms
+from clv.engines.duckdb import DuckDBEngine
 from clv.monitoring import DriftCounter, Limits, PastScores, Profile, monitor
 
 AS_OF, HORIZON, CUSTOMERS = dt.date(2025, 1, 31), 90, 1500

@@ -4,12 +4,12 @@ import shutil
 
 import pytest
 
-from clv.data.engine import connect
-from clv.data.tables import Tables
-from clv.models.boosting import Growth
+from clv.contract.tables import Tables
+from clv.engines.connect import connect
 from clv.models.lifetime_value import LifetimeValue
 from clv.models.options import ModelOptions
-from clv.models.panel import build_panel
+from clv.models.training.panel import build_panel
+from clv.models.trees.boosting import Growth
 from clv.registry import Registry
 from clv.simulation import SimulationOptions, simulate
 from clv.windows import rolling_cutoffs

@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from clv.errors import ClvError, ModelError, RegistryError, UsageError
-from clv.registry import Registry, archive, bundle, export_bundle, golden, import_bundle
+from clv.registry import Registry, export_bundle, golden, import_bundle
+from clv.registry.bundles import archive, bundle
 from clv.registry.example import golden_rows
 from tests.unit.registry.test_store import RECORD, YES, files, logged
 
@@ -470,7 +471,7 @@ def signed(store, keys, tmp_path, name):
 
 
 def trusted(keys, name="keys.pub"):
-    from clv.registry import signing
+    from clv.registry.bundles import signing
 
     return signing.trusted_keys(keys / name)
 
@@ -509,7 +510,7 @@ def test_a_bundle_that_nobody_trusted_signed_is_refused(store, exported, keys, f
 
 
 def test_what_is_no_key_is_said(store, keys, tmp_path):
-    from clv.registry import signing
+    from clv.registry.bundles import signing
 
     (tmp_path / "words").write_text("ssh-ed25519 not a key")
     (tmp_path / "empty").write_text("# nobody\n")

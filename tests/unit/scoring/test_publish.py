@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from clv.data.engine import connect
+from clv.engines.connect import connect
 from clv.errors import StorageError, UsageError
 from clv.features.table import FeatureTable
 from clv.scoring import Order, current, rollback, runs, score_table, survey

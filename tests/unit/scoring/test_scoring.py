@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clv.data.engine import connect
-from clv.data.tables import Tables
+from clv.contract.tables import Tables
+from clv.engines.connect import connect
 from clv.errors import (
     DataError,
     LockError,
@@ -305,7 +305,7 @@ import sys, os, signal, dataclasses
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from bent import Bent, FEATURES_USED, AS_OF, customers
-from clv.data.engine import connect
+from clv.engines.base import connect
 from clv.features.table import FeatureTable
 from clv.scoring import Order, score_table
 import clv.scoring.{module} as module

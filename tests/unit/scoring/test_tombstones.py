@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from clv.data.engine import connect
+from clv.engines.connect import connect
 from clv.features.table import FeatureTable
 from clv.scoring import Order, current, rollback, runs, score_table
 from clv.scoring.tombstones import REPEAT_DAYS, TOMBSTONE_FILE

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from clv.data.engine import connect
+from clv.engines.connect import connect
 from clv.errors import ModelError, SinkError
 from clv.features.table import FeatureTable
 from clv.scoring import Order, current, score_table

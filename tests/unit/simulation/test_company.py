@@ -8,7 +8,7 @@ import pytest
 
 from clv.schema import SCHEMA, SURVEY_RANGES, Kind
 from clv.simulation import Company, SimulationOptions, simulate
-from clv.simulation.latent import first_contact_resolution
+from clv.simulation.truths.latent import first_contact_resolution
 
 OPTIONS = SimulationOptions(customers=1_500, agents=40, seed=3, german_share=0.1)
 

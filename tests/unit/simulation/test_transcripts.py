@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from clv.simulation import SimulationOptions, simulate
-from clv.simulation.manners import as_speech
-from clv.simulation.transcripts import plan, scene
-from clv.simulation.wording import LANGUAGES, load_wording, warm_sentences
+from clv.simulation.words.manners import as_speech
+from clv.simulation.words.transcripts import plan, scene
+from clv.simulation.words.wording import LANGUAGES, load_wording, warm_sentences
 from clv.simulation.world import build_world
 
 

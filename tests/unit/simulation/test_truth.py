@@ -10,8 +10,8 @@ from clv.simulation import Effects, SimulationOptions, simulate, simulate_servic
 from clv.simulation.contacts import causes, problem_share
 from clv.simulation.purchases import KEPT, follow, purchase_intensity
 from clv.simulation.service import run_desk
-from clv.simulation.statement import exposure_of, state_truth
-from clv.simulation.truth import handle_steps
+from clv.simulation.truths.statement import exposure_of, state_truth
+from clv.simulation.truths.truth import handle_steps
 from clv.simulation.world import build_world, stream
 
 

@@ -1,0 +1,1 @@
+"""From raw tables to accepted ones: rules, flags, the quarantine, the verdict."""

@@ -1,1 +1,0 @@
-"""A company's raw tables, read, checked and held as Tables."""

@@ -1,0 +1,392 @@
+"""Attribution: contributions, effects, targets, agents and journeys of one company."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from clv.effects.agents import AgentScore, score_agents
+from clv.effects.decisions.frontier import frontier_of
+from clv.effects.decisions.segments import part_targets, segment_effects
+from clv.effects.decisions.targets import TargetOptions, build_targets
+from clv.effects.design.encode import encode
+from clv.effects.design.exposure import CHANNELS, GOODWILL, WAIT, Behaviour
+from clv.effects.document import Attribution, unavailable
+from clv.effects.effects import estimate_effects
+from clv.effects.estimators.experiment import experimental_levels, unmoved
+from clv.effects.estimators.study import EffectOptions
+from clv.effects.journeys import build_journey
+from clv.effects.outcomes import OUTCOMES, outcome_effects
+from clv.effects.phrases import phrases_of
+from clv.effects.premium import premium_effect
+from clv.effects.wording import PhraseOptions
+from clv.effects.workload import workload
+from clv.errors import DataError, UsageError
+from clv.events.histories import prepare
+from clv.features.contacts import build_contact_table
+from clv.labels.outcomes import build_outcomes
+from clv.labels.reactions import build_reactions
+from clv.notes import Note, silent
+from clv.windows import EXPOSURE_DAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from clv.contract.tables import Tables
+    from clv.effects.design.encode import Studied
+    from clv.effects.effects import Effects
+    from clv.effects.phrases import Phrases
+    from clv.effects.results import Effect
+    from clv.events.histories import Prepared
+    from clv.experiments.results import ReadOut
+    from clv.markers.contacts import PreparedMarkers
+    from clv.notes import OnProgress
+    from clv.windows import Window
+
+ASKED = (*CHANNELS, WAIT)
+MIN_CUSTOMERS = 100
+VALUE = "value_undiscounted"
+
+
+@dataclass(frozen=True)
+class AttributionOptions:
+    """What is asked for besides the effects' own options.
+
+    Attributes
+    ----------
+    effects : EffectOptions
+        Folds, gates and seeds.
+    targets : TargetOptions
+        When a move is recommended.
+    exposure_days : int
+        Days of contacts before the cutoff.
+    outcomes : tuple of str
+        Further outcomes that the channels' effects are estimated on; see ``OUTCOMES``.
+    premium_queue : str or None
+        A queue to compare with the others.
+    min_agent_contacts : int
+        Agents with fewer contacts get no score.
+    """
+
+    effects: EffectOptions = field(default_factory=EffectOptions)
+    targets: TargetOptions = field(default_factory=TargetOptions)
+    exposure_days: int = EXPOSURE_DAYS
+    outcomes: tuple[str, ...] = ()
+    premium_queue: str | None = None
+    min_agent_contacts: int = 30
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.outcomes if name not in OUTCOMES]
+        if unknown:
+            raise UsageError(
+                f"attribution.outcomes: {unknown[0]!r} is unknown; expected one of "
+                f"{', '.join(OUTCOMES)}."
+            )
+
+
+def attribute(
+    tables: Tables,
+    *,
+    window: Window,
+    contributions: Sequence[Mapping[str, Any]] | None = None,
+    model_version: int | None = None,
+    behaviours: PreparedMarkers | None = None,
+    prepared: Prepared | None = None,
+    asked: Sequence[Behaviour] | None = None,
+    options: AttributionOptions | None = None,
+    experiments: Sequence[ReadOut] = (),
+    on_progress: OnProgress = silent,
+) -> Attribution:
+    """Say what service behaviours are worth, with evidence, and where to set targets.
+
+    Parameters
+    ----------
+    tables : Tables
+        Accepted tables.
+    window : Window
+        Contacts up to its cutoff, outcome in its horizon, which must lie in the data.
+    contributions : sequence of dict, optional
+        Portfolio contributions of the value model; without them they are unavailable.
+    model_version : int, optional
+        Of that model.
+    behaviours : PreparedMarkers, optional
+        Markers of contacts; ``empathy`` is the share of upset moments answered with any.
+    prepared : Prepared, optional
+        The same tables made ready, with ``behaviours`` in them.
+    asked : sequence of Behaviour, optional
+        By default empathy, handle time, first-contact resolution, waits, and every marker.
+    options : AttributionOptions, optional
+        Gates, seeds, outcome.
+    experiments : sequence of ReadOut
+        Read-outs of experiments; each enters the effects of what it moved as level 3.
+    on_progress : callable
+        Told about each step.
+
+    Raises
+    ------
+    DataError
+        With fewer customers in contact than can be compared.
+    SchemaError, WindowError
+        Without interactions, or where the horizon reaches past the data.
+    """
+    options = options or AttributionOptions()
+    ready = prepared or prepare(tables, behaviours=behaviours)
+    try:
+        on_progress("contacts", 0, 1)
+        contacts, outcomes = read(tables, window, ready, options)
+        on_progress("contacts", 1, 1)
+    finally:
+        if prepared is None:
+            ready.close()
+    chosen = _chosen(asked, contacts, ready)
+    studied = study_of(contacts, outcomes, chosen, window, options)
+    effects, found = _effects_of(studied, chosen, window, experiments, options, on_progress)
+    money = worth(tables, studied, effects, outcomes, chosen, options)
+    on_progress("phrases", 0, 1)
+    phrases = spoken_phrases(tables, ready, window, studied, options)
+    missing = unavailable(found, money.agents, has_contributions=contributions is not None)
+    return replace(
+        money,
+        as_of=window.cutoff.isoformat(),
+        horizon_days=window.horizon_days,
+        model_version=model_version,
+        contributions=tuple(contributions or ()),
+        effects=found,
+        unavailable=(*missing, *money.unavailable),
+        notes=_noted(studied, effects, ready, experiments, phrases),
+        phrases=phrases,
+        workload=workload(tables, contacts, window, options.exposure_days),
+    )
+
+
+def _effects_of(
+    studied: Studied,
+    chosen: Sequence[Behaviour],
+    window: Window,
+    experiments: Sequence[ReadOut],
+    options: AttributionOptions,
+    on_progress: OnProgress,
+) -> tuple[Effects, tuple[Effect, ...]]:
+    """Estimate on every level, and what is shown: a premium queue's effect among it.
+
+    What an experiment read out is level 3.
+    """
+    levels = experimental_levels(
+        experiments,
+        chosen,
+        studied.exposure,
+        horizon_days=window.horizon_days,
+        outcome=VALUE,
+        level=options.effects.level,
+    )
+    effects = estimate_effects(
+        studied.exposure, chosen, options.effects, experiments=levels, on_progress=on_progress
+    )
+    if options.premium_queue is None:
+        return effects, effects.effects
+    premium = premium_effect(studied, options.premium_queue, options.effects)
+    return effects, (*effects.effects, premium)
+
+
+def _chosen(
+    asked: Sequence[Behaviour] | None, contacts: pd.DataFrame, ready: Prepared
+) -> tuple[Behaviour, ...]:
+    """Return what to study: what was asked, and goodwill where any was given."""
+    chosen = tuple(asked) if asked is not None else asked_of(contacts, ready)
+    return (*chosen, GOODWILL) if contacts[GOODWILL.name].notna().any() else chosen
+
+
+def _noted(
+    studied: Studied,
+    effects: Effects,
+    ready: Prepared,
+    experiments: Sequence[ReadOut],
+    phrases: Phrases | None,
+) -> tuple[Note, ...]:
+    """Return what there is to say about the run."""
+    return (
+        *studied.notes,
+        *counted_in_words(effects, ready),
+        *unmoved(experiments),
+        *(phrases.notes if phrases is not None else ()),
+    )
+
+
+def read(
+    tables: Tables, window: Window, ready: Prepared, options: AttributionOptions
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the contacts, and every customer's outcomes and reactions."""
+    days = options.exposure_days
+    contacts = build_contact_table(tables, window, exposure_days=days, prepared=ready)
+    outcomes = build_outcomes(tables, window, prepared=ready)
+    if options.outcomes:
+        outcomes["repeat_purchase"] = 1.0 - outcomes["churned"]
+        reactions = build_reactions(tables, window, exposure_days=days, prepared=ready)
+        outcomes = outcomes.merge(reactions, on="customer_id", how="left")
+    return contacts, outcomes
+
+
+def study_of(
+    contacts: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    asked: Sequence[Behaviour],
+    window: Window,
+    options: AttributionOptions,
+) -> Studied:
+    """Hold contacts and value as arrays, where there are customers enough."""
+    studied = encode(
+        contacts,
+        outcomes,
+        max_customers=options.effects.max_customers,
+        seed=options.effects.seed,
+        behaviours=[one.name for one in (*CHANNELS, *asked)],
+    )
+    if len(studied.customers) < MIN_CUSTOMERS:
+        raise DataError(
+            f"interactions: {len(studied.customers)} customers were in contact with an agent in "
+            f"the {options.exposure_days} days to {window.cutoff}; at least {MIN_CUSTOMERS} are "
+            "needed to compare them. Choose a later --as-of or a longer exposure."
+        )
+    return studied
+
+
+def worth(
+    tables: Tables,
+    studied: Studied,
+    effects: Effects,
+    outcomes: pd.DataFrame,
+    asked: Sequence[Behaviour],
+    options: AttributionOptions,
+) -> Attribution:
+    """Return everything that rests on the effects: targets, agents, segments, journey."""
+    cost = cost_per_minute(tables, studied.contacts)
+    targets, no_targets = build_targets(effects, cost, options.targets)
+    by_part, no_parts = part_targets(studied, cost, options.effects, options.targets)
+    others, no_outcomes = outcome_effects(
+        effects, studied, outcomes, options.outcomes, options.effects
+    )
+    both = {target.behaviour for target in targets} >= {"handle_seconds", "empathy"}
+    frontier = None
+    if both and cost is not None:
+        assert effects.study is not None
+        assert effects.second is not None
+        frontier = frontier_of(effects.study, effects.second, cost, options.targets)
+    journey, no_journey = build_journey(tables, studied, outcomes, effects)
+    return Attribution(
+        currency=tables.terms.currency,
+        as_of="",
+        horizon_days=0,
+        customers=len(studied.customers),
+        model_version=None,
+        contributions=(),
+        effects=effects.effects,
+        outcomes=others,
+        targets=targets,
+        part_targets=by_part,
+        frontier=frontier,
+        agents=scores_of(effects, studied, options),
+        segments=segment_effects(tables, studied, asked, options.effects),
+        journey=journey,
+        unavailable=(*no_targets, *no_parts, *no_outcomes, *no_journey),
+    )
+
+
+def spoken_phrases(
+    tables: Tables, ready: Prepared, window: Window, studied: Studied, options: AttributionOptions
+) -> Phrases | None:
+    """Find phrases of agents that go with value, where the messages were read."""
+    if ready.behaviours is None or "messages" not in tables:
+        return None
+    asked = PhraseOptions(folds=options.effects.folds, seed=options.effects.seed)
+    return phrases_of(tables, ready.behaviours.pack, window, studied, asked)
+
+
+def counted_in_words(effects: Effects, ready: Prepared) -> tuple[Note, ...]:
+    """Say of each behaviour that markers count in words what its unit can bear."""
+    given = ready.columns.get("behaviours", frozenset())
+    counted = [e.behaviour for e in effects.effects if f"{e.behaviour}_hits" in given]
+    text = (
+        "is counted where patterns find it: what they miss lets a step of the count stand for more "
+        "than the same step of what was done, so compare agents by it rather than points"
+    )
+    return tuple(Note("counted_in_words", "attribution", 0, f"{one} {text}") for one in counted)
+
+
+def without_contacts(
+    tables: Tables,
+    window: Window,
+    contributions: Sequence[Mapping[str, Any]] | None,
+    model_version: int | None,
+) -> Attribution:
+    """Return what can be said without any contact: contributions, and what is missing."""
+    lacking = {"what": "effects", "why": "the table interactions was not given"}
+    none = {"what": "contributions", "why": "no registered model was given"}
+    return Attribution(
+        currency=tables.terms.currency,
+        as_of=window.cutoff.isoformat(),
+        horizon_days=window.horizon_days,
+        customers=0,
+        model_version=model_version,
+        contributions=tuple(contributions or ()),
+        effects=(),
+        targets=(),
+        agents=(),
+        segments=(),
+        journey=None,
+        unavailable=(lacking,) if contributions is not None else (lacking, none),
+        notes=(Note("no_contacts", "attribution", 0, "no contacts were given, so no effects"),),
+    )
+
+
+def asked_of(contacts: pd.DataFrame, ready: Prepared) -> tuple[Behaviour, ...]:
+    """Return the behaviours to ask about: the usual ones, and every marker's share."""
+    usual = {one.name for one in ASKED}
+    given = ready.columns.get("behaviours", frozenset())
+    markers = sorted(name.removesuffix("_hits") for name in given if name.endswith("_hits"))
+    shares = tuple(
+        Behaviour(name, 0.1, "share of occasions")
+        for name in markers
+        if name not in usual and name in contacts.columns
+    )
+    return (*ASKED, *shares)
+
+
+def cost_per_minute(tables: Tables, contacts: pd.DataFrame) -> float | None:
+    """Return what an agent's minute costs: the agents' own rates by contacts, else the terms'."""
+    default = tables.terms.agent_cost_per_hour
+    if tables.has("agents", "cost_per_hour"):
+        agents = tables["agents"]
+        rates = tables.engine.to_pandas(agents.select("agent_id", "cost_per_hour"))
+        hourly = contacts["agent_id"].map(rates.set_index("agent_id")["cost_per_hour"])
+        if default is not None:
+            hourly = hourly.fillna(default)
+        if hourly.notna().any():
+            return float(hourly.mean()) / 60.0
+    return None if default is None else default / 60.0
+
+
+def scores_of(
+    effects: Effects, studied: Studied, options: AttributionOptions
+) -> tuple[AgentScore, ...]:
+    """Score agents where level 2 is claimed for every behaviour that prices them."""
+    if effects.second is None or effects.study is None or not all_claimed(effects):
+        return ()
+    known = studied.contacts.dropna(subset=["agent_id", "team"])
+    teams = dict(zip(known["agent_id"], known["team"], strict=True))
+    return score_agents(
+        effects.study,
+        effects.second,
+        level=options.effects.level,
+        min_contacts=options.min_agent_contacts,
+        teams=teams,
+    )
+
+
+def all_claimed(effects: Effects) -> bool:
+    """Say whether level 2 is claimed for every channel of the study."""
+    assert effects.study is not None
+    names = {one.behaviour.name for one in effects.study.bases}
+    levels = [e.level("quasi-experimental") for e in effects.effects if e.behaviour in names]
+    return all(level is not None and level.refused is None for level in levels)

@@ -1,0 +1,56 @@
+"""Agents cannot have moved what a customer spent before the first contact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from scipy import stats
+
+from clv.effects.estimators.examiner import instrumented
+from clv.effects.estimators.study import outcome_ahead
+from clv.effects.results import CheckResult
+
+if TYPE_CHECKING:
+    from clv.effects.checks.base import Estimated
+    from clv.effects.results import Evidence
+
+
+@dataclass(frozen=True)
+class PlaceboOutcome:
+    """Agents cannot have moved what a customer spent before the first contact."""
+
+    applies_to: ClassVar[tuple[Evidence, ...]] = ("quasi-experimental",)
+    place: ClassVar[int] = 20
+
+    def run(self, estimated: Estimated) -> CheckResult:
+        """Estimate level 2 on the value before the exposure."""
+        study, behaviour = estimated.study, estimated.behaviour
+        before, confidence = study.exposure.before, estimated.options.level
+        if before is None:
+            return CheckResult(
+                "placebo_outcome", None, None, None, "No value before the first contact is known."
+            )
+        exposure = study.exposure
+        rest = outcome_ahead(exposure, before, study.folds, study.learner, blind="before")
+        found = instrumented(
+            study.instrument, study.treatment, rest, exposure.agent, exposure.customer
+        )
+        weights = study.weights(behaviour)
+        error = float(np.sqrt(weights @ found.covariance @ weights))
+        t_value = float(weights @ found.coefficients) / error if error > 0 else 0.0
+        p_value = float(2 * stats.t.sf(abs(t_value), max(study.degrees, 1)))
+        return CheckResult(
+            "placebo_outcome",
+            p_value >= 1 - confidence,
+            p_value,
+            1 - confidence,
+            "The same estimate on value before the contact "
+            + (
+                "is not different from 0."
+                if p_value >= 1 - confidence
+                else "is not 0, as it must be."
+            ),
+            {"estimate": float(weights @ found.coefficients), "standard_error": error},
+        )

@@ -1,0 +1,123 @@
+"""What an attribution holds, as results and as attribution.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clv.effects.agents import LIMITS, team_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from clv.effects.agents import AgentScore
+    from clv.effects.decisions.frontier import Frontier
+    from clv.effects.decisions.targets import Target
+    from clv.effects.journeys import Journey
+    from clv.effects.outcomes import OutcomeEffects
+    from clv.effects.phrases import Phrases
+    from clv.effects.results import Effect
+    from clv.notes import Note
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What service behaviours are worth in one company.
+
+    Attributes
+    ----------
+    currency, as_of, horizon_days : str, str, int
+        What the numbers are in, and of when.
+    customers : int
+        Customers with a contact in the exposure.
+    model_version : int or None
+        Of the model that gave the contributions.
+    contributions : tuple of dict
+        Portfolio contributions by group, as the model summarised them.
+    effects : tuple of Effect
+        One per behaviour, on value.
+    outcomes : tuple of OutcomeEffects
+        The channels' effects on whatever else was asked about.
+    targets : tuple of Target
+        Where level 2 is claimed.
+    part_targets : tuple of dict
+        Targets by queue and issue type, each through its own gates.
+    frontier : Frontier or None
+        Empathy and handle time together, where both have a target.
+    agents : tuple of AgentScore
+        Where level 2 is claimed.
+    segments : tuple of dict
+        Effects by segment, each through its own gates.
+    journey : Journey or None
+        What bad experiences cost, and where friction lies.
+    unavailable : tuple of dict
+        ``{"what", "why"}`` of whatever could not be computed.
+    notes : tuple of Note
+        What was left out on the way.
+    phrases : Phrases or None
+        Phrases of agents that go with value; None without markers of the messages.
+    workload : tuple of dict
+        Utilisation and contacts per logged-in hour by agent, where agent_days are given.
+    """
+
+    currency: str
+    as_of: str
+    horizon_days: int
+    customers: int
+    model_version: int | None
+    contributions: tuple[Mapping[str, Any], ...]
+    effects: tuple[Effect, ...]
+    targets: tuple[Target, ...]
+    agents: tuple[AgentScore, ...]
+    segments: tuple[Mapping[str, Any], ...]
+    journey: Journey | None
+    unavailable: tuple[Mapping[str, str], ...]
+    notes: tuple[Note, ...] = ()
+    outcomes: tuple[OutcomeEffects, ...] = ()
+    part_targets: tuple[Mapping[str, Any], ...] = ()
+    frontier: Frontier | None = None
+    phrases: Phrases | None = None
+    workload: tuple[Mapping[str, Any], ...] = ()
+
+    def as_dict(self, *, individuals: bool = False) -> dict[str, Any]:
+        """Return attribution.json; it names agents only where ``individuals`` are asked for."""
+        return {
+            "currency": self.currency,
+            "as_of": self.as_of,
+            "horizon_days": self.horizon_days,
+            "customers": self.customers,
+            "model_version": self.model_version,
+            "contributions": [dict(row) for row in self.contributions],
+            "effects": [effect.as_dict() for effect in self.effects],
+            "outcomes": [row.as_dict(self.currency) for row in self.outcomes],
+            "targets": [target.as_dict() for target in self.targets],
+            "part_targets": [dict(row) for row in self.part_targets],
+            "frontier": None if self.frontier is None else self.frontier.as_dict(),
+            "agents": [agent.as_dict() for agent in self.agents] if individuals else [],
+            "agents_limits": LIMITS,
+            "teams": team_scores(self.agents),
+            "workload": [dict(row) for row in self.workload] if individuals else [],
+            "segments": [dict(segment) for segment in self.segments],
+            "phrases": [] if self.phrases is None else [r.as_dict() for r in self.phrases.rows],
+            "phrases_about": None if self.phrases is None else self.phrases.about(),
+            "journey": None if self.journey is None else self.journey.as_dict(),
+            "unavailable": [dict(row) for row in self.unavailable],
+            "notes": [note.as_dict() for note in self.notes],
+        }
+
+
+def unavailable(
+    effects: Sequence[Effect], agents: Sequence[AgentScore], *, has_contributions: bool
+) -> list[Mapping[str, str]]:
+    """Name what could not be computed, and why."""
+    found: list[Mapping[str, str]] = []
+    if not has_contributions:
+        found.append({"what": "contributions", "why": "no registered model was given"})
+    for effect in effects:
+        for level in effect.levels:
+            if level.refused is not None:
+                what = f"{effect.behaviour}, {level.evidence}"
+                found.append({"what": what, "why": level.refused.why})
+    if not agents:
+        found.append({"what": "agent scores", "why": "no quasi-experimental prices to score with"})
+    return found

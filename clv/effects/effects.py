@@ -1,0 +1,301 @@
+"""What changing a service behaviour does, at every level of evidence that the data allow.
+
+Level 1 (adjusted) compares customers alike in everything that was known. Level 2
+(quasi-experimental) compares customers whom chance gave to different agents, and is refused
+where its gates do not hold. Level 3 (experimental) comes from read-outs. A refused level
+says why, and what would mend it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from clv.effects.checks.agents import Agents
+from clv.effects.checks.balance import Balance
+from clv.effects.checks.base import Estimated, run_checks
+from clv.effects.checks.comparable import Comparable
+from clv.effects.checks.first_stage import FirstStage
+from clv.effects.checks.overlap import Overlap
+from clv.effects.design.eligibility import Usable, screen
+from clv.effects.design.exposure import CHANNELS, GOODWILL, Behaviour
+from clv.effects.estimators.nuisance import learner_of
+from clv.effects.estimators.study import EffectOptions, build_study, extended
+from clv.effects.results import Effect, Level
+from clv.notes import silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from clv.effects.design.exposure import Exposure, Floats
+    from clv.effects.estimators.examiner import Instrumented
+    from clv.effects.estimators.plr import Adjusted
+    from clv.effects.estimators.residuals import Learner
+    from clv.effects.estimators.study import Study
+    from clv.effects.results import CheckResult, Evidence, Refusal
+    from clv.notes import OnProgress
+
+HARDER_CLIP = (0.02, 0.98)
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The gates of level 2 that do not depend on the behaviour.
+
+    Attributes
+    ----------
+    results : tuple of CheckResult
+        Each that was run.
+    refused : Refusal or None
+        The first that did not hold.
+    """
+
+    results: tuple[CheckResult, ...]
+    refused: Refusal | None
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Effects of all behaviours, and the fits behind them.
+
+    Attributes
+    ----------
+    effects : tuple of Effect
+        In the order asked for.
+    study : Study or None
+        Of the channels (empathy, handle time, resolution); None where none is usable.
+    first, second : Adjusted and Instrumented, or None
+        The channels' coefficients at levels 1 and 2; the latter is None where refused.
+    gates : Gates
+        Of level 2.
+    """
+
+    effects: tuple[Effect, ...]
+    study: Study | None
+    first: Adjusted | None
+    second: Instrumented | None
+    gates: Gates
+
+    def __getitem__(self, behaviour: str) -> Effect:
+        for effect in self.effects:
+            if effect.behaviour == behaviour:
+                return effect
+        raise KeyError(behaviour)
+
+
+def estimate_effects(
+    exposure: Exposure,
+    behaviours: Sequence[Behaviour] = CHANNELS,
+    options: EffectOptions | None = None,
+    *,
+    experiments: Mapping[str, Level] | None = None,
+    on_progress: OnProgress = silent,
+) -> Effects:
+    """Estimate the effect of each behaviour on the outcome.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        Contacts and outcomes.
+    behaviours : sequence of Behaviour
+        What is asked about. Channels (empathy, handle time, first-contact resolution) that
+        the exposure holds are always treatments too, since agents move them all at once.
+    options : EffectOptions, optional
+        Folds, thresholds and seeds.
+    experiments : mapping of str to Level, optional
+        Experimental levels by behaviour.
+    on_progress : callable
+        Told about each behaviour.
+
+    Returns
+    -------
+    Effects
+    """
+    options = options or EffectOptions()
+    learner = learner_of(options)
+    moved = (*CHANNELS, GOODWILL) if GOODWILL.name in exposure.behaviours else CHANNELS
+    usable = screen(exposure, [*moved, *behaviours])
+    gates = run_gates(exposure, usable, options)
+    core = tuple(one for one in moved if one.name in usable.kept)
+    study = build_study(exposure, core, options, learner) if core else None
+    first = study.adjusted() if study else None
+    second = study.instrumented() if study and gates.refused is None else None
+    pending = Effects((), study, first, second, gates)
+    # One clipped study serves all channels, and none is made where level 2 is refused.
+    harder = cache(lambda: harder_study(study, options)) if study else None
+    found = []
+    for number, behaviour in enumerate(behaviours):
+        on_progress("effects", number, len(behaviours))
+        levels = behaviour_levels(exposure, behaviour, pending, usable, options, learner, harder)
+        if experiments and behaviour.name in experiments:
+            levels = (*levels, experiments[behaviour.name])
+        found.append(effect_of(exposure, behaviour, levels))
+    on_progress("effects", len(behaviours), len(behaviours))
+    return replace(pending, effects=tuple(found))
+
+
+def with_outcome(effects: Effects, outcome: Floats, options: EffectOptions) -> Effects:
+    """Return the channels' effects on another outcome of the same customers, shape (n,).
+
+    Contacts are the same, so that gates and residual behaviours are not computed again.
+    """
+    assert effects.study is not None
+    study = effects.study.with_outcome(outcome)
+    core = replace(
+        effects,
+        study=study,
+        first=study.adjusted(),
+        second=None if effects.second is None else study.instrumented(),
+    )
+    usable = screen(study.exposure, CHANNELS)
+    found = tuple(
+        effect_of(
+            study.exposure,
+            channel,
+            behaviour_levels(study.exposure, channel, core, usable, options, study.learner, None),
+        )
+        for channel in CHANNELS
+    )
+    return replace(core, effects=found)
+
+
+def effect_of(exposure: Exposure, behaviour: Behaviour, levels: tuple[Level, ...]) -> Effect:
+    """Return a behaviour's effect from its levels."""
+    return Effect(
+        behaviour.name,
+        behaviour.change,
+        behaviour.unit,
+        levels,
+        exposure.customers,
+        exposure.n_agents,
+        exposure.treated(behaviour.name),
+    )
+
+
+def run_gates(exposure: Exposure, usable: Usable, options: EffectOptions) -> Gates:
+    """Run the gates of level 2 that hold for all behaviours, cheapest first."""
+    unknown = float((exposure.agent < 0).mean()) if exposure.contacts else 1.0
+    if exposure.n_agents == 0 or unknown > options.max_unknown_agents:
+        return Gates((), usable.no_agents(unknown))
+    if usable.unmeasured_channels:
+        return Gates((), usable.channels_refusal())
+    agents = Agents(options.min_agents, options.min_contacts).run(exposure)
+    if not agents.passed:
+        return Gates((agents,), usable.few_agents(agents, options.min_contacts))
+    comparable = Comparable().run(exposure)
+    if not comparable.passed:
+        return Gates((agents, comparable), usable.alone(comparable))
+    balance = Balance(options.min_balance_p, options.permutations, options.seed).run(exposure)
+    results = (agents, comparable, balance)
+    return Gates(results, None if balance.passed else usable.unbalanced(balance))
+
+
+def behaviour_levels(
+    exposure: Exposure,
+    behaviour: Behaviour,
+    core: Effects,
+    usable: Usable,
+    options: EffectOptions,
+    learner: Learner,
+    harder: Callable[[], Study] | None,
+) -> tuple[Level, ...]:
+    """Return levels 1 and 2 of one behaviour, claimed or refused."""
+    if behaviour.name not in usable.kept:
+        why = usable.refused[behaviour.name]
+        return (
+            Level.refusal("adjusted", why.why, why.mend),
+            Level.refusal("quasi-experimental", why.why, why.mend),
+        )
+    study, first, second = core.study, core.first, core.second
+    in_core = study is not None and any(b.behaviour.name == behaviour.name for b in study.bases)
+    if not in_core:
+        if study is None or behaviour.own_control:
+            others = tuple(one.behaviour for one in study.bases) if study else ()
+            study = build_study(exposure, (*others, behaviour), options, learner)
+        else:
+            study = extended(study, behaviour)
+        first = study.adjusted()
+        second = None
+        if core.gates.refused is None and behaviour.by_agent:
+            second = study.instrumented()
+    assert study is not None
+    assert first is not None
+    return (
+        adjusted_level(study, first, behaviour, options),
+        quasi_level(
+            study,
+            first,
+            second,
+            behaviour,
+            core.gates,
+            usable,
+            options,
+            harder if in_core else None,
+        ),
+    )
+
+
+def adjusted_level(
+    study: Study, fit: Adjusted, behaviour: Behaviour, options: EffectOptions
+) -> Level:
+    """Return level 1, with what a hidden factor could do to it."""
+    weights = study.weights(behaviour.name)
+    estimate = float(weights @ fit.coefficients)
+    error = float(np.sqrt(weights @ fit.covariance @ weights))
+    overlap = Overlap().run(study, behaviour.name)
+    if not overlap.passed:
+        return Level.refusal(
+            "adjusted",
+            f"{behaviour.name} hardly differs between customers alike in what was known before",
+            "bring contacts in which it differs, or ask about another behaviour",
+            (overlap,),
+        )
+    half = float(stats.norm.ppf(0.5 + options.level / 2)) * error
+    results = (overlap, *run_checks("adjusted", Estimated(behaviour.name, study, options, fit)))
+    return Level("adjusted", estimate, estimate - half, estimate + half, error, results)
+
+
+def quasi_level(
+    study: Study,
+    first: Adjusted,
+    fit: Instrumented | None,
+    behaviour: Behaviour,
+    gates: Gates,
+    usable: Usable,
+    options: EffectOptions,
+    harder: Callable[[], Study] | None = None,
+) -> Level:
+    """Return level 2, or why it is refused; ``harder`` makes the study of its clipping check."""
+    evidence: Evidence = "quasi-experimental"
+    if not behaviour.by_agent:
+        why = usable.not_by_agent(behaviour)
+        return Level.refusal(evidence, why.why, why.mend)
+    if fit is None:
+        assert gates.refused is not None
+        return Level.refusal(evidence, gates.refused.why, gates.refused.mend, gates.results)
+    stage = FirstStage(options.min_first_stage_f).run(study, behaviour.name)
+    if not stage.passed:
+        why = usable.weak(behaviour, stage)
+        return Level.refusal(evidence, why.why, why.mend, (*gates.results, stage))
+    estimate, error = study.effect(behaviour.name, fit)
+    half = float(stats.t.ppf(0.5 + options.level / 2, max(study.degrees, 1))) * error
+    estimated = Estimated(behaviour.name, study, options, first, fit, harder)
+    results = (*gates.results, stage, *run_checks(evidence, estimated))
+    return Level(evidence, estimate, estimate - half, estimate + half, error, results)
+
+
+def harder_study(study: Study, options: EffectOptions) -> Study:
+    """Return the same study with durations and the outcome clipped harder."""
+    outcome = study.exposure.outcome
+    held = np.minimum(outcome, np.quantile(outcome, 0.995))
+    return build_study(
+        study.exposure.with_outcome(held),
+        [one.behaviour for one in study.bases],
+        options,
+        study.learner,
+        HARDER_CLIP,
+    )

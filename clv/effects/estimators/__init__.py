@@ -1,0 +1,1 @@
+"""Estimators of effects, by level of evidence."""

@@ -1,0 +1,98 @@
+"""Residuals: what pre-contact controls and the stratum do not explain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clv.effects.design.exposure import Codes, Floats
+
+    Learner = Callable[[Floats, Floats, Codes], Floats]
+    """Features (N, p), targets (N, m) and fold codes (N,) to out-of-fold predictions (N, m)."""
+
+PENALTY = 1.0
+"""Ridge penalty on standardised features, in rows: it matters only where rows are few."""
+
+
+def group_sums(values: Floats, codes: Codes, size: int) -> Floats:
+    """Sum the rows of each group.
+
+    Examples
+    --------
+    >>> group_sums(np.array([[1.0], [2.0], [4.0]]), np.array([0, 1, 0]), 2).ravel().tolist()
+    [5.0, 2.0]
+    """
+    columns = [np.bincount(codes, weights=column, minlength=size) for column in values.T]
+    return np.stack(columns, axis=1) if columns else np.zeros((size, 0))
+
+
+def demeaned(values: Floats, codes: Codes) -> Floats:
+    """Subtract each group's mean.
+
+    Examples
+    --------
+    >>> demeaned(np.array([[1.0], [3.0], [4.0]]), np.array([0, 0, 1])).ravel().tolist()
+    [-1.0, 1.0, 0.0]
+    """
+    size = int(codes.max(initial=-1)) + 1
+    counts = np.maximum(np.bincount(codes, minlength=size), 1)
+    return values - (group_sums(values, codes, size) / counts[:, None])[codes]
+
+
+def standardised(values: Floats) -> Floats:
+    """Centre and scale columns; a constant column becomes 0."""
+    centred = values - values.mean(axis=0)
+    scale = centred.std(axis=0)
+    return centred / np.where(scale > 1e-12, scale, 1.0) * (scale > 1e-12)
+
+
+def customer_folds(customers: int, folds: int, seed: int) -> Codes:
+    """Deal customers into folds of equal size."""
+    order = np.random.default_rng(seed).permutation(customers)
+    return (order % folds).astype(np.int64)
+
+
+def ridge(features: Floats, targets: Floats, folds: Codes) -> Floats:
+    """Predict targets out of fold by ridge regression with an intercept.
+
+    Gram matrices add over rows, so every fold's fit is the total less that fold.
+
+    Parameters
+    ----------
+    features : array, shape (N, p)
+    targets : array, shape (N, m)
+    folds : array of int, shape (N,)
+
+    Returns
+    -------
+    array, shape (N, m)
+    """
+    design = np.column_stack([np.ones(len(features)), standardised(features)])
+    penalty = PENALTY * np.eye(design.shape[1])
+    penalty[0, 0] = 1e-9
+    members = [np.flatnonzero(folds == fold) for fold in range(int(folds.max(initial=0)) + 1)]
+    grams = [design[rows].T @ design[rows] for rows in members]
+    crosses = [design[rows].T @ targets[rows] for rows in members]
+    gram, cross = sum(grams), sum(crosses)
+    predicted = np.empty_like(targets)
+    for rows, own_gram, own_cross in zip(members, grams, crosses, strict=True):
+        coefficients = np.linalg.solve(gram - own_gram + penalty, cross - own_cross)
+        predicted[rows] = design[rows] @ coefficients
+    return predicted
+
+
+def within_residuals(
+    values: Floats, controls: Floats, stratum: Codes, folds: Codes, learner: Learner = ridge
+) -> Floats:
+    """Return what stratum and controls leave of contact-level values.
+
+    Both sides are compared within the stratum, predictions are out of fold, and the rest is
+    centred in the stratum once more.
+    """
+    inside = demeaned(values, stratum)
+    rest = inside - learner(demeaned(controls, stratum), inside, folds)
+    return demeaned(rest, stratum)

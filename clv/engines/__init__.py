@@ -1,0 +1,1 @@
+"""What executes Ibis expressions: DuckDB, Spark, and the forms that both are given."""

@@ -1,0 +1,1 @@
+"""Histories before any cutoff, and what was known of them at one."""

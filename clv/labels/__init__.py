@@ -1,0 +1,1 @@
+"""What happened after a cutoff: the only room that looks past it."""

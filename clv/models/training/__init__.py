@@ -1,0 +1,1 @@
+"""What models are fitted to: panels, folds, samples, guards."""

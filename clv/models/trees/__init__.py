@@ -1,0 +1,1 @@
+"""Gradient boosting, and its exact Shapley values."""

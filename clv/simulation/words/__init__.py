@@ -1,0 +1,1 @@
+"""What is said in simulated contacts, and how it is written."""

@@ -1,0 +1,1 @@
+"""Where a company's tables lie, and how its own columns map to the contract's."""

@@ -1,0 +1,174 @@
+"""An import: a vendor's export in, tables of the contract out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clv.errors import DataError, UsageError, listing
+from clv.notes import Note, silent
+from clv.sources.adapters.base import Manner
+from clv.sources.adapters.reading import read_export
+from clv.sources.adapters.tables import TableMaker, in_order
+from clv.sources.customers import count_rows
+from clv.sources.exports.people import own_ids
+from clv.sources.replacing import Replacement, earlier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from clv.engines.duckdb import DuckDBEngine
+    from clv.notes import OnProgress
+    from clv.sources.adapters.base import Adapter, Key, TableMap
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import made.
+
+    Attributes
+    ----------
+    kind : str
+    tables : dict of str to Path
+        The files, by the contract's names.
+    rows : dict of str to int
+        In them.
+    read : dict of str to int
+        Rows of the export's files.
+    unread : dict of str to list of str
+        Columns of the export that nothing is made of.
+    notes : tuple of Note
+        What was left out, absent, or read in one of several possible ways.
+    record : Path
+        import-<kind>.json, which says the same.
+    """
+
+    kind: str
+    tables: dict[str, Path]
+    rows: dict[str, int]
+    read: dict[str, int]
+    unread: dict[str, list[str]]
+    notes: tuple[Note, ...]
+    record: Path
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return import.json."""
+        return {
+            "kind": self.kind,
+            "tables": {name: str(path) for name, path in self.tables.items()},
+            "rows": self.rows,
+            "read": self.read,
+            "unread": self.unread,
+            "notes": [note.as_dict() for note in self.notes],
+        }
+
+
+def convert(
+    engine: DuckDBEngine,
+    adapter: Adapter,
+    source: Path,
+    out: Path,
+    *,
+    customer_by: str | None = None,
+    identities: Path | None = None,
+    timezone: str = "UTC",
+    dates: str | None = None,
+    encoding: str | None = None,
+    region: str | None = None,
+    tables: Sequence[str] = (),
+    on_progress: OnProgress = silent,
+) -> Imported:
+    """Turn a vendor's export into tables of the contract.
+
+    Parameters
+    ----------
+    engine : DuckDBEngine
+    adapter : Adapter
+    source : pathlib.Path
+        The export's folder, or its only file.
+    out : pathlib.Path
+        ``out/<table>/<kind>.parquet``: imports of several kinds into one folder add up; one of
+        the same kind replaces all files of the one before, in one moment.
+    customer_by : str, optional
+        One of the adapter's keys.
+    identities : pathlib.Path, optional
+        CSV of ``key`` (an e-mail address, a phone number or an id) and ``customer_id``.
+    timezone, dates, encoding, region : str, optional
+        How the export is written (``Manner``).
+    tables : sequence of str
+        Only these; by default all.
+    on_progress : OnProgress
+        Called per table.
+
+    Raises
+    ------
+    UsageError
+        For a key, zone, encoding, country or table that is not known.
+    SourceError, SchemaError
+        When the export lacks a file or a column.
+    LockError
+        When another import of this kind writes there.
+    StorageError
+        When the result cannot be written; the one before stays whole.
+    """
+    key = _key(adapter, customer_by)
+    wanted = _wanted(adapter, tables)
+    manner = Manner(timezone, dates, encoding, region)
+    found = read_export(engine, adapter, source, manner)
+    known, known_notes = (
+        (None, ()) if identities is None else own_ids(engine, identities, adapter, key, manner)
+    )
+    for message, rows_refused in adapter.refusals(found.inputs).items():
+        refused = count_rows(engine, rows_refused)
+        if refused:
+            raise DataError(message.format(n=f"{refused:,}"))
+    maker = TableMaker(engine, adapter, adapter.prepare(found.inputs), key, known, manner)
+    lost = {text: count_rows(engine, rows) for text, rows in adapter.losses(found.inputs).items()}
+    notes = [
+        *found.notes,
+        *known_notes,
+        *(Note("belongs_nowhere", adapter.kind, n, text) for text, n in lost.items() if n),
+        *(Note("read_as", adapter.kind, 0, text) for text in adapter.remarks),
+    ]
+    rows: dict[str, int] = {}
+    with Replacement(out, adapter.kind) as new:
+        for done, table in enumerate(wanted):
+            on_progress(table.table, done, len(wanted))
+            made, found_there = maker.make(table)
+            notes += found_there
+            count = count_rows(engine, made)
+            if count:
+                engine.to_parquet(in_order(made, table.table), new.path(table.table))
+                rows[table.table] = count
+        gone = [name for name in earlier(out, adapter.kind) if name not in rows]
+        if gone:
+            text = f"tables of an earlier import removed, as this one makes none: {listing(gone)}"
+            notes.append(Note("table_removed", adapter.kind, len(gone), text))
+        paths = {name: out / name / f"{adapter.kind}.parquet" for name in rows}
+        imported = Imported(
+            adapter.kind, paths, rows, found.rows, found.unread, tuple(notes), new.record
+        )
+        new.decide(imported.as_dict())
+    on_progress("tables", len(wanted), len(wanted))
+    return imported
+
+
+def _key(adapter: Adapter, word: str | None) -> Key:
+    chosen = word or next(iter(adapter.keys))
+    if chosen not in adapter.keys:
+        raise UsageError(
+            f"{adapter.kind}: customers cannot be told by {chosen!r}; "
+            f"expected {listing(adapter.keys)}."
+        )
+    return adapter.keys[chosen]
+
+
+def _wanted(adapter: Adapter, tables: Sequence[str]) -> list[TableMap]:
+    made = [table.table for table in adapter.tables]
+    unknown = [name for name in tables if name not in made]
+    if unknown:
+        raise UsageError(
+            f"{adapter.kind}: makes no table {listing(unknown)}; it makes {listing(made, 10)}."
+        )
+    return [table for table in adapter.tables if not tables or table.table in tables]

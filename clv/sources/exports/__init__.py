@@ -1,0 +1,1 @@
+"""Cells, times, phones and versions of records, as vendors' exports write them."""

@@ -1,0 +1,63 @@
+"""Money of any size in effects: a company in another unit has the same effects, in that unit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from clv.effects.decisions.targets import build_targets
+from clv.effects.design.exposure import CHANNELS
+from clv.effects.effects import estimate_effects
+from clv.effects.estimators.study import EffectOptions
+from tests.unit.effects.service import service_year, studied
+
+QUICK = EffectOptions(permutations=19)
+SAME = 1e-6
+
+
+@pytest.fixture(scope="module")
+def year():
+    return service_year(customers=6_000, agents=100, seed=3)
+
+
+def in_unit(year, unit):
+    money = ["value", "prior_margin"]
+    customers = year.customers.assign(**{name: year.customers[name] * unit for name in money})
+    return studied(replace(year, customers=customers))
+
+
+@pytest.fixture(scope="module")
+def ours(year):
+    return estimate_effects(in_unit(year, 1.0).exposure, CHANNELS, QUICK)
+
+
+@pytest.mark.parametrize("unit", [16_000.0, 0.01])
+def test_effects_and_their_evidence_are_the_same(year, ours, unit):
+    theirs = estimate_effects(in_unit(year, unit).exposure, CHANNELS, QUICK)
+    assert len(ours.effects) == len(theirs.effects) > 0
+    told = 0
+    for one, other in zip(ours.effects, theirs.effects, strict=True):
+        assert one.headline == other.headline
+        for left, right in zip(one.levels, other.levels, strict=True):
+            assert (left.evidence, left.refused) == (right.evidence, right.refused)
+            assert [c.passed for c in left.checks] == [c.passed for c in right.checks]
+            for name in ("estimate", "low", "high"):
+                mine, their = getattr(left, name), getattr(right, name)
+                assert (mine is None) == (their is None)
+                if mine is not None:
+                    told += 1
+                    assert their / unit == pytest.approx(mine, rel=SAME), (one, name)
+    assert told > 5
+
+
+def test_targets_are_the_same(year, ours):
+    unit = 16_000.0
+    theirs = estimate_effects(in_unit(year, unit).exposure, CHANNELS, QUICK)
+    pairs = [build_targets(found, cost)[0] for found, cost in ((ours, 0.5), (theirs, 0.5 * unit))]
+    assert len(pairs[0]) == len(pairs[1]) > 0
+    for one, other in zip(*pairs, strict=True):
+        assert (one.behaviour, one.recommend) == (other.behaviour, other.recommend)
+        for left, right in zip(one.curve, other.curve, strict=True):
+            assert right.scale == pytest.approx(left.scale, rel=SAME)
+            assert right.net / unit == pytest.approx(left.net, rel=SAME, abs=SAME)
