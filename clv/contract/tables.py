@@ -169,7 +169,7 @@ class Tables:
         Examples
         --------
         >>> import pandas as pd
-        >>> from clv.engines.base import connect
+        >>> from clv.engines.connect import connect
         >>> orders = pd.DataFrame({"order_id": ["o1"], "customer_id": ["007"],
         ...     "ordered_at": pd.to_datetime(["2025-01-02"]), "amount": [9.99]})
         >>> with connect(threads=1) as engine:

@@ -115,6 +115,7 @@ def partition_names(folder: Path) -> tuple[str, ...]:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> partition_names(Path("orders/year=2025/month=1"))
     ('year', 'month')
     """

@@ -71,9 +71,10 @@ class DuckDBEngine(Engine):
             if temp_directory is not None:
                 folder(temp_directory)
             self._temporary = TemporaryFolder(PREFIX, temp_directory)
-        except OSError as error:
+        except (OSError, StorageError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error).rstrip(".")
             raise StorageError(
-                f"engine: no directory to spill to under {temp_directory}: {error.strerror}. "
+                f"engine: no directory to spill to under {temp_directory}: {why}. "
                 "Free some space, or set engine.temp_directory."
             ) from error
         self._directory = self._temporary.path

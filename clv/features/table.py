@@ -140,7 +140,7 @@ def build_feature_table(
     Examples
     --------
     >>> import datetime as dt, pandas as pd
-    >>> from clv.engines.base import connect
+    >>> from clv.engines.connect import connect
     >>> from clv.contract.tables import Tables
     >>> orders = pd.DataFrame({"order_id": ["o1", "o2"], "customer_id": ["a", "a"],
     ...     "ordered_at": pd.to_datetime(["2025-01-02", "2025-01-12"]), "amount": [8.0, 5.0]})

@@ -84,11 +84,13 @@ def test_a_table_that_is_missing(folder, clv):
     assert "orders" in seen.err
 
 
-def test_interactions_of_unknown_customers_are_quarantined(company, folder, clv):
+def test_interactions_of_unknown_customers_are_counted_and_kept(company, folder, clv):
     contacts = first(company["interactions"], "customer_id", "ghost")
     seen = clv("validate", "--data", folder(interactions=contacts, absent=SERVICE[1:]))
     assert seen.code == 0, seen.err
-    assert "1 quarantined" in seen.out
+    rows = len(contacts)
+    assert f"interactions: {rows:,} of {rows:,} rows accepted" in seen.out
+    assert "quarantined" not in seen.out.replace('"quarantined": 0', "")
 
 
 def test_ids_keep_their_zeros_and_words_their_signs(company, folder, clv):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-SAMPLES = Path(__file__).parents[1] / "unit" / "data" / "adapters" / "samples"
+SAMPLES = Path(__file__).parents[1] / "unit" / "sources" / "adapters" / "samples"
 
 
 def test_a_shop_and_its_help_desk_make_one_company(clv, tmp_path):

@@ -12,7 +12,7 @@ from pipelines import interrupts
 
 BUSY = """
 import sys, pipelines.run
-from clv.engines.base import connect
+from clv.engines.connect import connect
 from pipelines import cli, interrupts
 def busy(*_, **__):
     with connect(threads=1) as engine:

@@ -23,7 +23,7 @@ LIMITS = (64, 1_000, 4_000, 16_000, 64_000, 250_000)
 if "CLV_TORTURE_LIMITS" not in os.environ:
     LIMITS = LIMITS[2:3]
 
-SAMPLES = Path(__file__).parents[1] / "unit" / "data" / "adapters" / "samples"
+SAMPLES = Path(__file__).parents[1] / "unit" / "sources" / "adapters" / "samples"
 GONE = "c000007"
 UNIT = ["--unit", "interaction"]
 COMMANDS = {

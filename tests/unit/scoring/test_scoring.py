@@ -305,7 +305,7 @@ import sys, os, signal, dataclasses
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 from bent import Bent, FEATURES_USED, AS_OF, customers
-from clv.engines.base import connect
+from clv.engines.connect import connect
 from clv.features.table import FeatureTable
 from clv.scoring import Order, score_table
 import clv.scoring.{module} as module
