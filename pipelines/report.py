@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clv.errors import DataError
 from pipelines.run import Result, Run, disk_errors
@@ -38,8 +38,9 @@ def run(
     from clv.report.render import render, to_pdf
 
     documents = {name: ctx.newest(f"{name}.json") for name in DOCUMENTS}
-    if model is not None:
-        documents |= _of_model(ctx, model)
+    chosen = model or _scored_with(documents)
+    if chosen is not None:
+        documents |= _of_model(ctx, chosen)
     if not any(documents.values()):
         raise DataError(
             f"{ctx.workspace}: holds no results to report; expected those of a run. "
@@ -64,6 +65,19 @@ def run(
     return Result(
         "report", findings(facts, language=options.language), written, facts=facts.as_dict()
     )
+
+
+def _scored_with(documents: dict[str, dict[str, Any] | None]) -> str | None:
+    """Return the model of the scores, where another one was trained after it.
+
+    A newer version that the gate stopped, or a rollback, leaves scores of one model beside the
+    tests and associations of another.
+    """
+    scores, training = documents["manifest"], documents["training"]
+    keys = ("model_name", "model_version")
+    if not scores or not training or all(scores.get(key) == training.get(key) for key in keys):
+        return None
+    return f"models:/{scores['model_name']}/{scores['model_version']}"
 
 
 def _of_model(ctx: Run, model: str) -> dict[str, dict[str, object] | None]:

@@ -50,7 +50,7 @@ class ReportFacts:
     level : float
         Level of the prediction intervals.
     customers, prospects : int or None
-        Customers with a purchase, and people without one.
+        People whose value was predicted, and those among them who are yet to buy.
     sections : tuple of str
         What the page shows, in order. Without contacts there is nothing to say of handle
         times and teams; page 1 says what contacts would bring.

@@ -233,6 +233,18 @@ def association(item: Association, texts: Texts) -> str:
     )
 
 
+def tested(trust: Trust, texts: Texts) -> str:
+    """Return what the forecast was tested on: earlier dates, or customers held out."""
+    write = texts.formats
+    if not trust.models:
+        return texts.say("trust.lead_none")
+    customers = write.number(trust.test_customers)
+    if trust.by_date:
+        return texts.say("trust.lead", folds=write.number(len(trust.folds)), customers=customers)
+    date = write.date(trust.folds[-1])
+    return texts.say("trust.lead_customers", date=date, customers=customers)
+
+
 def test_of_totals(trust: Trust, texts: Texts) -> str:
     """Return how far the backtest's total was off; empty where it is not known."""
     chosen = next((score for score in trust.models if score.chosen), None)

@@ -86,3 +86,26 @@ def test_a_night_after_another(clv, config, purchases, tmp_path):
     assert seen.code == 0, seen.err
     seen = clv("report", "--config", later)
     assert seen.code == 0, seen.err
+
+
+def test_a_report_tells_of_the_model_that_made_the_scores(clv, config, tmp_path):
+    """A version trained after it, such as one that the gate stopped, is not in the report."""
+    out = tmp_path / "out"
+    given = ("--config", config("2024-06-30"))
+    for words in (("train",), ("score", "--model", "models:/clv/1"), ("report",)):
+        seen = clv(*words, *given)
+        assert seen.code == 0, seen.err
+    first = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert first["trust"]["versions"]["model"] == "clv 1"
+    backtest = json.loads((out / "backtest.json").read_text(encoding="utf-8"))
+
+    seen = clv("train", *given, "--horizon-days", 60)
+    assert seen.code == 0, seen.err
+    assert json.loads((out / "backtest.json").read_text(encoding="utf-8")) != backtest
+    seen = clv("report", *given)
+    assert seen.code == 0, seen.err
+    again = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert again["horizon_days"] == 30
+    assert again["trust"]["folds"] == [fold["as_of"] for fold in backtest["folds"]]
+    for part in ("answer", "trust"):
+        assert again[part] == first[part], part

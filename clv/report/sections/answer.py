@@ -153,10 +153,11 @@ def strip(portfolio: Document | None) -> tuple[KeyFigure, ...]:
     total = number(portfolio, "total_clv")
     risky = count(portfolio, "at_risk_customers")
     first = count(portfolio, "first_time_customers")
+    buyers = None if n is None else n - (count(portfolio, "prospects") or 0)
     value = figure(portfolio, "at_risk_value", "currency", n=risky)
     found = {
         "median": figure(portfolio, "median_clv", "currency", n=n),
-        "churn": figure(portfolio, "p_churn_mean", "share", n=n),
+        "churn": figure(portfolio, "p_churn_mean", "share", n=buyers),
         "at_risk": value,
         "repeat": figure(portfolio, "p_repeat_mean", "share", n=first) if first else None,
     }

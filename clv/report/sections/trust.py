@@ -156,11 +156,17 @@ class Term:
 
 @dataclass(frozen=True)
 class Trust:
-    """The section."""
+    """The section.
+
+    ``test_customers`` are those of the largest test: later tests hold the customers of earlier
+    ones again. ``by_date`` is false where the history was too short to hold out a date, and the
+    one test holds out customers.
+    """
 
     chosen: str
     folds: tuple[str, ...]
     test_customers: int
+    by_date: bool
     models: tuple[ModelScore, ...]
     steps: tuple[ForecastStep, ...]
     coverage_nominal: float | None
@@ -200,7 +206,8 @@ def trust(inputs: ReportInputs) -> Trust:
     return Trust(
         chosen=chosen,
         folds=tuple(words(fold, "as_of") for fold in folds),
-        test_customers=sum(count(fold, "test_customers") or 0 for fold in folds),
+        test_customers=max((count(fold, "test_customers") or 0 for fold in folds), default=0),
+        by_date=not any(words(fold, "kind") == "customers" for fold in folds),
         models=models(backtest, chosen),
         steps=tuple(
             ForecastStep(words(s, "name"), lookup(s, "used") is True, words(s, "reason"))

@@ -55,6 +55,12 @@ def test_the_strip_says_what_share_is_at_risk(facts):
     assert risk.share == pytest.approx(402_300 / 3_418_220)
 
 
+def test_the_share_that_buys_nothing_is_of_those_who_have_bought(facts):
+    strip = {item.key: item.figure for item in facts.answer.strip}
+    assert strip["churn"] == Figure(0.413, "share", n=20_000 - 1_450)
+    assert strip["median"].n == 20_000
+
+
 def test_behaviours_stand_by_strength_of_evidence_at_their_headline(facts):
     found = [(b.behaviour, b.evidence) for b in facts.answer.behaviours]
     assert found == [

@@ -164,3 +164,21 @@ def test_page_one_says_what_comes_from_people_yet_to_buy(facts):
     assert "93 people known beside have not bought and are in no total" in sentences.subline(
         unknown, EN
     )
+
+
+def test_customers_tested_on_several_dates_are_counted_once(facts):
+    assert sentences.tested(facts.trust, EN) == (
+        "The forecast was tested on 3 earlier dates, on money that it had not seen, "
+        "of up to 18,804 customers each time."
+    )
+
+
+def test_a_test_on_customers_held_out_is_no_test_on_earlier_dates(builder):
+    inputs = builder.complete()
+    fold = {"as_of": "2024-12-31", "kind": "customers", "train_rows": 900, "test_customers": 400}
+    said = sentences.tested(
+        collect(replace(inputs, backtest={**inputs.backtest, "folds": [fold]})).trust, EN
+    )
+    assert "earlier date." in said
+    assert "as of 31 December 2024, on 400 customers" in said.replace("\xa0", " ")
+    assert "1 earlier dates" not in said
