@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import GateError
@@ -10,7 +11,6 @@ from pipelines.run import Result, Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from clv.erasure import Erased
 
@@ -42,6 +42,7 @@ def run(
         tuple(also),
         tuple(make_sink(dict(options)) for options in ctx.settings.scoring.sinks),
         customer_columns(ctx.settings.sources),
+        own_tables(ctx.settings.sources),
         ctx.settings.scoring.wait_seconds,
     )
     title = "Looking for them" if search else "Erasing"
@@ -69,6 +70,12 @@ def told(found: Erased) -> tuple[str, ...]:
         f"{found.searched:,} files and destinations searched: "
         f"{len(found.left):,} still name one of them",
     )
+
+
+def own_tables(sources: dict[str, Any]) -> Path | None:
+    """Return the folder of the company's own tables, which are not clv's to change."""
+    named = sources.get("folder")
+    return Path(named) if isinstance(named, str) else None
 
 
 def customer_columns(sources: dict[str, Any]) -> tuple[str, ...]:

@@ -31,6 +31,9 @@ CONTACT = ("interaction_id", "unit_id")
 OTHERS = ("referred_by",)
 """Columns in which somebody else's row names a customer: the cell is emptied, the row stays."""
 
+FIELDS = frozenset((*CUSTOMER, *CONTACT, *OTHERS, "id", "external_id", "examples"))
+"""Fields of documents and of CRMs' calls that hold ids."""
+
 _BATCH_ROWS = 50_000
 
 
@@ -206,43 +209,51 @@ def _never(_item: object) -> bool:
 
 
 def without(
-    value: Any, people: People, spare: Callable[[object], bool] = _never
+    value: Any, people: People, spare: Callable[[object], bool] = _never, field: str = ""
 ) -> tuple[Any, int]:
     """Return a JSON value without what names a customer, and how much that was.
 
     Items of lists that name one go whole; elsewhere a value becomes null, and an id in a
-    sentence ``[erased]``.
+    sentence ``[erased]``. An id that is also a word or a short number counts only in a field
+    that holds ids.
 
     Examples
     --------
-    >>> people = type("P", (), {"named": lambda _, x: x == "c1", "masked": lambda _, t: (t, 0)})()
+    >>> from clv.erasure.people import People
+    >>> people = People(frozenset({"c1"}))
     >>> without({"examples": [{"customer_id": "c1", "clv": 2}, {"customer_id": "c2"}]}, people)
     ({'examples': [{'customer_id': 'c2'}]}, 1)
     """
     if isinstance(value, list):
         kept, found = [], 0
         for item in value:
-            if _direct(item, people) and not spare(item):
+            if _direct(item, people, field) and not spare(item):
                 found += 1
             elif spare(item):
                 kept.append(item)
             else:
-                rest, count = without(item, people, spare)
+                rest, count = without(item, people, spare, field)
                 kept.append(rest)
                 found += count
         return kept, found
     if isinstance(value, dict):
-        pairs = {k: without(v, people, spare) for k, v in value.items() if not people.named(k)}
+        pairs = {k: without(v, people, spare, k) for k, v in value.items() if not people.told(k)}
         dropped = len(value) - len(pairs)
         return {k: v for k, (v, _) in pairs.items()}, dropped + sum(n for _, n in pairs.values())
     if isinstance(value, str):
-        return (None, 1) if people.named(value) else people.masked(value)
+        return (None, 1) if _names(value, people, field) else people.masked(value)
     return value, 0
 
 
-def _direct(item: object, people: People) -> bool:
-    values = item.values() if isinstance(item, dict) else [item]
-    return any(isinstance(value, str) and people.named(value) for value in values)
+def _direct(item: object, people: People, field: str = "") -> bool:
+    values = item.items() if isinstance(item, dict) else [(field, item)]
+    return any(_names(value, people, name) for name, value in values)
+
+
+def _names(value: object, people: People, field: str) -> bool:
+    if not isinstance(value, str):
+        return False
+    return people.named(value) if field in FIELDS else people.told(value)
 
 
 class _Words(HTMLParser):

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from clv.sinks import Sink
 
 QUARANTINE = "quarantine"
+ASSIGNED = "assignments.csv"
+"""The log of experiments, which has the name of a table of the contract."""
+
 _LINKED = tuple(
     name
     for name, table in SCHEMA.items()
@@ -34,6 +37,10 @@ _LINKED = tuple(
 @runtime_checkable
 class Keeping(Protocol):
     """A sink that keeps scores outside of a run's folder."""
+
+    @property
+    def holds(self) -> tuple[Path, ...]:
+        """Files and folders that it looks into itself."""
 
     def forget(self, ids: Sequence[str], *, write: bool, tombstones: bool) -> dict[str, int]:
         """Count what is held of customers, by place, and take it out where asked to."""
@@ -88,6 +95,8 @@ class Places:
         Destinations of scores.
     customer_columns : tuple of str
         What the company's own tables call a customer's id, for the quarantine.
+    own : Path or None
+        The folder of the company's own tables: they are not clv's, wherever they lie.
     wait_seconds : float
         For other processes that hold a lock.
     """
@@ -97,6 +106,7 @@ class Places:
     also: tuple[Path, ...] = ()
     sinks: tuple[Sink, ...] = ()
     customer_columns: tuple[str, ...] = ()
+    own: Path | None = None
     wait_seconds: float = 0.0
 
     def outs(self) -> list[Path]:
@@ -105,16 +115,36 @@ class Places:
         return [out for out in dict.fromkeys(named) if (out / publish.RUNS).is_dir()]
 
     def files(self) -> list[Path]:
-        """Return every file but those of runs, those without a customer's id first.
+        """Return every file but those of runs, sinks and the company, those without an id first.
 
         What ties a message to its customer is looked at last: a killed erasure can be gone on
         with.
         """
-        runs = [(out / publish.RUNS).resolve() for out in self.outs()]
+        apart = [(out / publish.RUNS).resolve() for out in self.outs()]
+        apart += [p.resolve() for s in self.sinks if isinstance(s, Keeping) for p in s.holds]
         roots = [root for root in (self.workspace, *self.also) if root.exists()]
-        every = {p.resolve(): p for root in roots for p in _below(root)}
-        mine = [p for real, p in every.items() if not any(real.is_relative_to(r) for r in runs)]
+        every = {p.resolve(): p for root in roots for p in _below(root) if not self._is_own(p)}
+        mine = [p for real, p in every.items() if not any(real.is_relative_to(r) for r in apart)]
         return sorted(mine, key=lambda p: (not _is_linked(p), str(p)))
+
+    def _is_own(self, path: Path) -> bool:
+        """Say whether a file is of the company's own tables: no import's, and not named itself."""
+        if self.own is None or any(path.is_relative_to(place) for place in self.also):
+            return False
+        own, real = self.own.resolve(), path.resolve()
+        if not real.is_relative_to(own) or real == (self.workspace / ASSIGNED).resolve():
+            return False
+        imported = (own / f"import-{path.stem}.json").exists()
+        return not imported and real.relative_to(own).parts[0].partition(".")[0] in SCHEMA
+
+    def is_unlinked(self, path: Path) -> bool:
+        """Say whether a file's rows may be anybody's.
+
+        Quarantined rows of a contact whose customer stands nowhere any more; they are copies,
+        and all of them go. A company's own tables may well lie below a folder of that name.
+        """
+        kept = (root / QUARANTINE for root in (self.workspace, *self.also))
+        return path.stem in _LINKED and any(path.is_relative_to(place) for place in kept)
 
 
 def _below(root: Path) -> Iterator[Path]:
@@ -221,8 +251,10 @@ def _runs(places: Places, out: Path, people: People, *, tombstones: bool) -> dic
 
 def _erase_from(places: Places, path: Path, people: People) -> int:
     """Take customers out of one file, under the lock that its writers hold."""
-    kind = contents.KINDS.get(path.suffix, contents.other)
-    if _is_unlinked(path):
+    kind = contents.KINDS.get(path.suffix)
+    if kind is None:
+        return 0  # looked at by ``verify``; nothing can be taken out of it
+    if places.is_unlinked(path):
         remove_file(path)
         return 1
     further = {"customer": places.customer_columns} if path.suffix in (".parquet", ".csv") else {}
@@ -252,7 +284,7 @@ def _look(
     try:
         if path.suffix == ".jsonl":
             count = contents.lines(path, people, write=False, spare=spare)
-        elif _is_unlinked(path):
+        elif places.is_unlinked(path):
             left[str(path)] = "may hold words of theirs: its rows name contacts and no customer"
             return
         elif path.suffix in (".parquet", ".csv"):
@@ -266,15 +298,6 @@ def _look(
         left[str(path)] = "is part of a registered model: train again, and remove that version"
     elif count:
         found[str(path)] += count
-
-
-def _is_unlinked(path: Path) -> bool:
-    """Say whether a file's rows may be anybody's.
-
-    Quarantined rows of a contact whose customer stands nowhere any more; they are copies, and
-    all of them go.
-    """
-    return QUARANTINE in path.parts and path.stem in _LINKED
 
 
 def _tombstones(path: Path, people: People) -> int:

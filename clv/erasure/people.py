@@ -24,6 +24,20 @@ MIN_TEXT_CHARACTERS = 5
 """Shorter ids are looked for in cells and fields only: in running text they are any number."""
 
 
+def is_telling(key: str) -> bool:
+    """Say whether an id is one wherever it stands, and not also a word or a number of its own.
+
+    ``premium`` as a customer's id is a segment's name too, and ``clv`` a field's: those are looked
+    for only where ids stand, or every document would lose what it says of others.
+
+    Examples
+    --------
+    >>> [is_telling(key) for key in ("c00003", "anna@example.com", "premium", "clv_low", "12")]
+    [True, True, False, False, False]
+    """
+    return len(key) >= MIN_TEXT_CHARACTERS and not key.replace("_", "").isalpha()
+
+
 @dataclass(frozen=True)
 class People:
     """Customers to erase.
@@ -62,7 +76,7 @@ class People:
 
     @cached_property
     def _in_text(self) -> tuple[re.Pattern[str] | None, re.Pattern[bytes] | None]:
-        long = sorted(key for key in self.keys if len(key) >= MIN_TEXT_CHARACTERS)
+        long = sorted(filter(is_telling, self.keys))
         words = [form for key in long for form in _written(key)]
         raw = [form.encode() for key in long if not key.isdecimal() for form in _written(key)]
         apart = r"(?<![\w.@-])(?:{})(?![\w@-])"
@@ -76,6 +90,10 @@ class People:
     def named(self, cell: object) -> bool:
         """Say whether a cell or field is the id of one of them."""
         return isinstance(cell, str | int) and str(cell).strip() in self.cells
+
+    def told(self, value: object) -> bool:
+        """Say whether a value names one of them whatever it stands for."""
+        return self.named(value) and is_telling(str(value).strip())
 
     def masked(self, text: str) -> tuple[str, int]:
         """Return a text without their ids, and how often they stood in it."""

@@ -66,6 +66,12 @@ class ParquetSink(Checked):
         count = pq.read_metadata(gone).num_rows
         return report(self.kind, str(place), writer.rows, rejects, cleared=count)
 
+    @property
+    def holds(self) -> tuple[Path, ...]:
+        """The partitions and their tombstones."""
+        root = Path(self.folder)
+        return (*sorted(root.glob("as_of=*")), root / "_tombstones")
+
     def forget(self, ids: Sequence[str], *, write: bool, tombstones: bool) -> dict[str, int]:
         """Count customers in every partition, and take them out where asked to.
 

@@ -87,6 +87,19 @@ class SqlSink(Checked):
                 engine.dispose()
         return report(self.kind, f"{place} {self.table}_current", written, rejects, cleared=cleared)
 
+    @property
+    def holds(self) -> tuple[Path, ...]:
+        """The database's files, where it is SQLite."""
+        from pathlib import Path
+
+        from sqlalchemy.engine import make_url
+
+        with _refusals(self.url):
+            address = make_url(self.url)
+        if address.get_backend_name() != "sqlite" or not address.database:
+            return ()
+        return tuple(Path(f"{address.database}{end}") for end in ("", "-wal", "-shm", "-journal"))
+
     def forget(self, ids: Sequence[str], *, write: bool, tombstones: bool) -> dict[str, int]:
         """Count customers in both tables, and take them out where asked to, all or none.
 
@@ -114,6 +127,8 @@ class SqlSink(Checked):
                         emptied = tombstones and "active" in table.c
                         count = _forget(connection, table, ids, write=write, emptied=emptied)
                         held[f"{place} {table.name}"] = count
+                if write and any(held.values()):
+                    _overwrite(engine)
             finally:
                 engine.dispose()
         return {name: count for name, count in held.items() if count}
@@ -181,6 +196,13 @@ def retire(connection: sa.Connection, current: sa.Table, given: sa.Table) -> Non
 
     there = sa.exists().where(given.c.customer_id == current.c.customer_id)
     connection.execute(_emptied(current, sa.and_(_full(current), ~there)))
+
+
+def _overwrite(engine: sa.Engine) -> None:
+    """Write an SQLite file anew: what is deleted from it stays in its free pages."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("vacuum")
 
 
 def _forget(

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import pathlib
+import shutil
 import sqlite3
 
 import pandas as pd
@@ -94,8 +96,6 @@ def build(root):
 
 @pytest.fixture
 def places(kept, tmp_path):
-    import shutil
-
     shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
     return Places(
         tmp_path / "out",
@@ -225,3 +225,60 @@ def test_nobody_is_refused():
     with pytest.raises(UsageError, match="no id is given"):
         read_people([" "])
     assert People(frozenset({'a"b'})).mentions(b'{"x": "a\\"b"}') == 0
+
+
+@pytest.mark.parametrize("word", ["clv", "customer_id", "segment", "premium", "12"])
+def test_an_id_that_is_also_a_word_takes_nothing_from_others(word, places, tmp_path):
+    """``premium`` names a segment too, and ``clv`` a field of every document and CRM call."""
+    said = {"clv": {"total": 1}, "12": "12", "segments": {"premium": 3}, "segment": "premium"}
+    said["examples"] = [{"customer_id": word, "x": 1}, {"customer_id": STAYS, "segment": "premium"}]
+    write_text(places.workspace / "facts.json", json.dumps(said))
+    calls = {p: p.read_text() for p in tmp_path.rglob("*.jsonl")}
+    done = erase(places, read_people([word]))
+    assert not done.left
+    kept = json.loads((places.workspace / "facts.json").read_text())
+    assert kept == {**said, "examples": said["examples"][1:]}
+    assert {p: p.read_text() for p in tmp_path.rglob("*.jsonl")} == calls
+
+
+def test_sinks_inside_of_the_workspace_keep_their_tombstones(kept, tmp_path):
+    shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
+    inside = Places(tmp_path, (tmp_path / "out" / "scores",), sinks=sinks_of(tmp_path))
+    done = erase(inside, read_people([GONE]))
+    assert not done.left
+    assert (tmp_path / "crm.db") not in {*map(pathlib.Path, done.removed)}
+    again = verify(inside, read_people([GONE]))
+    assert not again.left
+
+
+def test_free_pages_of_sqlite_hold_nobody(places, tmp_path):
+    url, secret = tmp_path / "crm.db", b"c00003-before"
+    connection = sqlite3.connect(url)
+    connection.execute("pragma secure_delete = off")
+    connection.execute("create table old (x)")
+    connection.execute("insert into old values (?)", (secret.decode(),))
+    connection.commit()
+    connection.execute("delete from old")
+    connection.commit()
+    connection.close()
+    assert secret in url.read_bytes()
+    erase(places, read_people([GONE]))
+    assert secret not in url.read_bytes()
+
+
+def test_tables_of_the_company_are_not_clvs_to_change(kept, tmp_path):
+    """Wherever they lie: in the workspace, or below a folder that is called quarantine."""
+    place = tmp_path / "quarantine"
+    shutil.copytree(kept, place, dirs_exist_ok=True)
+    own = place / "out" / "data"
+    shutil.copytree(place / "company", own)
+    messages = place / "out" / "tables" / "messages.parquet"
+    folder(messages.parent)
+    shutil.copy(place / "company" / "messages" / "shop.parquet", messages)
+    before = {p: p.read_bytes() for p in own.rglob("*.parquet")}
+    erase(Places(place / "out", sinks=sinks_of(place), own=own), read_people([GONE]))
+    assert {p: p.read_bytes() for p in own.rglob("*.parquet")} == before
+    assert messages.exists()
+    write_text(own / "import-shop.json", "{}")  # what an import wrote is clv's
+    erase(Places(place / "out", sinks=sinks_of(place), own=own), read_people([GONE]))
+    assert not holding(own / "customers", GONE)
