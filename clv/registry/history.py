@@ -55,9 +55,31 @@ def utc(when: dt.datetime) -> str:
 
 
 def events_of(tags: Mapping[str, str]) -> tuple[Event, ...]:
-    """Read the events from a registered model's tags, oldest first."""
+    """Read the events from a registered model's tags, oldest first.
+
+    Raises
+    ------
+    RegistryError
+        When one is not what clv wrote.
+    """
     keys = sorted(key for key in tags if key.startswith(PREFIX))
-    return tuple(Event(**json.loads(tags[key])) for key in keys)
+    return tuple(_event(key, tags[key]) for key in keys)
+
+
+def _event(key: str, text: str) -> Event:
+    try:
+        event = Event(**json.loads(text))
+        previous = event.previous is None or isinstance(event.previous, int)
+        words = all(isinstance(word, str) for word in (event.who, event.when, event.why))
+        known = event.action in ("promote", "rollback") and isinstance(event.version, int)
+    except (ValueError, TypeError, RecursionError):
+        known = previous = words = False
+    if not (known and previous and words):
+        raise RegistryError(
+            f"registry: tag {key[:30]!r} of the registered model is no move of the champion that "
+            "clv wrote. Restore the store from a backup, or delete the tag."
+        )
+    return event
 
 
 def standing(events: Sequence[Event], champion: int | None) -> tuple[Event, ...]:
@@ -103,7 +125,7 @@ def before_the_champion(events: Sequence[Event]) -> int:
     champions: list[int] = []
     for event in events:
         if event.action == "rollback":
-            champions.pop()
+            del champions[-1:]  # none, where the tag of what it took back is gone
         elif not champions or champions[-1] != event.version:
             champions.append(event.version)
     if len(champions) < 2:

@@ -19,7 +19,14 @@ from clv.registry.bundles import claims
 from clv.registry.digests import PARTS, digests_of, verify
 from clv.registry.example import golden_rows
 from clv.registry.history import Event, before_the_champion, events_of, next_key, standing, utc
-from clv.registry.version import DIGESTS, VERIFIED, ChampionMovedError, LoadedModel, Version
+from clv.registry.version import (
+    DIGESTS,
+    VERIFIED,
+    ChampionMovedError,
+    LoadedModel,
+    Version,
+    number_of,
+)
 from clv.storage import TemporaryFolder
 from clv.storage import folder as made
 
@@ -31,7 +38,7 @@ if TYPE_CHECKING:
 
 CHALLENGER = "challenger"
 CHAMPION = "champion"
-_ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>\d+))")
+_ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>[0-9]{1,15}))")
 
 
 class Registry:
@@ -219,11 +226,13 @@ class Registry:
             return tuple(
                 Version(
                     self.name,
-                    int(found.version),
+                    number_of(found.version),
                     str(found.run_id),
                     str(found.source),
                     tuple(
-                        sorted(a for a, number in aliases.items() if number == int(found.version))
+                        sorted(
+                            a for a, number in aliases.items() if number == number_of(found.version)
+                        )
                     ),
                     dict(found.tags),
                 )
@@ -383,7 +392,7 @@ class Registry:
         made = self._client.create_model_version(
             self.name, run.model_source, run_id=run.run_id, tags=dict(tags)
         )
-        return self.version(int(made.version))
+        return self.version(number_of(made.version))
 
     def _aliases(self) -> dict[str, int]:
         return tracking.aliases(self._client, self.name)

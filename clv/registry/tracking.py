@@ -23,6 +23,7 @@ from clv.foreign import raised_outside, reason
 from clv.registry.address import locked, reach, shown, sqlite_path, unreachable
 from clv.registry.digests import ENTRY, ENVELOPE, PARTS, check_types
 from clv.registry.example import golden_rows
+from clv.registry.version import number_of
 from clv.storage import TemporaryFolder, partial, remove_file
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def aliases(client: MlflowClient, name: str) -> dict[str, int]:
     """Return the version that each name points to."""
     found = registered(client, name)
     given = {} if found is None else found.aliases
-    return {alias: int(number) for alias, number in given.items()}
+    return {alias: number_of(number) for alias, number in given.items()}
 
 
 def model_tags(client: MlflowClient, name: str) -> dict[str, str]:
@@ -220,12 +221,19 @@ def search_versions(client: MlflowClient, name: str) -> list[Any]:
     quoted = name.replace("'", "")
     found: list[Any] = []
     token: str | None = None
+    before: set[str] = set()
     while True:
         page = client.search_model_versions(f"name='{quoted}'", page_token=token)
         found += page
         token = page.token
+        if token and (token in before or not page):
+            raise RegistryError(
+                "registry: the store's list of versions has no end. Check the tracking address "
+                "and what runs there."
+            )
+        before.add(token)
         if not token:
-            return sorted(found, key=lambda version: -int(version.version))
+            return sorted(found, key=lambda version: -number_of(version.version))
 
 
 def signature(info: ModelInfo) -> ModelSignature:

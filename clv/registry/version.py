@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,30 @@ SIGNED_BY = "signed_by"
 
 CARRIED_TAGS = ("data_fingerprint", "feature_fingerprint", "code_version")
 """Tags that describe a training, and so go with its model to another store."""
+
+
+_NUMBER = re.compile(r"[0-9]{1,15}")
+
+
+def number_of(text: object) -> int:
+    """Return the number of a version as a store says it.
+
+    Raises
+    ------
+    RegistryError
+        When it is none.
+
+    Examples
+    --------
+    >>> number_of("3")
+    3
+    """
+    if _NUMBER.fullmatch(str(text)) is None:
+        raise RegistryError(
+            "registry: the store names a version by what is no number. Check the tracking address "
+            "and what runs there."
+        )
+    return int(str(text))
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ def locate(path: str, root: Path, table: str) -> list[Path]:
     """
     if path.startswith(PACKAGE):
         package, _, inside = path.removeprefix(PACKAGE).partition("/")
-        spec = importlib.util.find_spec(package)
+        # A plain name: to look for a part of a package would import the package.
+        spec = importlib.util.find_spec(package) if package.isidentifier() else None
         if spec is None or not spec.submodule_search_locations:
             raise SourceError(
                 f"{table}: package {package!r} is not installed; {path} is part of it."
@@ -82,7 +83,10 @@ def locate(path: str, root: Path, table: str) -> list[Path]:
         found = [target]
     else:
         pattern = target.name.replace("[", "[[]")  # only * and ? stand for other marks
-        found = sorted(p for p in target.parent.glob(pattern) if p.is_file())
+        try:
+            found = sorted(p for p in target.parent.glob(pattern) if p.is_file())
+        except ValueError:  # a pattern that is none, such as a**b
+            found = []
     if not found:
         raise SourceError(
             f"{table}: no file at {target}. Expected a .parquet or .csv file, or a folder of "

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from clv.errors import GateError, RegistryError
-from clv.registry import GateCheck, GateResult, Registry, golden, promotion_gate
+from clv.registry import GateCheck, GateResult, Registry, golden, promotion_gate, tracking
 from clv.registry.digests import check_types, digests_of, verify
 from clv.registry.example import golden_rows
-from clv.registry.history import events_of
+from clv.registry.history import Event, before_the_champion, events_of
+from clv.registry.version import number_of
 from clv.scoring import current, score
 
 WHEN = dt.datetime(2025, 7, 1, 4, 5, tzinfo=dt.UTC)
@@ -205,6 +206,7 @@ def test_an_older_version_does_not_take_the_challengers_name(registry, model, un
     [
         ("models:/clv@champion", "has no champion yet"),
         ("models:/clv/9", "has no version 9"),
+        (f"models:/clv/{'1' * 5000}", "is not an address of a model here"),
         ("models:/other/1", "is not an address of a model here"),
         ("clv-out/model", "is not an address of a model here"),
     ],
@@ -279,3 +281,35 @@ def test_several_processes_may_open_a_fresh_store_at_once(tmp_path):
 
 def test_history_ignores_other_tags():
     assert events_of({"note": "x"}) == ()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "[" * 9999, "1", '{"action": "promote"}'])
+def test_a_tag_that_is_no_move_is_a_registry_error(text):
+    with pytest.raises(RegistryError, match="no move of the champion"):
+        events_of({"history/000001": text})
+
+
+@pytest.mark.parametrize("said", ["one", "", "-1", "9" * 5000, None, "3.0"])
+def test_a_store_that_names_a_version_by_no_number(said):
+    with pytest.raises(RegistryError, match="no number"):
+        number_of(said)
+
+
+def test_a_rollback_of_a_move_that_is_gone_is_no_defect():
+    alone = Event("rollback", 1, 2, "ana", "2025-06-30T00:00:00Z", "worse")
+    with pytest.raises(RegistryError, match="no champion to go back to"):
+        before_the_champion([alone])
+
+
+def test_a_list_of_versions_without_an_end_is_said():
+    """A server that answers the same page for ever."""
+
+    class Page(list):
+        token = "again"
+
+    class Client:
+        def search_model_versions(self, _query, page_token=None):
+            return Page([page_token])
+
+    with pytest.raises(RegistryError, match="has no end"):
+        tracking.search_versions(Client(), "clv")

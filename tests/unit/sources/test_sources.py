@@ -191,6 +191,9 @@ def test_lines_become_orders_by_named_policies_with_counts(engine, tmp_path, ord
         ({}, {}, SourceError, ["orders: no such table", "orders.parquet", "sources.orders"]),
         ({"order.csv": "a\n"}, {}, SourceError, ["found 'order.csv'"]),
         ({}, {"orders": {"path": "no.csv"}}, SourceError, ["no file at", "sources.orders.path"]),
+        ({}, {"orders": {"path": "a/**b"}}, SourceError, ["no file at", "sources.orders.path"]),
+        ({}, {"orders": {"path": "package:a.b/x"}}, SourceError, ["is not installed"]),
+        ({}, {"orders": {"path": "package:../x"}}, SourceError, ["is not installed"]),
         ({"orders.csv": ""}, {}, DataError, ["orders.csv is empty"]),
         ({"orders.csv": "\na,b\n1,2\n"}, {}, DataError, ["begins with a blank line"]),
         (
