@@ -11,7 +11,7 @@ import typer
 from pipelines import edge
 from pipelines.experiment_cli import experiment_app
 from pipelines.models_cli import models_app
-from pipelines.options import AsOf, Config, Data, EngineKind, Horizon, Model, Out, Workspace
+from pipelines.options import AsOf, Config, Cutoff, Data, EngineKind, Horizon, Model, Out, Workspace
 from pipelines.options import run_of as _run
 from pipelines.options import show as _show
 
@@ -115,7 +115,7 @@ def check(
 def train(
     config: Config = None,
     data: Data = None,
-    as_of: AsOf = None,
+    as_of: Cutoff = None,
     horizon_days: Horizon = None,
     promote: Annotated[bool, typer.Option(help="Make it champion if the gate passes.")] = False,
     engine: EngineKind = None,
@@ -184,7 +184,7 @@ def score(
 def attribute(
     config: Config = None,
     data: Data = None,
-    as_of: AsOf = None,
+    as_of: Cutoff = None,
     horizon_days: Horizon = None,
     model: Model = None,
     experiments: Annotated[

@@ -17,6 +17,9 @@ Config = Annotated[Path | None, typer.Option(help="Settings file (YAML); see exa
 Data = Annotated[Path | None, typer.Option(help="Folder of the contract's tables.")]
 EngineKind = Annotated[str | None, typer.Option("--engine", help="duckdb or spark.")]
 AsOf = Annotated[str | None, typer.Option(help="Last day that is known, such as 2025-06-30.")]
+Cutoff = Annotated[
+    str | None, typer.Option(help="Last day with its horizon after it, such as 2024-12-31.")
+]
 Horizon = Annotated[int | None, typer.Option(help="Days that a value covers.")]
 Model = Annotated[str | None, typer.Option(help="Such as models:/clv@champion.")]
 Out = Annotated[Path | None, typer.Option(help="Where to write.")]

@@ -245,7 +245,9 @@ class Settings(BaseSettings):
 
     workspace: Path = Field(Path("clv-out"), description="everything a command writes lies here")
     seed: int = Field(0, ge=0, description="of every random choice")
-    as_of: dt.date | None = Field(None, description="the last day that is known; none: see docs")
+    as_of: dt.date | None = Field(
+        None, description="score: last day known; train, attribute: a horizon lies after it"
+    )
     sources: dict[str, Any] = Field(default_factory=dict, description="where the tables are")
     terms: Terms = Terms()
     quality: Quality = Quality()

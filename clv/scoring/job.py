@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import shutil
@@ -24,7 +25,6 @@ from clv.sinks import CsvSink
 from clv.storage import MARK, sha256_of
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
@@ -166,7 +166,7 @@ def score_table(
     table: FeatureTable, model: LifetimeValue, order: Order, on_progress: OnProgress = silent
 ) -> ScoringResult:
     """Score a feature table and publish the result; see ``score``."""
-    notes = (*table.notes, *check_features(model.info, table))
+    notes = (*table.notes, *check_features(model.info, table), *hindsight(model.info, table))
     reasons = Reasons.parse(order.reasons)
     check_name(order.model_name)
     with publish.locked(order.out, order.wait_seconds):
@@ -251,6 +251,18 @@ def check_features(info: ModelInfo, table: FeatureTable) -> tuple[Note, ...]:
         return ()
     text = f"features that the model was trained without are not used: {listing(unused)}"
     return (Note("feature_unused", "features", len(unused), text),)
+
+
+def hindsight(info: ModelInfo, table: FeatureTable) -> tuple[Note, ...]:
+    """Say where a model has learned from days after the one that it scores as of."""
+    last = dt.date.fromisoformat(info.training_cutoff) + dt.timedelta(days=info.horizon_days)
+    if table.cutoff >= last:
+        return ()
+    text = (
+        f"as of {table.cutoff}, by a model that has learned from orders until {last}: what came "
+        "true after that day is no test of these scores"
+    )
+    return (Note("hindsight", "scores", 0, text),)
 
 
 def check_space(out: Path, customers: int) -> None:

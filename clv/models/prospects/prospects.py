@@ -124,8 +124,9 @@ class Prospects:
         if self.chance.used != RATE:
             return []
         text = (
-            f"of {self.people:,} past people who had not bought, {self.buyers:,} went on to in a "
-            "horizon: everybody of a kind is given its rate"
+            f"{self.people:,} past people were yet to buy at {self.rows:,} looks, and "
+            f"{self.buyers:,} of these led to a purchase in the horizon: everybody of a kind is "
+            "given its rate"
         )
         return [Note("prospects_pooled", "prospects", self.people, text)]
 

@@ -88,7 +88,16 @@ def test_few_past_people_leave_the_rate_drawn_to_nobody_buying(people):
     value = found["clv"] / found["p_first"]
     assert (value < 300).all()
     assert (value > 15).all()
-    assert [note.code for note in learned.notes()] == ["prospects_pooled"]
+    (note,) = learned.notes()
+    assert note.code == "prospects_pooled"
+    assert note.message.startswith("12 past people were yet to buy at 12 looks, and 1 of these")
+
+
+def test_a_person_looked_at_more_than_once_is_one_person_and_each_look_counts(people):
+    rows = people(12).assign(purchases=1.0, value=30.0, revenue=60.0)
+    later = rows.assign(purchases=0.0, value=0.0, revenue=0.0)
+    (note,) = fitted(pd.concat([rows, later, later], ignore_index=True)).notes()
+    assert note.message.startswith("12 past people were yet to buy at 36 looks, and 12 of these")
 
 
 def test_nobody_bought_is_worth_next_to_nothing_and_not_unknown(people):

@@ -69,6 +69,7 @@ class Bent:
             fingerprint=fingerprint(FEATURES_USED),
             decile_cuts=tuple(float(k) * 20 for k in range(1, 10)),
             horizon_days=180,
+            training_cutoff="2025-01-01",
             currency="EUR",
             value_is_margin=True,
         )

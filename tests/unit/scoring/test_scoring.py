@@ -474,3 +474,13 @@ def test_a_day_outside_the_orders_is_refused(engine, tmp_path, day):
     tables = Tables.from_frames(engine, {"orders": ORDERS})
     with pytest.raises(WindowError, match="2025-01-02 to 2025-03-01"):
         score(tables, Bent(), as_of=day, model_name="clv", model_version=1, out=tmp_path)
+
+
+@pytest.mark.parametrize(("cutoff", "said"), [("2025-01-01", False), ("2025-01-02", True)])
+def test_scores_of_a_day_that_the_model_has_learned_beyond_are_told(cutoff, said, table_of, order):
+    model = Bent()
+    model.info.training_cutoff = cutoff
+    notes = score_table(table_of(customers(20)), model, order).notes
+    found = [note.message for note in notes if note.code == "hindsight"]
+    assert bool(found) == said
+    assert not said or "learned from orders until 2025-07-01" in found[0]
