@@ -185,3 +185,14 @@ def test_a_fit_accounts_for_the_purchases_it_was_fitted_to(model):
     expected = expected_new_customer(BTYD[model], fit.parameters, ages)[place].sum()
     assert expected == pytest.approx(x.sum(), rel=0.05)
     assert cross_check(model, x, t_x, age, customers=500).same < 1e-4
+
+
+@pytest.mark.parametrize("purchases", [0.0, 12.0], ids=["nobody came back", "all alike"])
+def test_what_lifetimes_cannot_fit_is_said_once_and_printed_nowhere(purchases, capsys):
+    """Standard output may be read by a machine, and a second opinion stops no training."""
+    n = 60
+    x, t_x, age = np.full(n, purchases), np.full(n, 30.0 * purchases), np.full(n, 365.0)
+    check = cross_check("bg_nbd", x, t_x, age)
+    assert check.reference.endswith("did not converge on the sample")
+    assert check.as_dict()["gap"] is None
+    assert capsys.readouterr() == ("", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -73,8 +75,11 @@ def _lifetimes_fit(model: str, rows: Histories) -> tuple[Any, str]:
 
         fitter = getattr(lifetimes, BTYD[model].reference)()
         try:
-            fitter.fit(rows.frequency, rows.recency, rows.age, weights=rows.weight)
-        except ConvergenceError:
+            with contextlib.redirect_stdout(
+                io.StringIO()
+            ):  # where a fit fails, it prints all of it
+                fitter.fit(rows.frequency, rows.recency, rows.age, weights=rows.weight)
+        except (ConvergenceError, np.linalg.LinAlgError):
             return None, f"lifetimes {lifetimes.__version__}: did not converge on the sample"
         fitter.log_likelihood_ = _their_likelihood(fitter, model, rows)
         return fitter, f"lifetimes {lifetimes.__version__}"
