@@ -282,6 +282,9 @@ def cautions(
     unsettled = " ".join(b.behaviour for b in found if not b.figure.settled)
     shown += [Caution("adjusted", {"behaviours": adjusted})] if adjusted else []
     shown += [Caution("unsettled", {"behaviours": unsettled})] if unsettled else []
+    effects_days, days = count(inputs.attribution, "horizon_days"), inputs.horizon_days
+    if found and effects_days and days and effects_days != days:
+        shown.append(Caution("horizons", {"effects_days": effects_days, "days": days}))
     if lookup(inputs.training, "value_is_margin") is False:
         shown.append(Caution("revenue"))
     chosen = words(inputs.backtest, "chosen")

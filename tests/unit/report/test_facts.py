@@ -61,6 +61,15 @@ def test_the_share_that_buys_nothing_is_of_those_who_have_bought(facts):
     assert strip["median"].n == 20_000
 
 
+def test_effects_over_another_time_than_the_value_are_cautioned_against(builder, facts):
+    assert "horizons" not in {item.key for item in facts.answer.cautions}
+    inputs = builder.complete()
+    other = replace(inputs, attribution={**inputs.attribution, "horizon_days": 365})
+    cautions = {item.key: item for item in collect(other).answer.cautions}
+    texts = sentences.load("en", "EUR")
+    assert "over 365 days, not over the 180 days" in sentences.caution(cautions["horizons"], texts)
+
+
 def test_behaviours_stand_by_strength_of_evidence_at_their_headline(facts):
     found = [(b.behaviour, b.evidence) for b in facts.answer.behaviours]
     assert found == [
