@@ -45,12 +45,12 @@ torture: $(READY) ## Kill runs at 50 moments each, feed 10,000 broken inputs
 	@CLV_TORTURE_KILLS=50 CLV_TORTURE_COMMAND_KILLS=50 CLV_TORTURE_INTERRUPTS=7 CLV_TORTURE_LIMITS=1 \
 	  CLV_TORTURE_INPUTS=10000 CLV_TORTURE_BUNDLES=3000 \
 	  $(TEST_ENV) $(RUN) -m pytest -q -m slow tests/robustness
-	@CLV_TORTURE_CASES=2000 $(TEST_ENV) $(RUN) -m pytest -q tests/unit/data/test_records.py \
-	  tests/unit/data/test_json_records.py \
+	@CLV_TORTURE_CASES=2000 $(TEST_ENV) $(RUN) -m pytest -q tests/unit/sources/test_records.py \
+	  tests/unit/sources/test_json_records.py \
 	  tests/laws/test_own_columns.py tests/laws/test_money.py tests/unit/models/test_prospects.py \
 	  tests/unit/sources/adapters/test_voice.py tests/unit/sources/adapters/test_cells.py \
 	  tests/unit/sources/adapters/test_twice_is_once.py \
-	  tests/unit/data/test_matching.py tests/unit/models/test_calibration.py
+	  tests/unit/sources/test_matching.py tests/unit/models/test_calibration.py
 
 SPARK := .venv-spark/bin/python
 

@@ -108,6 +108,9 @@ class Table:
 CHANNELS = ("voice", "chat", "email", "social", "sms", "bot", "self_service")
 PRIORITIES = ("low", "normal", "high", "urgent")
 SPEAKERS = ("customer", "agent", "bot")
+LONGEST_S = 10 * 365.25 * 86_400
+"""The longest time that a contact, a wait or an answer can take: ten years."""
+
 SURVEY_RANGES = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7), "review": (1, 5)}
 
 _ID, _TEXT, _CATEGORY = Kind.ID, Kind.TEXT, Kind.CATEGORY
@@ -115,7 +118,7 @@ _TIME, _MONEY, _NUMBER, _INTEGER = Kind.TIME, Kind.MONEY, Kind.NUMBER, Kind.INTE
 
 
 def _seconds(name: str, doc: str, *, at_most: str | None = None) -> Column:
-    return Column(name, _NUMBER, doc, minimum=0, at_most=at_most)
+    return Column(name, _NUMBER, doc, minimum=0, maximum=LONGEST_S, at_most=at_most)
 
 
 ORDERS = Table(

@@ -34,6 +34,13 @@ def test_nothing_else_at_the_top_level():
     assert {p.name for p in ROOT.iterdir() if not p.name.startswith(".")} - LEFT <= TOP
 
 
+def test_what_make_runs_is_there():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w/.])(?:tests|clv|pipelines)/[\w/.*]*[\w*]", text)
+    assert len(named) > 10
+    assert [name for name in named if not any(ROOT.glob(name))] == []
+
+
 def test_no_module_is_named_after_nothing():
     assert not {Path(name).stem for name in modules()} & {"utils", "common", "helpers", "constants"}
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from clv.errors import UsageError, listing
+from clv.sources.exports.cells import whole_number
 from clv.sources.exports.encodings import check_encoding
 from clv.sources.exports.phones import check_region
 from clv.sources.exports.times import DATES, UTC_FORMAT
@@ -166,7 +167,7 @@ class Adapter:
     refusals: Callable[[Inputs], Mapping[str, ir.Table]] = lambda _inputs: {}
     losses: Callable[[Inputs], Mapping[str, ir.Table]] = lambda _inputs: {}
     remarks: tuple[str, ...] = ()
-    id_form: Callable[[ir.Value], ir.Value] = lambda text: text
+    id_form: Callable[[ir.Value], ir.Value] = whole_number
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from clv.engines.duckdb import DuckDBEngine
     from clv.sources.adapters.base import Adapter, Export
 
-JSON_SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz")
+JSON_SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 MANY = 20
 _WHOLE = "whole_"
 OBJECT = "whole_object"
@@ -340,9 +340,13 @@ def _dated(
     engine: DuckDBEngine, export: Export, rows: ir.Table, manner: Manner, found: Found
 ) -> ir.Table:
     """Write times in UTC, and versions as numbers."""
-    order, notes = dates_order(engine, export.name, rows, export.times, manner.dates)
-    found.notes += notes
     parts = range(len(export.versions))
+    aged = {name: f"{VERSION}{n}" for n, name in enumerate(export.versions)}
+    times = {name: rows[name] for name in export.times} | {
+        name: rows[column] for name, column in aged.items()
+    }
+    order, notes = dates_order(engine, export.name, rows.select(**times), [*times], manner.dates)
+    found.notes += notes
     read = {c: rows[c] for c in export.times} | {
         f"{_WHOLE}{n}": rows[f"{VERSION}{n}"] for n in parts
     }

@@ -98,6 +98,9 @@ USER_PREFIX = "005"
 DRAFT = ("5", "draft")
 """The status of an e-mail that was never sent."""
 
+HOPS = 3
+"""How many times a contact is followed from merger to merger."""
+
 SHORT, BLOCK = 15, 5
 SUFFIXES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 PATTERNS = ",".join(f"{number:0{BLOCK}b}"[::-1] for number in range(len(SUFFIXES)))
@@ -150,8 +153,11 @@ def prepare(inputs: Inputs) -> Inputs:
 def _with_contact(cases: ibis.Table, people: ibis.Table) -> ibis.Table:
     """Say whose cases they are; a contact that was merged is the one that was kept."""
     person = unique(people, "Id")
-    rows = lookup(cases, "ContactId", person, kept_contact="MasterRecordId")
-    rows = rows.mutate(ContactId=ibis.coalesce(rows.kept_contact, rows.ContactId))
+    rows = cases
+    for _ in range(HOPS):
+        rows = lookup(rows, "ContactId", person, kept_contact="MasterRecordId")
+        kept = ibis.coalesce(rows.kept_contact, rows.ContactId)
+        rows = rows.mutate(ContactId=kept).drop("kept_contact")
     rows = lookup(rows, "ContactId", person, person_email="Email", person_account="AccountId")
     return rows.mutate(
         customer_email=ibis.coalesce(rows.ContactEmail, rows.person_email, rows.SuppliedEmail),

@@ -38,15 +38,18 @@ STATES = {
 }
 """Financial states in the order in which an order goes through them."""
 
-PAID = tuple(word for word, place in STATES.items() if place > STATES["voided"])
-UNPAID = tuple(word for word in STATES if word not in PAID)
+UNPAID = tuple(word for word, place in STATES.items() if place <= STATES["voided"])
+NO = ibis.literal(value=False)
+
 CENT = 0.005
 """Refunds that differ by less are the same."""
 
 
 def _orders(lines: ir.Table) -> ir.Table:
     """Keep the row of each order, with what tells the order, and which version is newer."""
-    state, total = lines["Financial Status"], lines.Total
+    total = lines.Total
+    state = lines["Financial Status"].strip().lower().re_replace("[ -]+", "_")
+    lines = lines.mutate(**{"Financial Status": state})
     first = given(state).notnull() | given(total).notnull()
     named = lines.filter(first).select("Name").distinct()
     orders = lines.filter(first).union(lines.filter(~first).anti_join(named, "Name"))
@@ -56,10 +59,10 @@ def _orders(lines: ir.Table) -> ir.Table:
     own_id = orders.Id.fill_null(ibis.ifelse(ids == 1, orders.Id.max().over(same), None))
     orders = orders.mutate(Id=own_id)
     loose = orders["Created at"] + " " + orders.Email.fill_null("").strip().lower()
-    rank = orders["Financial Status"].strip().lower().cases(*STATES.items(), else_=-1)
+    rank = orders["Financial Status"].cases(*STATES.items(), else_=-1)
     versions = (
         rank,
-        number(orders["Refunded Amount"]).value,
+        number(orders["Refunded Amount"]).value.abs(),
         *(orders[name] for name in ("Cancelled at", "Fulfilled at", "Paid at")),
         filled(orders),
     )
@@ -95,6 +98,7 @@ TRANSACTIONS = Export(
     key=("Order", "Name", "Kind", "Status", "Amount", "Created At"),
     ids=("Order", "Name"),
     times=("Created At",),
+    refine=lambda rows: rows.mutate(Amount=number(rows.Amount).text),  # 15.0 is 15.00
 )
 
 
@@ -122,7 +126,12 @@ def losses(inputs: Inputs) -> Mapping[str, ir.Table]:
     """Return what is read and belongs to nothing."""
     orders, given_back = inputs["orders"], _given_back(inputs["transactions"])
     loose = given_back.anti_join(orders, given_back.Order == orders.Id).anti_join(orders, "Name")
-    return {"refunds left out: the export does not hold the orders they are of": loose}
+    state = given(orders["Financial Status"])
+    unknown = orders.filter(state.isnull() | state.notin(tuple(STATES)))
+    return {
+        "refunds left out: the export does not hold the orders they are of": loose,
+        "orders counted as paid: their financial state is blank, or none of Shopify's": unknown,
+    }
 
 
 def _given_back(transactions: ir.Table) -> ir.Table:
@@ -141,7 +150,7 @@ def prepare(inputs: Inputs) -> Inputs:
     alone = orders.Name + "/" + ibis.coalesce(orders.Id, orders["Created at"])
     orders = orders.mutate(
         order_id=ibis.ifelse(orders.orders_of_name > 1, alone, orders.Name),
-        paid=orders["Financial Status"].strip().lower(),
+        paid=orders["Financial Status"],
     )
     sales = orders.select(
         order_id=orders.order_id,
@@ -153,7 +162,9 @@ def prepare(inputs: Inputs) -> Inputs:
         phone=orders.Phone,
         status=orders.paid,
     )
-    refunds = _refunds(orders.filter(orders.paid.isin(PAID)), inputs["transactions"])
+    # Of every order that is a sale: whatever its state is called, or whether it has one.
+    sold = ~orders.paid.isin(UNPAID).fill_null(ibis.literal(value=False))
+    refunds = _refunds(orders.filter(sold), inputs["transactions"])
     return {"sales": sales.union(refunds.select(*sales.columns))}
 
 
@@ -167,12 +178,48 @@ def _net(orders: ir.Table) -> Cell:
 def _of_orders(transactions: ir.Table, by: str, orders: Unique) -> ir.Table:
     """Return the orders that transactions belong to, beside the amount and the time."""
     dated = transactions.select(
-        order=transactions[by], back=transactions.Amount, back_at=transactions["Created At"]
+        order=transactions[by],
+        back=transactions.Amount,
+        back_at=transactions["Created At"],
+        back_in=transactions.Currency.strip().upper(),
     )
     names = [name for name in orders.rows.columns if name != orders.key]
     found = lookup(dated, "order", orders, **{name: name for name in names})
     found = found.filter(found.order_id.notnull()).mutate(**{orders.key: found.order})
-    return found.select("back", "back_at", *sorted(orders.rows.columns))
+    return found.select("back", "back_at", "back_in", *sorted(orders.rows.columns))
+
+
+def _in_shop_currency(exact: ir.Table) -> tuple[ir.Table, Unique]:
+    """Write refunds in the currency of their order, beside what each order gave back in which.
+
+    Of money that was given back in another currency, the transactions tell the days and the
+    shares; how much it was in that of the order is what its refunded amount leaves for it.
+    """
+    foreign = (exact.back_in != exact.Currency.strip().upper()).fill_null(NO)
+    amount = number(exact.back).value.abs()
+    dated = by_group(
+        exact,
+        "order_id",
+        own=amount.sum(where=~foreign),
+        foreign=amount.sum(where=foreign),
+    )
+    rows = lookup(exact.mutate(is_foreign=foreign), "order_id", dated, own="own", foreign="foreign")
+    shares = computed(
+        lambda rest, part: (rest * part.abs() / rows.foreign.nullif(0.0)).round(4),
+        _rest(rows),
+        number(rows.back),
+    )
+    back = ibis.ifelse(rows.is_foreign, shares.text, rows.back)
+    return rows.mutate(back=back).drop("is_foreign", "own", "foreign"), dated
+
+
+def _rest(orders: ir.Table) -> Cell:
+    """Return what orders gave back beyond the transactions in their own currency."""
+    return computed(
+        lambda whole, part: (whole.abs() - part).round(4).clip(lower=0),
+        number(orders["Refunded Amount"]),
+        Cell(orders.own.fill_null(0.0), ibis.null("string")),
+    )
 
 
 def _refunds(orders: ir.Table, transactions: ir.Table) -> ir.Table:
@@ -186,17 +233,16 @@ def _refunds(orders: ir.Table, transactions: ir.Table) -> ir.Table:
         # Of an export without Ids.
         _of_orders(by_id, "Name", unique(orders.filter(orders.Id.isnull()), "Name")),
     )
-    dated = by_group(exact, "order_id", dated=number(exact.back).value.abs().sum())
-    orders = lookup(orders, "order_id", dated, dated="dated")
-    refunded = number(orders["Refunded Amount"])
-    rest = computed(
-        lambda whole, part: (whole - part).round(4),
-        refunded,
-        Cell(orders.dated.fill_null(0.0), ibis.null("string")),
+    exact, dated = _in_shop_currency(exact)
+    orders = lookup(orders, "order_id", dated, own="own", foreign="foreign")
+    rest = _rest(orders)
+    undated = orders.filter(
+        ((rest.value > CENT) | rest.unread.notnull()) & ~(orders.foreign > 0).fill_null(NO)
     )
-    undated = orders.filter((rest.value > CENT) | rest.unread.notnull())
     undated = undated.mutate(
-        back=rest.text, back_at=ibis.coalesce(undated["Cancelled at"], undated["Created at"])
+        back=rest.text,
+        back_at=ibis.coalesce(undated["Cancelled at"], undated["Created at"]),
+        back_in=undated.Currency,
     ).select(*exact.columns)
     rows = exact.union(undated)
     back = number(rows.back)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ibis
 
+from clv.schema import LONGEST_S
 from clv.sources.adapters.base import Adapter, Export, Inputs, Key, TableMap, after
 from clv.sources.exports import cells
 from clv.sources.exports.versions import Unique, by_group, lookup, unique
@@ -111,11 +112,6 @@ HOPS = 3
 """How many times a ticket's words follow it from merger to merger."""
 
 
-def whole_number(text: ibis.Value) -> ibis.Value:
-    """Write an id that passed through a table of floats, such as 9001.0, as it was."""
-    return text.re_replace("^(-?[0-9]+)[.]0+$", r"\1")
-
-
 def prepare(inputs: Inputs) -> Inputs:
     """Give tickets their requester and metrics, comments their speaker and position."""
     tickets, users, ratings = (
@@ -156,7 +152,7 @@ def _contacts(tickets: ibis.Table, metrics: ibis.Table) -> ibis.Table:
     rows = lookup(tickets, "id", unique(metrics, "ticket_id"), **{name: name for name in names})
     reopens, stations = cells.count(rows.reopens), cells.count(rows.assignee_stations)
     reopened = (reopens.value > 0).fill_null(NO)
-    minutes = cells.number(rows.first_resolution_minutes)
+    minutes = cells.number(rows.first_resolution_minutes, between=(0, LONGEST_S / 60))
     first_solved = ibis.coalesce(after(rows.created_at, minutes.value), rows.solved_at)
     none = ibis.null("string")
     answered = cells.number(rows.reply_seconds).or_else(
@@ -312,7 +308,6 @@ ADAPTER = Adapter(
         "id": Key("requester", "id"),
     },
     prepare=prepare,
-    id_form=whole_number,
     remarks=(
         "a rating of good is a csat of 5, bad one of 1",
         "a merged ticket is no contact; its words belong to the one it was merged into",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import ibis
 
 from clv.errors import DataError
+from clv.schema import LONGEST_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,8 +47,8 @@ WHOLE = rf"^[+-]?([0-9]+|[0-9]{{1,3}}({APART}[0-9]{{3}})+)$"
 CLOCK = r"^(?:([0-9]+):([0-5]?[0-9])|([0-9]+)):([0-5][0-9](?:[.][0-9]+)?)$"
 """``h:mm:ss`` or ``mm:ss``, with or without a fraction; hours and lone minutes have no limit."""
 
-ROUNDED = r"^[0-9]([.,][0-9]+)?[eE][+][0-9]{1,3}$"
-"""An id that a spreadsheet took for a number too long to show."""
+ROUNDED = r"^[0-9]([.,][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$"
+"""An id that a spreadsheet took for a number too long to show; 6e10 may be a hexadecimal id."""
 
 MILLI = 3
 """Decimals of a second that are kept: reports give no more than milliseconds."""
@@ -140,13 +141,19 @@ def _plain(text: ir.Value) -> ir.Value:
     return text.re_extract(NUMBER, 0).re_replace(APART, "").nullif("").try_cast("float64")
 
 
-def number(text: ir.Value) -> Cell:
+def number(text: ir.Value, *, between: tuple[float, float] | None = None) -> Cell:
     """Read a number, such as ``1,234.50`` of money: a point for decimals, thousands apart.
 
-    Other text, such as ``incl.``, ``€ 5`` or ``1.234,50``, is unreadable.
+    Other text, such as ``incl.``, ``€ 5`` or ``1.234,50``, is unreadable, and so is a number
+    that is not between two.
     """
     bare = given(text)
-    return _cell(bare, _plain(bare))
+    value = _plain(bare)
+    return _cell(bare, value if between is None else _within(value, *between))
+
+
+def _within(value: ir.Value, least: float, most: float) -> ir.Value:
+    return ibis.ifelse(value.between(least, most), value, ibis.null("float64"))
 
 
 def count(text: ir.Value) -> Cell:
@@ -177,6 +184,10 @@ def duration(text: ir.Value, unit: Unit) -> Cell:
         set apart or not.
     unit : {"s", "ms"}
         What a number counts, by the report's documentation.
+
+    Notes
+    -----
+    A negative duration, and one of more than ten years, is unreadable: a sum would hide it.
     """
     bare = given(text)
     hours, minutes, lone_minutes, seconds = (
@@ -184,7 +195,12 @@ def duration(text: ir.Value, unit: Unit) -> Cell:
     )
     clock = ibis.coalesce(hours * 3600 + minutes * 60, lone_minutes * 60) + seconds
     plain = _plain(bare) / (1000 if unit == "ms" else 1)
-    return _cell(bare, ibis.coalesce(clock, plain).round(MILLI))
+    return _cell(bare, _within(ibis.coalesce(clock, plain), 0, LONGEST_S).round(MILLI))
+
+
+def whole_number(text: ir.Value) -> ir.Value:
+    """Write an id or a telephone number that passed through floats, such as 9001.0, as it was."""
+    return text.re_replace("^([+-]?[0-9]+)[.]0+$", r"\1")
 
 
 def filled(rows: ir.Table) -> ir.Value:

@@ -25,6 +25,9 @@ FEWEST_DIGITS = 3
 
 _SIP = re.compile(r"^sips?:", re.IGNORECASE)
 _DIALLED = re.compile(r"^[+0-9()./ \u00a0\u2010-\u2015-]+$")
+_FLOAT = re.compile(r"^([+]?\d+)[.]0+$")
+"""A number that passed through a table of floats: the point and the nought are none of it."""
+
 _EXTENSION = re.compile(r"\s*(;\s*ext=|,?\s*(ext(ension)?\b[.:]?|x|#))\s*\d+\s*$", re.IGNORECASE)
 
 
@@ -68,7 +71,7 @@ def phone_key(text: str, region: str | None = None) -> tuple[str | None, bool]:
     >>> phone_key("030 1234567", "DE"), phone_key("030 1234567")
     (('49301234567', True), ('0301234567', False))
     """
-    written = text.strip()
+    written = _FLOAT.sub(r"\1", text.strip())
     if _SIP.match(written):
         user = _SIP.sub("", written).partition("@")[0].partition(";")[0]
         written = unquote(user)

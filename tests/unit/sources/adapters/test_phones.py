@@ -19,7 +19,8 @@ LINE = "49301234567"
         "tel:+49301234567", "TEL:+49-30-1234567", "tel:+49301234567;ext=12",
         "sip:+49301234567@10.0.0.1", "sips:+49301234567@pbx.example.com:5061;user=phone",
         "sip:%2B49301234567@host", "sip:0049301234567@host", "+49 30 1234567 ext. 12",
-        "+49 30 1234567 x12", "+49\u00a030\u00a01234567", " +49301234567 ",
+        "+49 30 1234567 x12", "+49301234567.0", "'+49301234567",
+        "+49\u00a030\u00a01234567", " +49301234567 ",
     ],
 )  # fmt: skip
 def test_one_line(text):
@@ -44,7 +45,7 @@ def test_what_is_no_number(text):
 
 
 def test_a_lost_plus_is_the_same_line():
-    assert phone_key(LINE)[0] == LINE
+    assert phone_key(LINE)[0] == phone_key(f"{LINE}.0")[0] == LINE
     assert phone_key(LINE, "DE") == (LINE, True)
 
 

@@ -197,6 +197,44 @@ def test_contacts_that_share_a_customer_are_one(imported, by, customers):
         assert ada["acquisition_channel"] == "Web"
 
 
+def test_contacts_merged_twice_are_the_last_that_was_kept(imported):
+    header = "Id,Email,MasterRecordId,IsDeleted\n"
+    frames, _ = imported(
+        "salesforce",
+        {
+            "Case.csv": CASES + "500A,2025-05-01T09:00:00.000Z,Phone,005A,003A,,\n",
+            "Contact.csv": header + "003A,a@example.com,003B,true\n003B,b@example.com,003C,true\n"
+            "003C,c@example.com,,false\n",
+        },
+    )
+    assert frames["customers"]["email"].tolist() == ["c@example.com"]
+    assert set(frames["interactions"]["customer_id"]) == set(frames["customers"]["customer_id"])
+
+
+def test_times_that_tell_versions_are_read_in_the_order_of_their_days(imported):
+    """A second of December is later than the third of November: 30/06 says day first."""
+    header = "Id,CreatedDate,Origin,OwnerId,SuppliedEmail,SystemModstamp\n"
+    row = "{},2025-05-01T09:00:00.000Z,{},005A,ada@example.com,{} 09:00\n".format
+    rows = [("500A", "Phone", "02/12/2025"), ("500A", "Web", "03/11/2025")]
+    rows += [("500B", "Web", "30/06/2025")]
+    frames, counts = imported("salesforce", {"Case.csv": header + "".join(row(*r) for r in rows)})
+    assert frames["interactions"]["channel"].tolist() == ["voice", "email"]
+    assert counts["read_as", "Case"]
+
+
+def test_minutes_beyond_any_life_end_no_run(imported):
+    metrics = "ticket_id,solved_at,first_resolution_minutes\n9,2025-05-02T09:00:00Z,9e18\n"
+    frames, _ = imported(
+        "zendesk",
+        {
+            "tickets.csv": "id,created_at,requester_id,status\n9,2025-05-01T09:00:00Z,7,closed\n",
+            "users.csv": "id,role,email\n7,end-user,ada@example.com\n",
+            "ticket_metrics.csv": metrics,
+        },
+    )
+    assert frames["interactions"]["resolved_at"].tolist() == ["9e18"]
+
+
 def test_other_objects_beside_the_wanted_ones_are_left(imported):
     frames, counts = imported(
         "salesforce",

@@ -247,6 +247,63 @@ def test_refunds_of_an_export_without_ids_and_of_no_order(run):
     assert [note.count for note in made.notes if note.code == "belongs_nowhere"] == [1]
 
 
+def test_durations_that_nothing_lasts_are_no_part_of_a_sum_and_end_no_run(run):
+    huge = ["-5000", "9e99", "99999999999999999999", "99999999999999999:00:00"]
+    made = run(
+        "genesys",
+        [{"Conversation ID": f"c{n}", "Duration": text} for n, text in enumerate(huge)]
+        + [{"Conversation ID": "d", "Total Talk": "-5", "Total Hold": "30", "Total ACW": "0"}],
+    )
+    columns = ("ended_at", "resolved_at", "handle_seconds")
+    assert table(made, "interactions", *columns) == [
+        *((text, text, None) for text in huge),
+        ("2025-06-23T07:01:00Z", "2025-06-23T07:01:00Z", "-5"),
+    ]
+
+
+def test_ids_and_money_of_another_spelling_are_the_same(run):
+    """Files that pandas wrote again: 1.0 and 15.0, beside the shop's own 1 and 15.00."""
+    paid_back = "Order,Name,Kind,Status,Amount,Created At\n1,#1,refund,success,{},2025-02-01\n"
+    changes = {"Financial Status": "Partially Refunded", "Refunded Amount": "15.00"}
+    made = run(
+        "shopify",
+        [{"Id": "1.0"}, {"Name": "#2", "Id": "2"}],
+        [changes | {"Id": "1"}],
+        more={
+            "transactions.csv": paid_back.format("15.00"),
+            "transactions_b.csv": paid_back.format("15.0"),
+        },
+    )
+    assert table(made, "orders", "order_id", "amount") == [
+        ("#1", "100.0"), ("#1-refund-1", "-15.0"), ("#2", "100.0"),
+    ]  # fmt: skip
+
+
+def test_refunds_are_in_the_money_of_their_order_whatever_its_state_is_called(run):
+    """Transactions in another currency tell days and shares; the order tells how much."""
+    paid_back = "Order,Name,Kind,Status,Amount,Created At,Currency\n" + "".join(
+        f"1,#1,refund,success,{amount},2025-02-0{day},{money}\n"
+        for amount, day, money in (("5.00", 1, "eur"), ("800", 2, "JPY"), ("2400", 3, "JPY"))
+    )
+    made = run(
+        "shopify",
+        [
+            {"Financial Status": "partially_refunded", "Refunded Amount": "25.00"},
+            {"Name": "#2", "Id": "2", "Financial Status": "disputed", "Refunded Amount": "-5.00"},
+        ],
+        more={"transactions.csv": paid_back},
+    )
+    assert table(made, "orders", "order_id", "amount", "ordered_at") == [
+        ("#1", "100.0", "2025-01-05T09:00:00Z"),
+        ("#1-refund-1", "-5.0", "2025-02-01T00:00:00Z"),
+        ("#1-refund-2", "-5.0", "2025-02-02T00:00:00Z"),
+        ("#1-refund-3", "-15.0", "2025-02-03T00:00:00Z"),
+        ("#2", "100.0", "2025-01-05T09:00:00Z"),
+        ("#2-refund-1", "-5.0", "2025-01-05T09:00:00Z"),
+    ]
+    assert [note.count for note in made.notes if note.code == "belongs_nowhere"] == [1]
+
+
 @pytest.mark.parametrize(
     ("kind", "column"),
     [
@@ -255,8 +312,8 @@ def test_refunds_of_an_export_without_ids_and_of_no_order(run):
     ],
 )  # fmt: skip
 def test_scientific_notation_is_refused_by_name(run, kind, column):
-    with pytest.raises(DataError, match=rf"1 cells of '{column}' .* rounded") as error:
-        run(kind, [{column: "4.91512E+11"}])
+    with pytest.raises(DataError, match=rf"2 cells of '{column}' .* rounded") as error:
+        run(kind, [{column: "4.91512E+11"}, {column: "4.91512e11"}])
     assert "4.91512" not in str(error.value)
 
 
