@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from clv.engines.duckdb import DuckDBEngine
 from clv.sources.adapters import ADAPTERS, convert
 
-EXAMPLES = int(os.environ.get("CLV_TORTURE_CASES", "3"))
+EXAMPLES = int(os.environ.get("CLV_TORTURE_CASES", "2"))
 FORMATS = ("json", "jsonl", "csv")
 NEW, OLDER = "2025-06-01T10:00:00Z", ("2025-06-01T09:59:59Z", "2024-12-31T23:00:00Z")
 TRICKY = 'Where\nis "my" parcel, please? ▇ é'
