@@ -14,6 +14,10 @@ from clv.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from clv.registry import Registry, Version
+
+IMPORTED_FROM = "imported_from"
+"""The tag of a version that came as a bundle; clv.registry is loaded by those who need it."""
 MAX_INTEGER_DIGITS = 18
 RUNS = "runs"
 
@@ -23,6 +27,7 @@ class Documents:
 
     def __init__(self) -> None:
         self._read: list[tuple[Path, bytes]] = []
+        self._claimed: list[str] = []
 
     def read(self, path: Path) -> dict[str, Any]:
         """Return a JSON document.
@@ -45,6 +50,16 @@ class Documents:
                 "it, or copy it from the newest folder under runs/."
             )
         return document
+
+    def of_version(self, registry: Registry, version: Version, name: str) -> dict[str, Any]:
+        """Return a document of a version's training, which is a claim where it was imported."""
+        if IMPORTED_FROM in version.tags:
+            self._claimed.append(f"{name} of {version.uri}")
+        return registry.document(version, name)
+
+    def claimed(self) -> list[str]:
+        """Return those that came with a bundle."""
+        return list(self._claimed)
 
     def changed(self) -> list[Path]:
         """Return those whose bytes no run left behind, in the order they were read."""

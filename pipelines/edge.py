@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 import typer.exceptions
 
-from clv.errors import ClvError, DataError
+from clv.errors import ClvError, DataError, RegistryError
 from pipelines import interrupts
 from pipelines.documents import READ
 from pipelines.secrets import SECRETS
@@ -87,6 +87,13 @@ def _guarded(app: typer.Typer, *, debug: bool) -> int:
                 "command that writes it, or copy it from the newest folder under runs/."
             )
             return _fail(text, DataError.exit_code, debug=debug)
+        if claimed := READ.claimed():
+            text = (
+                f"registry: {claimed[-1]} came with a bundle and cannot be used "
+                f"({type(error).__name__}). Expected the document of a training; ask its sender "
+                "for another bundle, or train a model here."
+            )
+            return _fail(text, RegistryError.exit_code, debug=debug)
         # The message of a foreign exception may quote a row; its type cannot.
         text = f"unexpected {type(error).__name__}; run again with --debug for the traceback."
         return _fail(text, 1, debug=debug)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clv.errors import DataError, GateError, RegistryError
 from clv.notes import Note
+from pipelines.documents import READ
 from pipelines.run import Result, Run
 from pipelines.validate import checked_tables
 
@@ -43,7 +44,7 @@ def run(ctx: Run, *, scores: Path | None = None) -> Result:
     in_use, drift = past[0], manifest(published.runs[0])["drift"]
     version = registry.version(in_use.model_version)
     training, contributions = (
-        registry.document(version, f"{name}.json") for name in ("training", "contributions")
+        READ.of_version(registry, version, f"{name}.json") for name in ("training", "contributions")
     )
     learned = dt.date.fromisoformat(training["as_of"])
     tables = checked_tables(ctx).tables
@@ -120,7 +121,7 @@ def _past(ctx: Run, registry: Registry, published: Sequence[Path]) -> list[PastS
         if said["model_name"] != registry.name or number not in known:
             continue
         if number not in trainings:
-            trainings[number] = registry.document(known[number], "training.json")
+            trainings[number] = READ.of_version(registry, known[number], "training.json")
         training = trainings[number]
         found.append(
             PastScores(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import DataError
+from pipelines.documents import READ
 from pipelines.run import Result, Run, disk_errors
 
 if TYPE_CHECKING:
@@ -85,4 +86,4 @@ def _of_model(ctx: Run, model: str) -> dict[str, dict[str, object] | None]:
     registry = ctx.registry()
     version = registry.resolve(model)
     names = ("training", "backtest", "contributions")
-    return {name: registry.document(version, f"{name}.json") for name in names}
+    return {name: READ.of_version(registry, version, f"{name}.json") for name in names}

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from clv.errors import GateError
+from pipelines.documents import READ
 from pipelines.run import Result, Run
 from pipelines.train import PROFILE
 from pipelines.validate import checked_tables, prepared_tables
@@ -25,7 +26,7 @@ def run(
     sinks = make_sinks(ctx.settings.scoring.sinks)
     registry = ctx.registry()
     loaded = registry.load(model)
-    profile = Profile.from_dict(registry.document(registry.resolve(loaded.uri), PROFILE))
+    profile = Profile.from_dict(READ.of_version(registry, registry.resolve(loaded.uri), PROFILE))
     checked = checked_tables(ctx)
     as_of = ctx.settings.as_of or fresh(ctx, checked.tables.span()[1])
     folder = out or ctx.workspace / "scores"

@@ -82,6 +82,8 @@ class Secrets:
             rest = text[start.end() :]
             whole = start.start() == 0
             self._address(rest if whole else re.split(r"[\s'\"]", rest, maxsplit=1)[0])
+        if not _ADDRESS.search(text) and ":" in text.rpartition("@")[0]:
+            self._address(text)  # an address whose scheme was forgotten
         for found in _ASSIGNMENT.finditer(text):
             self._add(found["value"].strip("'\""))
 

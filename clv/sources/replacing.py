@@ -73,6 +73,7 @@ class Replacement:
         self._held.enter_context(_lock(self._stage))
         try:
             _complete(self._stage)
+            self._check_held()
             remove_folder(self._stage)
             marked(self._stage)
         except BaseException:
@@ -91,6 +92,16 @@ class Replacement:
                 _complete(self._stage)  # what interrupts the moving does not stop it
             else:
                 remove_folder(self._stage)
+
+    def _check_held(self) -> None:
+        """Refuse to replace files that no import wrote, whatever they are called."""
+        strange = [t for t in earlier(self.folder, self.name) if t not in _recorded(self.record)]
+        if strange:
+            place = self.folder / strange[0] / f"{self.name}.parquet"
+            raise UsageError(
+                f"{place}: is there, and {self.record.name} says of no import that wrote it; it is "
+                "left as it is. Give it another name, or import into another folder."
+            )
 
     def path(self, table: str) -> Path:
         """Return where to write a table of the contract.
@@ -128,6 +139,15 @@ class Replacement:
 def earlier(folder: Path, name: str) -> list[str]:
     """Return the tables that hold a file of a name."""
     return [table for table in SCHEMA if (folder / table / f"{name}.parquet").exists()]
+
+
+def _recorded(record: Path) -> set[str]:
+    """Return the tables that an import says it made."""
+    try:
+        said = json.loads(record.read_text(encoding="utf-8"))
+        return set(said["rows"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return set()
 
 
 def imports_of(folder: Path, table: str) -> set[str]:

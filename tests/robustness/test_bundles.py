@@ -15,6 +15,8 @@ from clv.models.lifetime_value import LifetimeValue
 from clv.registry import golden, tracking
 from clv.registry.bundles import bundle
 from clv.registry.digests import digests_of
+from clv.registry.version import IMPORTED_FROM, Version
+from pipelines import documents, edge
 from tests.unit.registry.test_bundle import PARTS, forged, resized
 
 BUNDLES = int(os.environ.get("CLV_TORTURE_BUNDLES", "400"))
@@ -194,3 +196,22 @@ def test_the_whole_bundle_is_taken(whole):
     with zipfile.ZipFile(source) as archive:
         assert b"open(" in archive.read("model/entry.py")
     assert not ran.exists()
+
+
+def test_a_document_of_a_bundle_that_cannot_be_used_is_no_defect(monkeypatch, capsys):
+    """Its sender may have written anything into it; a training of one's own has not."""
+
+    class Store:
+        def document(self, _version, _name):
+            return {"rows": float("nan")}
+
+    for tags, code in ({"imported_from": "x"}, 6), ({}, 1):
+        monkeypatch.setattr(edge, "READ", documents.Documents())
+        version = Version("clv", 3, "r", "s", (), tags)
+
+        def command(version=version, **_options):
+            return int(edge.READ.of_version(Store(), version, "profile.json")["rows"])
+
+        assert edge._guarded(command, debug=False) == code
+        assert ("profile.json of models:/clv/3" in capsys.readouterr().err) == (code == 6)
+    assert documents.IMPORTED_FROM == IMPORTED_FROM

@@ -71,6 +71,8 @@ def forms():
     yield "a path", {"sources": {"orders": {"path": url}}}
     yield "a folder", {"sources": {"folder": {"password": PASSWORDS["plain"]}}}
     yield "a DSN", {"sources": {"database": f"host=127.0.0.1 password={PASSWORDS['plain']}"}}
+    for place, settings in (("registry", "tracking_uri"), ("sources", "database")):
+        yield f"{place} without a scheme", {place: {settings: "clv:zqAlpha7@127.0.0.1:9/x"}}
     yield "a bad port", {"sources": {"database": f"mysql://clv:{PASSWORDS['all']}@db:port/x"}}
 
 

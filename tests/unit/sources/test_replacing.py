@@ -22,7 +22,7 @@ def replace(folder, tables):
     with Replacement(folder, "shop") as new:
         for table, text in tables.items():
             storage.write_text(new.path(table), text)
-        new.decide({"tables": sorted(tables)})
+        new.decide({"rows": dict.fromkeys(sorted(tables), 1)})
 
 
 def held(folder):
@@ -78,6 +78,20 @@ def test_killed_anywhere_it_is_old_or_new(tmp_path, monkeypatch, step):
     replace(tmp_path, NEW)
     assert held(tmp_path) == NEW
     assert not [p for p in tmp_path.iterdir() if p.is_dir() and p.name.startswith(".")]
+
+
+@pytest.mark.parametrize("record", [None, "mine", "[]", '{"rows": 1}', '{"rows": {"surveys": 1}}'])
+def test_a_file_that_no_import_wrote_is_neither_replaced_nor_removed(tmp_path, record):
+    """It has the name that an import would give its own."""
+    mine = tmp_path / "orders" / "shop.parquet"
+    storage.write_text(mine, "mine")
+    if record is not None:
+        storage.write_text(tmp_path / "import-shop.json", record)
+    for tables in (NEW, {"customers": "new"}):
+        with pytest.raises(UsageError, match="left as it is"):
+            replace(tmp_path, tables)
+    assert mine.read_text() == "mine"
+    assert held(tmp_path) == {"orders": "mine"}
 
 
 def test_what_fails_before_the_decision_changes_nothing(tmp_path):
