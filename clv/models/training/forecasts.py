@@ -23,6 +23,7 @@ from clv.models.btyd.select import (
 from clv.models.options import AUTO
 from clv.models.purchases import Purchases
 from clv.models.season import Level
+from clv.models.training.panel import MIN_CUSTOMERS
 from clv.models.training.steps import Step, asked
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from clv.models.options import ModelOptions
     from clv.models.training.panel import Panel
     from clv.windows import Window
-
-MIN_CUSTOMERS = 30
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,12 @@ class PastForecasts:
     """
 
     def __init__(self, panel: Panel, options: ModelOptions) -> None:
-        for window in panel.windows:
+        for window in reversed(panel.windows):
             if (known := len(panel.at(window))) < MIN_CUSTOMERS:
                 raise ModelError(
                     f"panel: {known} customers had bought by {window.cutoff}; expected at least "
-                    f"{MIN_CUSTOMERS}. Train at later cutoffs, or bring more history."
+                    f"{MIN_CUSTOMERS}. Choose a shorter training.horizon_days, or bring more "
+                    "history."
                 )
         self._panel = panel
         self._options = options

@@ -34,6 +34,8 @@ BACKTEST_FOLDS = 3
 OUTCOMES = ("value", "value_undiscounted", "revenue", "purchases", "churned")
 BTYD_COLUMNS = ("frequency", "recency_days", "age_days", "monetary_value")
 PANEL_ROWS = 400_000
+MIN_CUSTOMERS = 30
+"""Who must have bought by a cutoff for it to be learned from."""
 
 
 @dataclass(frozen=True)
@@ -243,16 +245,24 @@ def build_panel(
     if left_out:
         text = f"customers' rows were sampled to {share:.1%}; purchase models saw everyone's"
         notes[Note("panel_sampled", "training", left_out, text)] = None
+    kept = [n for n, bought in enumerate(frames) if len(bought) >= MIN_CUSTOMERS]
+    if 0 not in kept:
+        kept = list(range(len(frames)))  # for the models to refuse
+    young = [f"{w.cutoff}" for n, w in enumerate(reversed(ordered)) if n not in kept]
+    if young:
+        days = ", ".join(reversed(young))
+        text = f"cutoffs left out, by which fewer than {MIN_CUSTOMERS} customers had bought: {days}"
+        notes[Note("cutoff_left_out", "training", len(young), text)] = None
     return Panel(
-        frame=pd.concat(frames[::-1], ignore_index=True),
+        frame=pd.concat([frames[n] for n in reversed(kept)], ignore_index=True),
         features=features,
-        windows=tuple(ordered),
+        windows=tuple(ordered[-1 - n] for n in reversed(kept)),
         discount_rate_annual=discount_rate_annual,
         currency=tables.terms.currency,
         value_is_margin=tables.value_is_margin,
         notes=tuple(notes),
         histories=histories,
-        prospects=pd.concat(prospects[::-1], ignore_index=True),
+        prospects=pd.concat([prospects[n] for n in reversed(kept)], ignore_index=True),
     )
 
 

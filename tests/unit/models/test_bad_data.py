@@ -31,7 +31,7 @@ def scored(model, panel):
 
 
 def test_one_customer_is_too_few(company, options):
-    with pytest.raises(ModelError, match=r"1 customers had bought by 2023-10-28.*at least 30"):
+    with pytest.raises(ModelError, match=r"1 customers had bought by .*at least 30"):
         LifetimeValue.fit(company(1), options)
 
 

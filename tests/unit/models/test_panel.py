@@ -6,7 +6,7 @@ import pytest
 
 from clv.contract.tables import Tables, Terms
 from clv.engines.connect import connect
-from clv.errors import WindowError
+from clv.errors import ModelError, WindowError
 from clv.models.options import ModelOptions
 from clv.models.training.folds import last_period
 from clv.models.training.forecasts import PastForecasts
@@ -84,6 +84,39 @@ def test_the_panel_holds_features_and_outcomes_of_every_cutoff():
     assert last["customer_id"].is_monotonic_increasing
     ahead = orders[orders["ordered_at"] > pd.Timestamp(windows[-1].cutoff) + pd.Timedelta("23h")]
     assert last["value"].sum() == pytest.approx(0.5 * ahead["amount"].sum())
+
+
+def test_a_young_company_is_learned_from_the_days_that_know_enough_customers():
+    """Five customers in the first months, a hundred in the last: early cutoffs know too few."""
+    rng = np.random.default_rng(2)
+    days = rng.integers(0, 360, 900)
+    orders = pd.DataFrame(
+        {
+            "order_id": [f"o{k}" for k in range(900)],
+            "customer_id": [f"c{rng.integers(0, 5 if day < 200 else 100)}" for day in days],
+            "ordered_at": pd.Timestamp("2024-01-01") + pd.to_timedelta(days, unit="D"),
+            "amount": rng.gamma(2, 10, 900).round(2),
+        }
+    )
+    with connect(threads=1) as engine:
+        tables = Tables.from_frames(engine, {"orders": orders})
+        windows = training_windows(*tables.span(), 30)
+        panel = build_panel(tables, windows)
+        early = build_panel(tables, windows[:1])
+    known = [
+        orders.loc[orders["ordered_at"] <= pd.Timestamp(w.cutoff), "customer_id"].nunique()
+        for w in windows
+    ]
+    enough = tuple(w for w, n in zip(windows, known, strict=True) if n >= 30)
+    assert 0 < len(enough) < len(windows)
+    assert panel.windows == enough
+    assert set(panel.frame["as_of"]) == {w.cutoff.isoformat() for w in enough}
+    (note,) = [note for note in panel.notes if note.code == "cutoff_left_out"]
+    assert note.count == len(windows) - len(enough)
+    assert str(windows[0].cutoff) in note.message
+    PastForecasts(panel, ModelOptions())
+    with pytest.raises(ModelError, match=r"5 customers had bought by .*training.horizon_days"):
+        PastForecasts(early, ModelOptions())
 
 
 def test_a_panel_too_large_keeps_whole_customers_and_everyones_history():
