@@ -21,6 +21,7 @@ from clv.engines.base import partition_names
 from clv.errors import SchemaError, SourceError, StorageError, listing
 from clv.foreign import reason
 from clv.masking import masked
+from clv.sources.footers import no_nat, shallow
 from clv.sources.names import told_apart
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 ROWS = 50_000
 COLUMNS = 2_000
 """The widest table: its checking takes 25 seconds and half a gigabyte, however short it is."""
-
-DEPTH = 16
-"""Lists within lists; each further level takes DuckDB twice as long, 32 for ever."""
 
 PACKAGE = "package:"
 SUFFIXES = {
@@ -130,7 +128,8 @@ def read_parquet(
                 "Write the file again, or name another one."
             ) from None
         not_too_wide(table, path, schema.names)
-        _shallow(table, path, schema)
+        shallow(table, path, schema)
+        no_nat(table, path, footer)
         held += footer.num_rows
         columns = () if folder is None else partition_names(path.parent.relative_to(folder))
         names = [*schema.names, *columns]
@@ -183,25 +182,6 @@ def _common(kinds: Sequence[Any]) -> Any:
         return ibis.expr.datatypes.highest_precedence(kinds)
     except IbisTypeError:
         return "string"
-
-
-def _shallow(table: str, path: Path, schema: pa.Schema) -> None:
-    """Refuse lists within lists that take engines longer with each level."""
-    for field in schema:
-        if _depth(field.type) > DEPTH:
-            raise SchemaError(
-                f"{table}.{field.name}: {path} holds lists or structures within each other more "
-                f"than {DEPTH} deep. Expected plain columns; leave it out, or write it as text."
-            )
-
-
-def _depth(kind: pa.DataType) -> int:
-    """Count how many lists, maps and structures a type holds within each other."""
-    depth, level = 0, [kind]
-    while level and depth <= DEPTH:
-        level = [k.field(n).type for k in level for n in range(k.num_fields)]
-        depth += bool(level)
-    return depth
 
 
 def read_whitespace(

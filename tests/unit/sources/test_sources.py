@@ -5,6 +5,8 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -246,6 +248,16 @@ def test_a_parquet_file_broken_beyond_its_schema_is_named(tmp_path):
         table = read(engine, folder=str(tmp_path)).frames["orders"]
         with pytest.raises(SourceError, match=r"orders\.parquet cannot be read as Parquet"):
             engine.to_pandas(table)
+
+
+def test_a_time_that_numpy_takes_for_none_is_refused_by_name(engine, tmp_path):
+    """DuckDB breaks down on it, and the engine with it."""
+    times = pa.array([-(2**63), 5], pa.int64()).cast(pa.timestamp("us"))
+    pq.write_table(
+        pa.table({"order_id": ["a", "b"], "ordered_at": times}), tmp_path / "orders.parquet"
+    )
+    with pytest.raises(SourceError, match=r"orders\.parquet holds NumPy's NaT .*'ordered_at'"):
+        read(engine, folder=str(tmp_path))
 
 
 def test_a_message_is_short_however_long_a_name_is(engine, tmp_path):
