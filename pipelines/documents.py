@@ -20,6 +20,8 @@ IMPORTED_FROM = "imported_from"
 """The tag of a version that came as a bundle; clv.registry is loaded by those who need it."""
 MAX_INTEGER_DIGITS = 18
 RUNS = "runs"
+MAX_VALUES = 100_000
+"""In a settings file, aliases counted as often as they stand."""
 
 
 class Documents:
@@ -64,6 +66,26 @@ class Documents:
     def changed(self) -> list[Path]:
         """Return those whose bytes no run left behind, in the order they were read."""
         return [path for path, text in self._read if not _written(path, text)]
+
+
+def finite(document: object) -> None:
+    """Refuse aliases that name themselves, or each other to more values than any settings have.
+
+    Raises
+    ------
+    OverflowError
+        When there are too many.
+    """
+    waiting, seen = [document], 0
+    while waiting:
+        value = waiting.pop()
+        seen += 1
+        if seen > MAX_VALUES:
+            raise OverflowError
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list | set | tuple):
+            waiting.extend(value)
 
 
 def _written(path: Path, text: bytes) -> bool:

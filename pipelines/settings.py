@@ -27,6 +27,7 @@ from pydantic_settings import (
 
 from clv.errors import NAMED_CHARACTERS, SettingsError
 from clv.masking import kind_of
+from pipelines.documents import MAX_VALUES, finite
 from pipelines.secrets import SECRETS, SECTIONS
 
 
@@ -314,6 +315,8 @@ def load_settings(path: Path | None = None, **flags: Any) -> Settings:
 def _why(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8 text"
+    if isinstance(error, OverflowError):
+        return f"its aliases name more than {MAX_VALUES:,} values, or themselves"
     return "a value in it can be no number or date, or it is nested too deep"
 
 
@@ -340,12 +343,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        finite(document)
     except OSError as error:
         raise SettingsError(
             f"{path}: cannot be read: {error.strerror}. Expected a YAML file of settings; "
             "see pipelines/config/example.yaml for every one of them."
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         at = "" if line is None else f", line {line + 1}"
         raise SettingsError(

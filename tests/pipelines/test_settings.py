@@ -21,6 +21,12 @@ def settings_file(tmp_path):
     return write
 
 
+BOMB = "sources:\n  orders: &a0 [x, x]\n" + "".join(
+    f"  t{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+)
+"""Nine to the power of eleven values in half a kilobyte."""
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -31,6 +37,8 @@ def settings_file(tmp_path):
         ("terms: {margin_rate: 2}", "terms.margin_rate is 2: input should be less than"),
         ("scoring: {reasons: some}", "scoring.reasons is 'some': string should match"),
         ("a: [", "line 1: is not YAML"),
+        ("sources: &s {folder: *s}", "its aliases name more than"),
+        (BOMB, "its aliases name more than"),
         ("- 1", "holds a list; expected sections and keys"),
     ],
 )
