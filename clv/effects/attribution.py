@@ -247,7 +247,7 @@ def study_of(
         raise DataError(
             f"interactions: {len(studied.customers)} customers were in contact with an agent in "
             f"the {options.exposure_days} days to {window.cutoff}; at least {MIN_CUSTOMERS} are "
-            "needed to compare them. Choose a later --as-of or a longer exposure."
+            "needed to compare them. Set attribution.exposure_days higher, or bring more contacts."
         )
     return studied
 
