@@ -134,6 +134,8 @@ tables = st.lists(st.tuples(*(cells.filter(lambda c: "\0" not in c) for _ in NAM
 def test_every_record_is_read_or_the_file_refused(
     engine, place, rows, delimiter, end, quoting, encoding, kept
 ):
+    if any("\r" in cell for row in rows for cell in row):
+        quoting = csv.QUOTE_ALL  # Python's writer leaves a lone carriage return bare
     text = written([NAMES, *rows], delimiter, end, quoting)
     text = text.encode(encoding, "replace").decode(encoding).removeprefix("\ufeff")
     spec = {"path": "random.csv", "delimiter": delimiter, "encoding": encoding}
