@@ -9,11 +9,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 import pipelines.run  # noqa: F401 (sets the environment switches before any heavy import)
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+
+# The ordinary suite is the same on every run; `make torture` looks further each time.
+settings.register_profile("clv", deadline=None, derandomize="CLV_TORTURE_CASES" not in os.environ)
+settings.load_profile("clv")
 
 
 @pytest.fixture(scope="session")
