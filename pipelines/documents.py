@@ -59,6 +59,11 @@ class Documents:
             self._claimed.append(f"{name} of {version.uri}")
         return registry.document(version, name)
 
+    def forget(self) -> None:
+        """Begin anew: what an earlier command of the same process read says nothing of the next."""
+        self._read.clear()
+        self._claimed.clear()
+
     def claimed(self) -> list[str]:
         """Return those that came with a bundle."""
         return list(self._claimed)
@@ -101,4 +106,4 @@ def _integer(digits: str) -> int:
 
 
 READ = Documents()
-"""Those of this process."""
+"""Those of the command that runs."""

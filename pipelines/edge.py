@@ -55,6 +55,7 @@ def run(app: typer.Typer) -> int:
     if debug:
         sys.argv.remove("--debug")
     SECRETS.learn_environment()
+    READ.forget()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal without ✓ and € shows their codes.

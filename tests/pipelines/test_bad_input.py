@@ -10,6 +10,7 @@ import pytest
 from clv.features.customers import RESERVED
 from clv.models.training.panel import OUTCOMES
 from clv.sinks import SCORES
+from pipelines.documents import READ
 
 USAGE, DATA, MODEL, REGISTRY, DISK = 2, 3, 4, 6, 9
 
@@ -171,6 +172,23 @@ def test_no_customer_text_in_an_unexpected_error(clv, monkeypatch, folder):
     assert seen.code == 1
     assert "canary" not in seen.err + seen.out
     assert "unexpected ValueError; run again with --debug" in seen.err
+
+
+def test_a_defect_is_not_laid_at_the_door_of_what_an_earlier_command_read(
+    clv, monkeypatch, folder, tmp_path
+):
+    edited = tmp_path / "backtest.json"
+    edited.write_text("{}", encoding="utf-8")
+    READ.read(edited)
+    assert READ.changed() == [edited]
+
+    def burst(*_):
+        raise ValueError
+
+    monkeypatch.setattr("clv.sources.spec.read_sources", burst)
+    seen = clv("validate", "--data", folder())
+    assert seen.code == 1
+    assert "unexpected ValueError" in seen.err
 
 
 def purchases(rows, seed=0):
