@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from clv.errors import ModelError
 from clv.features.base import GROUPS
 
 if TYPE_CHECKING:
@@ -104,19 +105,53 @@ class Centring:
     ----------
     ratios : tuple of float
         Σ contributions / Σ base of each group, in the order of ``GROUPS``.
+    features : tuple of float
+        The same of each feature, in the order of the model's; those of a group sum to the
+        group's. Empty in models of the first versions, which were centred by group alone.
     """
 
     ratios: tuple[float, ...]
+    features: tuple[float, ...] = ()
 
     @classmethod
-    def learn(cls, base: np.ndarray, parts: np.ndarray) -> Centring:
-        """Fix the ratios on the training portfolio."""
-        return cls(tuple(float(total) / float(base.sum()) for total in parts.sum(axis=0)))
+    def learn(
+        cls, base: np.ndarray, parts: np.ndarray, by_feature: np.ndarray | None = None
+    ) -> Centring:
+        """Fix the ratios on the training portfolio.
+
+        Parameters
+        ----------
+        base : ndarray of shape (rows,)
+            Before centring, in currency.
+        parts : ndarray of shape (rows, groups)
+            Contributions of groups before centring, in currency.
+        by_feature : ndarray of shape (features,), optional
+            Total contribution of each feature over the same rows.
+        """
+        whole = float(base.sum())
+        features = () if by_feature is None else tuple(float(part) / whole for part in by_feature)
+        return cls(tuple(float(total) / whole for total in parts.sum(axis=0)), features)
 
     def apply(self, base: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return centred bases and contributions; their sum per row is unchanged."""
         ratios = np.array(self.ratios)
         return base * (1 + ratios.sum()), parts - base[:, None] * ratios
+
+    def apply_features(self, base: np.ndarray, parts: np.ndarray) -> np.ndarray:
+        """Return centred contributions of features; those of a group sum to the group's.
+
+        Raises
+        ------
+        ModelError
+            When the model was centred by group alone.
+        """
+        if len(self.features) != parts.shape[1]:
+            raise ModelError(
+                "model: it was trained before contributions were centred by feature, so that "
+                "they would not sum to a customer's value. Train again with `clv train`; "
+                "contributions() by group do sum."
+            )
+        return parts - base[:, None] * np.array(self.features)
 
 
 def summarise(contributions: pd.DataFrame, predictions: pd.DataFrame) -> list[dict[str, object]]:

@@ -305,6 +305,9 @@ def _agreements(document: Mapping[str, Any]) -> dict[str, bool]:
         "calibration.intervals": _bins_agree(intervals),
         "level": len(level["days"]) == len(level["log_ratios"]) == len(level["trust"]),
         "level.days": level["days"] == sorted(set(level["days"])),
+        # absent in models of the first versions
+        "centring.features": many(number())(by_feature := document["centring"].get("features", []))
+        and len(by_feature) in (0, len(names)),
     }
 
 

@@ -99,7 +99,10 @@ def _parts(directory: Path, document: dict[str, Any], num_threads: int) -> dict[
         "churn": ChurnModel(trees["churn"], encoding),
         "calibration": Calibration.from_dict(document["calibration"]),
         "level": Level.from_dict(document["level"]),
-        "centring": Centring(tuple(document["centring"]["ratios"])),
+        # models of the first versions were centred by group alone
+        "centring": Centring(
+            tuple(document["centring"]["ratios"]), tuple(document["centring"].get("features", ()))
+        ),
         # models of the first versions gave everybody a first purchase: theirs is not read
         "prospects": Prospects.from_dict(saved) if (saved := document.get("prospects")) else None,
     }

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["MODELS", "SCORE_COLUMNS", "LifetimeValue", "ModelInfo"]
 
 REASONS = 3
+_BLOCK_ROWS = 65_536
 SCORE_COLUMNS = (
     "customer_id",
     "as_of",
@@ -163,7 +164,7 @@ class LifetimeValue:
             churn=churn,
             calibration=calibration,
             level=level,
-            centring=Centring.learn(base, parts),
+            centring=Centring.learn(base, parts, _feature_totals(value, last, btyd)),
             prospects=prospects,
         )
 
@@ -238,10 +239,21 @@ class LifetimeValue:
         return groups * scale[:, None]
 
     def feature_contributions(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Return one column per feature, in currency, before centring."""
+        """Return one column per feature, in currency, against a typical customer.
+
+        clv = typical_clv + Σ features, row by row, and the features of a group sum to the
+        group's contribution. People who have not bought have none.
+
+        Raises
+        ------
+        ModelError
+            When the model is of a version that centred by group alone.
+        """
         btyd = np.nan_to_num(self._forecast(features)["value"].to_numpy())
-        _, parts = _split_features(self.value, self.value.encoding.matrix(features), btyd)
+        base, parts = _split_features(self.value, self.value.encoding.matrix(features), btyd)
+        parts = self.centring.apply_features(base, parts)
         scale = (1 - self.calibration.weight) * self.level.factor(features["as_of"])
+        scale = np.where(features["frequency"].isna(), 0.0, scale)
         return pd.DataFrame(
             parts * scale[:, None],
             columns=list(self.value.encoding.names),
@@ -347,7 +359,18 @@ def _split_features(
     offset = value.offset(btyd)
     if value.trees is None:
         return offset, np.zeros(matrix.shape)
-    return split_log(value.trees.contributions(matrix), offset)
+    columns = matrix.shape[1]
+    return split_log(value.trees.group_contributions(matrix, range(columns), columns), offset)
+
+
+def _feature_totals(value: ValueModel, rows: pd.DataFrame, btyd: np.ndarray) -> np.ndarray:
+    """Return each feature's contribution to the total, before centring, block by block."""
+    total = np.zeros(len(value.encoding.names))
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        block = slice(start, start + _BLOCK_ROWS)
+        matrix = value.encoding.matrix(rows.iloc[block])
+        total += _split_features(value, matrix, btyd[block])[1].sum(axis=0)
+    return total
 
 
 def _split(

@@ -192,7 +192,7 @@ class Booster:
 
         self.text = text
         self.num_threads = num_threads
-        self._by_group: GroupContributions | None = None
+        self._lookups: dict[tuple[int, ...], GroupContributions | None] = {}
         try:
             self._trees = lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as error:
@@ -212,19 +212,24 @@ class Booster:
         found = self._trees.predict(matrix, pred_contrib=True, num_threads=self.num_threads)
         return np.asarray(found, dtype=np.float64)
 
+    def _lookup(self, group_of: Sequence[int], groups: int) -> GroupContributions | None:
+        """Return SHAP values as tables, made once; None where the trees are too deep for it."""
+        key = tuple(group_of)
+        if key not in self._lookups:
+            trees = read_trees(self.text)
+            tabled = can_table(trees)
+            self._lookups[key] = GroupContributions(trees, key, groups) if tabled else None
+        return self._lookups[key]
+
     def group_contributions(
         self, matrix: np.ndarray, group_of: Sequence[int], groups: int
     ) -> np.ndarray:
         """Return TreeSHAP values summed by group of columns, of shape (rows, groups + 1).
 
-        The last one is E[raw]. The groups are those of the first call.
+        The last one is E[raw].
         """
-        if self._by_group is None:
-            trees = read_trees(self.text)
-            if can_table(trees):
-                self._by_group = GroupContributions(trees, group_of, groups)
-        if self._by_group is not None:
-            return self._by_group(matrix)
+        if (lookup := self._lookup(group_of, groups)) is not None:
+            return lookup(matrix)
         by_column = self.contributions(matrix)
         found = np.zeros((len(matrix), groups + 1))
         for column, group in enumerate(group_of):

@@ -34,6 +34,43 @@ def test_clv_is_typical_clv_plus_contributions(model, portfolio):
     np.testing.assert_allclose(service, scores["service_contribution"], atol=1e-9)
 
 
+def rows_of_every_kind(portfolio):
+    """Return customers, prospects, and rows whose features are unknown or new."""
+    prospects = portfolio.head(5).copy()
+    prospects[["frequency", "recency_days", "age_days", "monetary_value"]] = np.nan
+    unknown = portfolio.head(40).copy()
+    unknown["empathy_90d"] = np.nan
+    unknown["segment"] = "moon"
+    return pd.concat([portfolio, prospects, unknown], ignore_index=True)
+
+
+def test_features_sum_to_every_customers_clv_and_to_their_groups(model, portfolio):
+    rows = rows_of_every_kind(portfolio)
+    scores, features = model.predict(rows), model.feature_contributions(rows)
+    known = scores["clv"].notna()
+    total = scores["typical_clv"] + features.sum(axis=1)
+    np.testing.assert_allclose(total[known], scores["clv"][known], rtol=1e-9, atol=1e-9)
+    groups = pd.Series({column.name: column.group for column in model.value.encoding.inputs})
+    by_group = features.T.groupby(groups).sum().T
+    expected = model.contributions(rows)[list(by_group.columns)]
+    np.testing.assert_allclose(by_group, expected, atol=1e-9)
+    assert (features[rows["frequency"].isna()] == 0).all().all()
+    assert features.abs().to_numpy().max() > 1
+
+
+def test_a_model_centred_by_group_alone_scores_and_says_that_features_would_not_sum(
+    model, portfolio, tmp_path
+):
+    model.save(tmp_path)
+    document = json.loads((tmp_path / "model.json").read_text())
+    del document["centring"]["features"]
+    (tmp_path / "model.json").write_text(json.dumps(document))
+    first_version = LifetimeValue.load(tmp_path)
+    pd.testing.assert_frame_equal(first_version.predict(portfolio), model.predict(portfolio))
+    with pytest.raises(ModelError, match="Train again"):
+        first_version.feature_contributions(portfolio)
+
+
 def test_each_group_sums_to_zero_on_the_training_portfolio(model, portfolio):
     sums = model.contributions(portfolio)[list(GROUPS)].sum()
     assert (sums.abs() < 1e-6 * model.predict(portfolio)["clv"].sum()).all()

@@ -191,6 +191,7 @@ LISTS = {
     "deciles that fall": (("info", "decile_cuts"), lambda v: v[::-1]),
     "an interval too many": (("calibration", "intervals", "low"), lambda v: [*v, 1.0]),
     "a ratio too few": (("centring", "ratios"), lambda v: v[1:]),
+    "a feature's ratio too few": (("centring", "features"), lambda v: v[1:]),
     "a column twice": (("encoding", "inputs"), lambda v: [*v, v[0]]),
     "features in another order": (("info", "features"), lambda v: v[::-1]),
     "a parameter missing": (("purchases", "purchase", "parameters"), lambda v: {"r": v["r"]}),
