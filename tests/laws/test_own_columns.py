@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +28,12 @@ from clv.sources.names import OWN
 from clv.sources.spec import SourceSpec, read_sources
 from clv.windows import Window
 from tests.laws.strategies import CUTOFF, Frames, company
+from tests.rounds import TORTURED, in_rounds, rounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXAMPLES = int(os.environ.get("CLV_TORTURE_CASES", "2"))
+CASES = 2
 LOADED = dt.datetime(2025, 7, 1, tzinfo=dt.UTC)
 SEEN_BEFORE = {
     "messages": ["channel", "customer_id", "first_name", "spoken", "started_s", "contact_id"],
@@ -177,7 +177,7 @@ def test_a_name_of_the_contract_twice_is_refused(engine, frames, tmp_path):
         read_sources(engine, SourceSpec(folder=str(tmp_path)))
 
 
-@pytest.mark.skipif(EXAMPLES < 100, reason="a sample is above; all of them under make torture")
+@pytest.mark.skipif(not TORTURED, reason="a sample is above; all of them under make torture")
 def test_every_internal_name(engine, frames, plain, tmp_path):
     names = internal_names(engine)
     for start in range(0, len(names), 400):
@@ -198,16 +198,20 @@ NAMES = st.one_of(
 
 
 @settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    derandomize=True,
+    max_examples=rounds(CASES),
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
 )
 @given(
-    names=st.fixed_dictionaries(
-        {n: st.lists(NAMES, max_size=4, unique=True) for n in ("orders", "customers", "messages")}
+    drawn=in_rounds(
+        st.fixed_dictionaries({n: st.lists(NAMES, max_size=4, unique=True) for n in SCHEMA}),
+        CASES,
     )
 )
-def test_any_column_changes_nothing(engine, frames, plain, names, tmp_path_factory):
+def test_any_column_changes_nothing(engine, frames, plain, drawn, tmp_path_factory):
+    """The columns of a round's cases stand beside each other, each name once."""
+    names = {
+        table: list(dict.fromkeys(name for case in drawn for name in case[table]))
+        for table in SCHEMA
+    }
     hold(engine, frames, plain, names, tmp_path_factory.mktemp("any"))

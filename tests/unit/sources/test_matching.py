@@ -1,7 +1,6 @@
 """Ids of one table that the others know: contacts of nobody who buys are found and stop a run."""
 
 import datetime as dt
-import os
 
 import pandas as pd
 import pytest
@@ -17,9 +16,9 @@ from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
 from clv.sources.frames import read_frames
 from clv.windows import Window
+from tests.rounds import cases
 
 LOADED = dt.datetime(2025, 6, 1, tzinfo=dt.UTC)
-EXAMPLES = int(os.environ.get("CLV_TORTURE_CASES", "8"))
 BUYERS = [f"{k:05d}" for k in range(4200, 4300)]
 FORCE18 = [f"001A0000{k:07d}AAA" for k in range(100)]
 
@@ -165,13 +164,12 @@ def test_without_a_list_of_customers_callers_are_prospects(engine, tmp_path):
 IDS = st.text(st.sampled_from("0123.E+aA "), min_size=1, max_size=6)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=cases(8))
 @given(bought=st.sets(IDS, min_size=1, max_size=30), called=st.sets(IDS, min_size=1, max_size=30))
-def test_shares_are_those_of_sets(bought, called):
+def test_shares_are_those_of_sets(engine, bought, called):
     """Whatever ids look like; and no sentence ever holds one that is not a number."""
-    with connect(threads=1) as engine:
-        frames = {"orders": orders(sorted(bought)), "interactions": contacts(sorted(called))}
-        found = measure_matches(Tables.from_frames(engine, frames))
+    frames = {"orders": orders(sorted(bought)), "interactions": contacts(sorted(called))}
+    found = measure_matches(Tables.from_frames(engine, frames))
     known = len(bought & called)
     by_place = {(m.table, m.others, m.at_fault): m for m in found}
     fault = by_place["interactions", ("orders",), True]

@@ -2,16 +2,18 @@
 
 import ast
 import inspect
-import os
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clv.engines.duckdb import DuckDBEngine
 from clv.sources.adapters import ADAPTERS
 from clv.sources.exports import cells
+from tests.rounds import in_rounds, rounds
+
+CASES = 20
 
 
 @pytest.fixture(scope="module")
@@ -107,19 +109,20 @@ def test_a_sum_with_an_unreadable_part_is_that_part(read):
     ]  # fmt: skip
 
 
-@settings(max_examples=int(os.environ.get("CLV_TORTURE_CASES", "20")), deadline=None)
-@given(
-    texts=st.lists(
-        st.one_of(
-            st.text(max_size=8),
-            st.from_regex(r"[0-9]{0,3}[:,.]?[0-9]{1,3}[:,.]?[0-9]{0,3}", fullmatch=True),
-        ),
-        min_size=1,
-        max_size=40,
-    )
+TEXTS = st.lists(
+    st.one_of(
+        st.text(max_size=8),
+        st.from_regex(r"[0-9]{0,3}[:,.]?[0-9]{1,3}[:,.]?[0-9]{0,3}", fullmatch=True),
+    ),
+    min_size=1,
+    max_size=40,
 )
-def test_every_cell_is_absent_read_or_kept(read, texts):
-    texts = [text.replace("\x00", "") for text in texts]
+
+
+@settings(max_examples=rounds(CASES), suppress_health_check=list(HealthCheck))
+@given(drawn=in_rounds(TEXTS, CASES))
+def test_every_cell_is_absent_read_or_kept(read, drawn):
+    texts = [text.replace("\x00", "") for case in drawn for text in case]
     for reader, more in (
         (cells.number, ()),
         (cells.count, ()),

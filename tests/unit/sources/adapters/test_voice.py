@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import random
 
 import pandas as pd
@@ -13,8 +12,9 @@ from hypothesis import strategies as st
 from clv.engines.duckdb import DuckDBEngine
 from clv.errors import DataError, SourceError, UsageError
 from clv.sources.adapters import ADAPTERS, convert
+from tests.rounds import in_rounds, rounds
 
-EXAMPLES = int(os.environ.get("CLV_TORTURE_CASES", "2"))
+CASES = 2
 
 GENESYS = [
     "Conversation ID",
@@ -387,15 +387,16 @@ def test_dates_that_nothing_tells_are_asked_about(run):
             run("genesys", changes, **options)
 
 
-def history(kind, number, versions, draw):
+def history(kind, case, number, versions, draw):
     """A record as several exports saw it, the oldest first; only the last one counts."""
     seen = []
+    phone, name = f"+4930{case:02}3456{number % 3}", f"{case}-{number}"
     for version in range(versions):
         last = version == versions - 1
         if kind == "genesys":
             seen.append(
                 {
-                    "Conversation ID": f"g{number}", "ANI": f"tel:+4930123456{number % 3}",
+                    "Conversation ID": f"g{name}", "ANI": f"tel:{phone}",
                     "Duration": str(60_000 * (version + 1)), "Transferred": str(draw(3)),
                     "Total Handle": str(draw(99) + 1) if last else "",
                 }
@@ -403,7 +404,7 @@ def history(kind, number, versions, draw):
         elif kind == "talkdesk":
             seen.append(
                 {
-                    "call_id": f"t{number}", "contact_phone_number": f"+4930123456{number % 3}",
+                    "call_id": f"t{name}", "contact_phone_number": phone,
                     "end_at": f"2025-06-23T07:{version:02}:00Z", "talk_time": str(draw(99)),
                     "user_id": f"u{number % 2}", "team_name": f"team {draw(3)}",
                 }
@@ -411,7 +412,8 @@ def history(kind, number, versions, draw):
         else:
             seen.append(
                 {
-                    "Name": f"#{number}", "Id": str(number), "Email": f"{number % 3}@example.com",
+                    "Name": f"#{name}", "Id": f"{case}{number:03}",
+                    "Email": f"{case}-{number % 3}@example.com",
                     "Financial Status": ("pending", "paid", "partially_refunded")[min(version, 2)],
                     "Refunded Amount": f"{version}.00", "Total": f"{100 + draw(50)}.00",
                 }
@@ -419,27 +421,38 @@ def history(kind, number, versions, draw):
     return seen
 
 
-@pytest.mark.parametrize("kind", ["genesys", "talkdesk", "shopify"])
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(seed=st.integers(0, 2**32 - 1), records=st.integers(3, 12), files=st.integers(1, 3))
-def test_twice_is_once_in_any_order(engine, tmp_path_factory, kind, seed, records, files):
-    """Records repeated in old and new versions, shuffled over files: the same bytes."""
+def exports(kind, case, seed, records, files):
+    """A clean export of one file, and a messy one of several: repeated, shuffled, old and new."""
     draw = random.Random(seed)
     histories = [
-        history(kind, number, draw.randint(1, 4), draw.randrange) for number in range(records)
+        history(kind, case, number, draw.randint(1, 4), draw.randrange) for number in range(records)
     ]
     clean = [seen[-1] for seen in histories]
     again = [draw.choice(seen) for seen in histories for _ in range(draw.randint(0, 4))]
     shuffled = [*clean, *again]
     draw.shuffle(shuffled)
+    return clean, [shuffled[n::files] for n in range(files)]
+
+
+@pytest.mark.parametrize("kind", ["genesys", "talkdesk", "shopify"])
+@settings(max_examples=rounds(CASES), suppress_health_check=list(HealthCheck))
+@given(
+    drawn=in_rounds(
+        st.tuples(st.integers(0, 2**32 - 1), st.integers(3, 12), st.integers(1, 3)), CASES
+    )
+)
+def test_twice_is_once_in_any_order(engine, tmp_path_factory, kind, drawn):
+    """Records repeated in old and new versions, shuffled over files: the same bytes.
+
+    The companies of a round share the files: the first of each, the second of each.
+    """
+    both = [exports(kind, case, *draws) for case, draws in enumerate(drawn)]
+    clean = [record for records, _ in both for record in records]
+    again = [[r for _, parts in both if n < len(parts) for r in parts[n]] for n in range(3)]
     folder = tmp_path_factory.mktemp("twice")
-    for name, parts in (("clean", [clean]), ("again", [shuffled[n::files] for n in range(files)])):
+    for name, files in (("clean", [clean]), ("again", [part for part in again if part])):
         (folder / name).mkdir()
-        for number, part in enumerate(parts):
+        for number, part in enumerate(files):
             write(folder / name / f"{FILE[kind]}_{number}.csv", kind, part)
     made = [
         convert(engine, ADAPTERS[kind], folder / name, folder / f"{name}-out")
