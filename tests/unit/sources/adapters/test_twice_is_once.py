@@ -81,8 +81,8 @@ def salesforce(company):
     ]  # fmt: skip
     contacts = [
         {"Id": own("003", n), "Email": f"{company}-{n // 2}@example.com",
-         "AccountId": own("001", n % 2), "FirstName": f"Ada {n}", "LeadSource": "Web", "CreatedDate": at(n + 1),
-         "SystemModstamp": NEW}
+         "AccountId": own("001", n % 2), "FirstName": f"Ada {n}", "LeadSource": "Web",
+         "CreatedDate": at(n + 1), "SystemModstamp": NEW}
         for n in range(3)
     ]  # fmt: skip
     emails = [
