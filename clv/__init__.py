@@ -14,6 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clv import btyd as btyd
+    from clv.btyd.orders import rfm as rfm
     from clv.company import Company as Company
     from clv.contract.check import check as check
     from clv.contract.tables import Tables as Tables
@@ -62,7 +64,10 @@ _HOMES = {
     "ReportInputs": "clv.report.facts",
     "collect": "clv.report.facts",
     "render": "clv.report.render",
+    "rfm": "clv.btyd.orders",
+    "btyd": "clv",
 }
+"""Public names by the module they stand in; ``btyd`` is a module itself."""
 
 __all__ = list(_HOMES)
 
@@ -71,6 +76,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'clv' has no attribute {name!r}")
+    if _HOMES[name] == "clv":
+        return importlib.import_module(f"clv.{name}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

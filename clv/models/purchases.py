@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from clv.models.btyd import BTYD
 from clv.models.btyd.fit import fit_purchases
-from clv.models.btyd.gamma_gamma import fit_spend
+from clv.models.btyd.gamma_gamma import conditional_spend, fit_spend
 from clv.models.btyd.histories import histories
 from clv.models.btyd.results import Fit, Verdict
 from clv.models.discounting import log_discount_per_day
@@ -113,15 +113,9 @@ class Purchases:
         return forecast
 
     def expected_spend(self, frequency: np.ndarray, mean_spend: np.ndarray) -> np.ndarray:
-        """Return the expected amount of the next purchase (note 025, equation 5).
-
-        A weighted mean of the population's and the customer's own; a customer whose own is
-        negative, by refunds, counts as 0.
-        """
-        p, q, gamma = (self.spend.parameters[name] for name in ("p", "q", "gamma"))
+        """Return the expected amount of the next purchase, as ``conditional_spend``."""
         unit = np.exp(self.spend_slope * (np.log1p(frequency) - self.spend_centre))
-        own = np.where(frequency > 0, np.maximum(np.nan_to_num(mean_spend), 0.0), 0.0) / unit
-        return unit * p * (gamma + frequency * own) / (p * frequency + q - 1)
+        return unit * conditional_spend(self.spend.parameters, frequency, mean_spend / unit)
 
     def notes(self) -> tuple[Note, ...]:
         """Say which fits were not plain maximum likelihood."""

@@ -7,6 +7,10 @@ Fader & Hardie (2013), The Gamma-Gamma model of monetary value (note 025).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.special import digamma, gammaln
 
@@ -15,30 +19,77 @@ from clv.models.btyd.histories import ByCount
 from clv.models.btyd.optimum import SEARCH_ROWS, Optimum, judge_repeaters, judge_search, maximise
 from clv.models.btyd.results import Fit, Verdict
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 PARAMETERS = ("p", "q", "gamma")
 PRIOR = (4.0, 3.0, 1.0)
 STARTS = ((1.0, 2.0, 1.0), (6.0, 4.0, 0.5), (0.5, 8.0, 8.0))
 
 
-def gamma_gamma(
-    parameters: np.ndarray, purchases: np.ndarray, mean_spend: np.ndarray, weight: np.ndarray
-) -> Likelihood:
+@dataclass(frozen=True)
+class Spending:
+    """Customers who bought again, and what they spent per purchase.
+
+    Attributes
+    ----------
+    purchases, mean_spend : ndarray of shape (n,)
+        Repeat purchases and their mean amount, both above 0.
+    """
+
+    purchases: np.ndarray
+    mean_spend: np.ndarray
+
+    @cached_property
+    def by_count(self) -> ByCount:
+        """What evaluates a function of the purchases once per distinct number."""
+        return ByCount(self.purchases)
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        """What each customer spent on repeat purchases."""
+        return self.purchases * self.mean_spend
+
+    @cached_property
+    def log_total(self) -> np.ndarray:
+        """Its logarithm."""
+        return np.log(self.total)
+
+    @cached_property
+    def sum_log_mean(self) -> float:
+        """The sum of the logarithms of the means, which no parameter changes."""
+        return float(np.log(self.mean_spend).sum())
+
+
+def gamma_gamma(parameters: np.ndarray, rows: Spending) -> Likelihood:
     """Gamma-Gamma (Fader & Hardie note 025, equation 1a), in (p, q, γ)."""
     p, q, gamma = parameters
-    x = purchases
-    total = x * mean_spend + gamma
-    log_total = np.log(total)
-    steps = ByCount(x)
-    g_pq, g_p = steps(lambda n: gammaln(p * n + q)), steps(lambda n: gammaln(p * n))
+    x, steps = rows.purchases, rows.by_count
+    spent = rows.total + gamma
+    log_share = rows.log_total - np.log(spent)
+    log_spent = rows.log_total - log_share
+    log_beta = steps(lambda n: gammaln(p * n + q) - gammaln(p * n)) - gammaln(q)
     psi_pq, psi_p = steps(lambda n: digamma(p * n + q)), steps(lambda n: digamma(p * n))
-    log_sum = np.log(mean_spend) + np.log(x)
-    value = g_pq - g_p - gammaln(q) + q * np.log(gamma)
-    value = value + p * x * log_sum - np.log(mean_spend) - (p * x + q) * log_total
-    slope_p = x * (psi_pq - psi_p + log_sum - log_total)
-    slope_q = psi_pq - digamma(q) + np.log(gamma) - log_total
-    slope_gamma = q / gamma - (p * x + q) / total
-    slopes = (slope_p, slope_q, slope_gamma)
-    return Likelihood(float(weight @ value), np.array([weight @ slope for slope in slopes]))
+    n = float(x.size)
+    value = float((log_beta + p * x * log_share).sum())
+    value += n * q * np.log(gamma) - q * float(log_spent.sum()) - rows.sum_log_mean
+    slope_p = float(x @ (psi_pq - psi_p + log_share))
+    slope_q = float((psi_pq - log_spent).sum()) + n * (np.log(gamma) - digamma(q))
+    slope_gamma = n * q / gamma - float(((p * x + q) / spent).sum())
+    return Likelihood(value, np.array([slope_p, slope_q, slope_gamma]))
+
+
+def conditional_spend(
+    parameters: Mapping[str, float], purchases: np.ndarray, mean_spend: np.ndarray
+) -> np.ndarray:
+    """Return the expected amount of the next purchase (note 025, equation 5), of shape (n,).
+
+    A weighted mean of the population's and the customer's own; a customer whose own is
+    negative, by refunds, counts as 0, and one without any is expected to be like the others.
+    """
+    p, q, gamma = (parameters[name] for name in PARAMETERS)
+    own = np.where(purchases > 0, np.maximum(np.nan_to_num(mean_spend), 0.0), 0.0)
+    return p * (gamma + purchases * own) / (p * purchases + q - 1)
 
 
 def fit_spend(purchases: np.ndarray, mean_spend: np.ndarray, *, pooled: float = 0.0) -> Fit:
@@ -59,12 +110,13 @@ def fit_spend(purchases: np.ndarray, mean_spend: np.ndarray, *, pooled: float = 
     unit = float(np.average(z))
     step = max(x.size // SEARCH_ROWS, 1)
 
+    rows, thin = Spending(x, z / unit), Spending(x[::step], z[::step] / unit)
+
     def likelihood(theta: np.ndarray) -> Likelihood:
-        return gamma_gamma(theta, x, z / unit, np.ones(x.size))
+        return gamma_gamma(theta, rows)
 
     def search(theta: np.ndarray) -> Likelihood:
-        thin = x[::step]
-        return gamma_gamma(theta, thin, z[::step] / unit, np.ones(thin.size))
+        return gamma_gamma(theta, thin)
 
     start = maximise(search, x.size / step, STARTS).theta
     free = maximise(likelihood, float(x.size), (tuple(start),))

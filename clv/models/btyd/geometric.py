@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from clv.models.btyd.base import Likelihood
-from clv.models.btyd.histories import ByCount, per_pair
+from clv.models.btyd.histories import per_pair
 from clv.models.btyd.quadrature import beta_nodes, unit_nodes
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class GeometricDropout:
         log_sum = np.logaddexp(0.0, log_odds)
         alive = np.exp(-log_sum)
         gone = np.where(m > 0, 1.0 - alive, 0.0)
-        steps = ByCount(x)
+        steps = rows.by_count
         gamma_x, psi_x = steps(lambda n: gammaln(r + n)), steps(lambda n: digamma(r + n))
         beta_x = steps(lambda n: gammaln(b + n + self.flips) - gammaln(a + b + n + self.flips))
         psi_b = steps(lambda n: digamma(b + n + self.flips))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,11 @@ class Histories:
     recency: np.ndarray
     age: np.ndarray
     weight: np.ndarray
+
+    @cached_property
+    def by_count(self) -> ByCount:
+        """What evaluates a function of the frequency once per distinct one."""
+        return ByCount(self.frequency)
 
     @property
     def customers(self) -> float:

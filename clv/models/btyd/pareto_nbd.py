@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from clv.models.btyd.base import Likelihood
-from clv.models.btyd.histories import ByCount, per_pair
+from clv.models.btyd.histories import per_pair
 from clv.models.btyd.quadrature import unit_nodes
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ParetoNBD:
         log_sum = np.logaddexp(0.0, log_ratio)
         alive = np.exp(-log_sum)
         log_t, log_bt = np.log(alpha + rows.age), np.log(beta + rows.age)
-        steps = ByCount(x)
+        steps = rows.by_count
         gamma_x, psi_x = steps(lambda n: gammaln(r + n)), steps(lambda n: digamma(r + n))
         value = gamma_x - gammaln(r) + r * np.log(alpha) - (r + x) * log_t
         value = value + s * (np.log(beta) - log_bt) + log_sum

@@ -7,7 +7,7 @@ from scipy.stats import beta, gamma
 from clv.errors import ModelError
 from clv.models.btyd import BTYD
 from clv.models.btyd.fit import fit_purchases
-from clv.models.btyd.gamma_gamma import fit_spend, gamma_gamma
+from clv.models.btyd.gamma_gamma import Spending, fit_spend, gamma_gamma
 from clv.models.btyd.histories import compress
 from clv.models.btyd.results import Fit, Verdict
 
@@ -24,10 +24,10 @@ def named(model):
 
 def test_gradient_of_gamma_gamma():
     rng = np.random.default_rng(1)
-    x, z, w = rng.integers(1, 9, 50).astype(float), rng.gamma(3, 10, 50), np.ones(50)
+    rows = Spending(rng.integers(1, 9, 50).astype(float), rng.gamma(3, 10, 50))
     theta = np.array([3.0, 2.5, 12.0])
-    numeric = approx_fprime(theta, lambda at: gamma_gamma(at, x, z, w).value, 1e-7)
-    np.testing.assert_allclose(gamma_gamma(theta, x, z, w).gradient, numeric, rtol=1e-4)
+    numeric = approx_fprime(theta, lambda at: gamma_gamma(at, rows).value, 1e-7)
+    np.testing.assert_allclose(gamma_gamma(theta, rows).gradient, numeric, rtol=1e-4)
 
 
 def test_half_days_are_merged_too():
