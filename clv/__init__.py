@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clv.effects.attribution import attribute as attribute
     from clv.engines.connect import connect as connect
     from clv.evaluation.backtest import run_backtest as run_backtest
+    from clv.events.histories import make_histories as make_histories
     from clv.features.table import build_feature_table as build_feature_table
     from clv.labels.outcomes import build_outcomes as build_outcomes
     from clv.models.lifetime_value import LifetimeValue as LifetimeValue
@@ -51,6 +52,7 @@ _HOMES = {
     "Tables": "clv.contract.tables",
     "Terms": "clv.contract.tables",
     "Window": "clv.windows",
+    "make_histories": "clv.events.histories",
     "build_feature_table": "clv.features.table",
     "build_outcomes": "clv.labels.outcomes",
     "training_windows": "clv.models.training.panel",

@@ -16,10 +16,11 @@ from clv.contract.tables import Terms
 from clv.contract.validation import LIMIT_SHARE
 from clv.engines.connect import connect
 from clv.errors import QuarantineError
-from clv.events.histories import prepare
+from clv.events.histories import make_histories
 from clv.features.contacts import build_contact_table
 from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
+from clv.markers.base import Pack
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
 from clv.models.training.panel import build_panel, choose_horizon, training_windows
@@ -37,9 +38,8 @@ if TYPE_CHECKING:
     from clv.contract.tables import Tables
     from clv.contract.validation import Checked, ValidationResult
     from clv.engines.base import Engine
-    from clv.events.histories import Prepared
+    from clv.events.histories import Histories
     from clv.features.table import FeatureTable
-    from clv.markers.base import Pack
     from clv.markers.contacts import PreparedMarkers
     from clv.models.training.panel import Panel
     from clv.sources.spec import RawTables
@@ -59,8 +59,8 @@ class Company:
     ----------
     checked : Checked
         Accepted tables and how they kept the contract, as ``clv.check`` returns them.
-    pack : Pack, optional
-        The markers to look for in messages; by default those that come with clv.
+    pack : Pack, str or pathlib.Path, optional
+        The markers to look for in messages, or a file that adds to those that come with clv.
 
     Attributes
     ----------
@@ -80,12 +80,12 @@ class Company:
     Company(2 orders; 2025-01-02 to 2025-03-04; in units)
     """
 
-    def __init__(self, checked: Checked, *, pack: Pack | None = None) -> None:
+    def __init__(self, checked: Checked, *, pack: Pack | str | Path | None = None) -> None:
         self.tables: Tables = checked.tables
         self.validation: ValidationResult = checked.validation
         self._pack = pack
         self._markers: PreparedMarkers | None = None
-        self._histories: Prepared | None = None
+        self._histories: Histories | None = None
         self._owned: list[TemporaryFolder | Engine] = []
 
     @classmethod
@@ -217,15 +217,26 @@ class Company:
     @property
     def markers(self) -> PreparedMarkers | None:
         """Service behaviours found in the messages, once; None without messages of contacts."""
-        if self._markers is None and {"messages", "interactions"} <= set(self.tables.frames):
-            self._markers = prepare_markers(self.tables, self._pack or load_pack(None))
+        if self._markers is None and self.has_messages:
+            pack = self._pack if isinstance(self._pack, Pack) else load_pack(self._pack)
+            self._markers = prepare_markers(self.tables, pack)
         return self._markers
 
     @property
-    def histories(self) -> Prepared:
+    def has_messages(self) -> bool:
+        """Whether there are messages of contacts to read."""
+        return {"messages", "interactions"} <= set(self.tables.frames)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the histories are made, so that asking for them costs nothing."""
+        return self._histories is not None
+
+    @property
+    def histories(self) -> Histories:
         """Rows made ready for any cutoff, once, markers among them."""
         if self._histories is None:
-            self._histories = prepare(self.tables, behaviours=self.markers)
+            self._histories = make_histories(self.tables, markers=self.markers)
         return self._histories
 
     @property
@@ -235,7 +246,7 @@ class Company:
 
     def features(self, as_of: Day) -> FeatureTable:
         """Return what was known of every customer by the end of a day."""
-        return build_feature_table(self.tables, _day(as_of), prepared=self.histories)
+        return build_feature_table(self.histories, _day(as_of))
 
     def outcomes(
         self, cutoff: Day, horizon_days: int, *, discount_rate_annual: float = 0.0
@@ -251,9 +262,8 @@ class Company:
             Of later money.
         """
         return build_outcomes(
-            self.tables,
+            self.histories,
             Window(_day(cutoff), horizon_days),
-            prepared=self.histories,
             discount_rate_annual=discount_rate_annual,
         )
 
@@ -269,10 +279,9 @@ class Company:
             Contacts of that many days up to the cutoff.
         """
         return build_contact_table(
-            self.tables,
+            self.histories,
             Window(_day(cutoff), horizon_days),
             exposure_days=exposure_days,
-            prepared=self.histories,
         )
 
     def panel(
@@ -291,13 +300,14 @@ class Company:
             first, last = self.span
             days = horizon_days or choose_horizon(first, last)[0]
             windows = training_windows(first, last, days)
-        return build_panel(self.tables, windows, prepared=self.histories)
+        return build_panel(self.histories, windows)
 
     def close(self) -> None:
         """Give back what the company holds; an engine that was passed in stays open."""
-        if self._histories is not None:
-            self._histories.close()
-            self._histories = None
+        for made in (self._histories, self._markers):
+            if made is not None:
+                made.close()
+        self._histories = self._markers = None
         for thing in self._owned:
             thing.close()
         self._owned = []

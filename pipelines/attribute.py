@@ -9,7 +9,7 @@ from clv.notes import Note
 from pipelines.documents import READ
 from pipelines.run import Result, Run
 from pipelines.train import horizon_of
-from pipelines.validate import checked_tables, prepared_tables
+from pipelines.validate import company_of, histories_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def run(
 
     ctx.reach_registry()
     read_outs = read_outs_of(ctx)
-    tables = checked_tables(ctx).tables
+    tables = company_of(ctx).tables
     first, last = tables.span()
     days = horizon_days or horizon_of(ctx, first, last)
     window = latest_window(first, last, days, ctx.settings.as_of)
@@ -40,14 +40,13 @@ def run(
     if "interactions" not in tables:
         result = without_contacts(tables, window, contributions, version)
     else:
-        prepared = prepared_tables(ctx)
+        histories = histories_of(ctx)
         with ctx.step("Estimating effects") as on_progress:
             result = attribute(
-                tables,
+                histories,
                 window=window,
                 contributions=contributions,
                 model_version=version,
-                prepared=prepared,
                 asked=asked_of(ctx),
                 options=options_of(ctx),
                 experiments=read_outs,

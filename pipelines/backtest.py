@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pipelines.run import Result, Run
 from pipelines.train import build, model_options
-from pipelines.validate import checked_tables
 
 
 def run(ctx: Run) -> Result:
@@ -12,7 +11,7 @@ def run(ctx: Run) -> Result:
     from clv.evaluation.backtest import run_backtest
 
     options = model_options(ctx)
-    panel = build(ctx, checked_tables(ctx).tables)
+    panel = build(ctx)
     with ctx.step("Testing on the past") as on_progress:
         backtest = run_backtest(panel, options, on_progress)
     document = backtest.as_dict()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.run import Result, Run
-from pipelines.validate import checked_tables, prepared_tables
+from pipelines.validate import company_of, histories_of
 
 
 def run(ctx: Run) -> Result:
@@ -14,14 +14,14 @@ def run(ctx: Run) -> Result:
 
     make_sinks(ctx.settings.scoring.sinks)
     registry = ctx.registry()
-    checked = checked_tables(ctx, stop_unknown=False)
-    for line in match_lines(checked.validation.matches):
+    company = company_of(ctx, stop_unknown=False)
+    for line in match_lines(company.validation.matches):
         ctx.say(line)
-    checked.validation.require_matches(ctx.settings.quality.least_match)
+    company.validation.require_matches(ctx.settings.quality.least_match)
     versions = registry.versions()
-    first, last = checked.tables.span()
+    first, last = company.tables.span()
     day = ctx.settings.as_of or last
-    table = build_feature_table(checked.tables, day, prepared=prepared_tables(ctx))
+    table = build_feature_table(histories_of(ctx), day)
     ctx.note(table.notes)
     champion = registry.alias("champion")
     lines = (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from typing import TYPE_CHECKING
 
 from clv.errors import GateError, UsageError
 from pipelines.run import Result, Run, disk_errors
 from pipelines.train import horizon_of
-from pipelines.validate import checked_tables, prepared_tables
+from pipelines.validate import company_of, histories_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +34,7 @@ def design(
 ) -> Result:
     """Size an experiment on the company's own past; write experiment-design.json."""
     from clv.effects.estimators.residuals import ridge
-    from clv.events.histories import prepare
+    from clv.events.histories import make_histories
     from clv.experiments.assign import known_unit
     from clv.experiments.design import design as sized
     from clv.experiments.past import past_outcomes
@@ -44,9 +43,9 @@ def design(
     if (effect is None) == (per_arm is None):
         raise UsageError("experiment design: give either --effect or --per-arm.")
     window = _window(ctx, horizon_days)
-    tables = checked_tables(ctx).tables
-    with ctx.step("Looking at past outcomes"), contextlib.closing(prepare(tables)) as prepared:
-        past = past_outcomes(tables, window, unit, ridge, prepared=prepared, seed=ctx.settings.seed)
+    tables = company_of(ctx).tables
+    with ctx.step("Looking at past outcomes"), make_histories(tables) as histories:
+        past = past_outcomes(histories, window, unit, ridge, seed=ctx.settings.seed)
     found = sized(
         past.outcome,
         effect=effect,
@@ -101,6 +100,7 @@ def assign(
     log: Path | None,
 ) -> Result:
     """Deal units to arms and append them to the log, which never changes."""
+    from clv.events.histories import make_histories
     from clv.experiments.assign import Plan, assign_all, read_ids
     from clv.experiments.log import append_log
     from clv.experiments.past import candidates
@@ -113,8 +113,9 @@ def assign(
             "expected --ids FILE with one id a line."
         )
     if ids is None:
-        tables = checked_tables(ctx).tables
-        found = candidates(tables, unit, ctx.settings.as_of or tables.span()[1])
+        tables = company_of(ctx).tables
+        with make_histories(tables) as histories:
+            found = candidates(histories, unit, ctx.settings.as_of or tables.span()[1])
     else:
         found = read_ids(ids)
     dealt = assign_all(plan, found, units)
@@ -165,16 +166,15 @@ def read(
         plan = Plan.of(experiment, "customer", arms)
         shares = dict(zip(plan.arms, plan.shares, strict=True))
     window = _window(ctx, horizon_days)
-    prepared = prepared_tables(ctx)
-    kept = log or (None if "assignments" in prepared.tables else ctx.workspace / LOG)
+    histories = histories_of(ctx)
+    kept = log or (None if "assignments" in histories.tables else ctx.workspace / LOG)
     asked = (*BEHAVIOURS, *ctx.settings.attribution.behaviours)
     with ctx.step("Reading the experiment"):
         trial = trial_rows(
-            prepared.tables,
+            histories,
             experiment,
             window,
             log=None if kept is None else read_log(kept),
-            prepared=prepared,
             behaviours=asked,
             segment=segment,
         )
@@ -219,7 +219,7 @@ def read_lines(found: ReadOut) -> tuple[str, ...]:
 def _window(ctx: Run, horizon_days: int | None) -> Window:
     from clv.windows import latest_window
 
-    first, last = checked_tables(ctx).tables.span()
+    first, last = company_of(ctx).tables.span()
     days = horizon_days or horizon_of(ctx, first, last)
     return latest_window(first, last, days, ctx.settings.as_of)
 

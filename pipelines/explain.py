@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.run import Result, Run
-from pipelines.validate import checked_tables
+from pipelines.validate import company_of
 
 
 def run(ctx: Run, *, interaction_id: str) -> Result:
@@ -12,7 +12,7 @@ def run(ctx: Run, *, interaction_id: str) -> Result:
     from clv.markers.packs import load_pack
 
     pack = load_pack(ctx.settings.markers.pack)
-    found = explain(checked_tables(ctx).tables, pack, interaction_id)
+    found = explain(company_of(ctx).tables, pack, interaction_id)
     lines = []
     for position, speaker, text in found.turns:
         lines.append(f"{position:>3} {speaker}: {text}")

@@ -9,7 +9,7 @@ from clv.errors import DataError, GateError, RegistryError
 from clv.notes import Note
 from pipelines.documents import READ
 from pipelines.run import Result, Run
-from pipelines.validate import checked_tables
+from pipelines.validate import company_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,7 @@ def run(ctx: Run, *, scores: Path | None = None) -> Result:
     DataError
         When nothing was published yet.
     """
+    from clv.events.histories import make_histories
     from clv.monitoring import DriftReport, Limits, monitor
     from clv.scoring import manifest, survey
 
@@ -47,10 +48,13 @@ def run(ctx: Run, *, scores: Path | None = None) -> Result:
         READ.of_version(registry, version, f"{name}.json") for name in ("training", "contributions")
     )
     learned = dt.date.fromisoformat(training["as_of"])
-    tables = checked_tables(ctx).tables
-    with ctx.step("Comparing what was said with what came true") as on_progress:
+    tables = company_of(ctx).tables
+    with (
+        ctx.step("Comparing what was said with what came true") as on_progress,
+        make_histories(tables) as histories,  # what came true needs no markers
+    ):
         found = monitor(
-            tables,
+            histories,
             in_use,
             past,
             drift=None if drift is None else DriftReport.from_dict(drift),

@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from clv.contract.validation import Checked
+    from clv.company import Company
     from clv.engines.base import Engine
-    from clv.events.histories import Prepared
     from clv.notes import Note, OnProgress
     from clv.registry import Registry
     from pipelines.settings import Settings
@@ -105,8 +104,7 @@ class Run:
         self.started_at = dt.datetime.now(dt.UTC)
         self.run_id = f"{self.started_at:%Y%m%dT%H%M%S}-{command}-{uuid.uuid4().hex[:6]}"
         self.notes: list[Note] = []
-        self.checked: Checked | None = None
-        self.prepared: Prepared | None = None
+        self.company: Company | None = None
         self._engine: Engine | None = None
         self._quiet_libraries()
 
@@ -166,10 +164,12 @@ class Run:
         return self.settings.registry.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
 
     def close(self) -> None:
-        """Give back what the engine holds."""
+        """Give back what the company and its engine hold."""
+        if self.company is not None:
+            self.company.close()
         if self._engine is not None:
             self._engine.close()
-            self._engine, self.checked, self.prepared = None, None, None
+        self.company, self._engine = None, None
 
     @property
     def workspace(self) -> Path:

@@ -9,7 +9,7 @@ from clv.errors import GateError
 from pipelines.documents import READ
 from pipelines.run import Result, Run
 from pipelines.train import PROFILE
-from pipelines.validate import checked_tables, prepared_tables
+from pipelines.validate import company_of, histories_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,16 +27,15 @@ def run(
     registry = ctx.registry()
     loaded = registry.load(model)
     profile = Profile.from_dict(READ.of_version(registry, registry.resolve(loaded.uri), PROFILE))
-    checked = checked_tables(ctx)
-    as_of = ctx.settings.as_of or fresh(ctx, checked.tables.span()[1])
+    company = company_of(ctx)
+    as_of = ctx.settings.as_of or fresh(ctx, company.tables.span()[1])
     folder = out or ctx.workspace / "scores"
-    prepared = prepared_tables(ctx)
+    histories = histories_of(ctx)
     with ctx.step(f"Scoring as of {as_of}") as on_progress:
         result = score(
-            checked.tables,
+            histories,
             loaded.model,
             as_of=as_of,
-            prepared=prepared,
             on_progress=on_progress,
             model_name=loaded.name,
             model_version=loaded.version,
@@ -50,7 +49,7 @@ def run(
             keep_months=ctx.settings.scoring.keep_months,
             dry_run=dry_run,
             profile=profile,
-            data_fingerprint=checked.validation.fingerprint,
+            data_fingerprint=company.validation.fingerprint,
             clock=lambda: dt.datetime.now(dt.UTC),
         )
     ctx.note(result.notes)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import lifecycle
 from pipelines.run import Result, Run
-from pipelines.validate import checked_tables, prepared_tables
+from pipelines.validate import company_of, histories_of
 
 if TYPE_CHECKING:
     import datetime as dt
 
     import pandas as pd
 
-    from clv.contract.tables import Tables
     from clv.evaluation.backtest import Backtest
     from clv.models.lifetime_value import LifetimeValue
     from clv.models.options import ModelOptions
@@ -35,9 +34,9 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     from clv.monitoring import SCORES, Profile
 
     ctx.reach_registry()
-    checked = checked_tables(ctx)
+    company = company_of(ctx)
     options = model_options(ctx)
-    panel = build(ctx, checked.tables)
+    panel = build(ctx)
     options = tuned(ctx, panel, options)
     with ctx.step("Testing on the past") as on_progress:
         folds = out_of_fold(panel, options, on_progress)
@@ -52,10 +51,10 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
         contributions["stability"] = None if again is None else again.as_dict()
         said = model.predict(portfolio)[list(SCORES)].set_axis(portfolio.index)
         profile = Profile.learn(portfolio.join(said), (*model.info.features, *SCORES))
-    fingerprint = checked.validation.fingerprint
+    fingerprint = company.validation.fingerprint
     training = training_document(model.info, backtest, fingerprint)
     documents = {
-        "validation.json": checked.validation.as_dict(),
+        "validation.json": company.validation.as_dict(),
         "backtest.json": backtest.as_dict(),
         "contributions.json": contributions,
         "training.json": training,
@@ -148,23 +147,22 @@ def tuned(ctx: Run, panel: Panel, options: ModelOptions) -> ModelOptions:
     return replace(options, growth=found.growth)
 
 
-def build(ctx: Run, tables: Tables) -> Panel:
+def build(ctx: Run) -> Panel:
     """Build the training panel of the settings' horizon and cutoffs."""
     from clv.models.training.panel import build_panel, training_windows
     from clv.windows import latest_window
 
     training = ctx.settings.training
-    first, last = tables.span()
+    first, last = company_of(ctx).tables.span()
     horizon = horizon_of(ctx, first, last)
     if ctx.settings.as_of is not None:
         last = latest_window(first, last, horizon, ctx.settings.as_of).horizon_end
     windows = training_windows(first, last, horizon, limit=training.cutoffs)
-    prepared = prepared_tables(ctx)
+    histories = histories_of(ctx)
     with ctx.step("Building features") as on_progress:
         return build_panel(
-            tables,
+            histories,
             windows,
-            prepared=prepared,
             discount_rate_annual=training.discount_rate_annual,
             rows=training.panel_rows,
             seed=ctx.settings.seed,

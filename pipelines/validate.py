@@ -7,31 +7,25 @@ from typing import TYPE_CHECKING
 from pipelines.run import Result, Run
 
 if TYPE_CHECKING:
-    from clv.contract.validation import Checked
-    from clv.events.histories import Prepared
+    from clv.company import Company
+    from clv.events.histories import Histories
 
 
 def run(ctx: Run) -> Result:
     """Check the tables against the contract and write validation.json and the quarantine."""
-    checked = checked_tables(ctx)
+    validation = company_of(ctx).validation
     lines = tuple(
         f"{name}: {table.accepted:,} of {table.rows:,} rows accepted"
         + (f", {table.quarantined:,} quarantined" if table.quarantined else "")
-        for name, table in checked.validation.tables.items()
+        for name, table in validation.tables.items()
     )
     documents = {"validation": ctx.workspace / "validation.json"}
-    if any(table.quarantined for table in checked.validation.tables.values()):
-        documents["quarantine"] = checked.validation.quarantine
-    return Result(
-        "validate",
-        lines,
-        documents,
-        tuple(ctx.notes),
-        checked.validation.as_dict(),
-    )
+    if any(table.quarantined for table in validation.tables.values()):
+        documents["quarantine"] = validation.quarantine
+    return Result("validate", lines, documents, tuple(ctx.notes), validation.as_dict())
 
 
-def checked_tables(ctx: Run, *, stop_unknown: bool = True) -> Checked:
+def company_of(ctx: Run, *, stop_unknown: bool = True) -> Company:
     """Read and check the tables once per run.
 
     Parameters
@@ -45,7 +39,8 @@ def checked_tables(ctx: Run, *, stop_unknown: bool = True) -> Checked:
     DataError
         When they cannot be used; the quarantine is written all the same.
     """
-    if ctx.checked is None:
+    if ctx.company is None:
+        from clv.company import Company
         from clv.contract.check import examine
         from clv.contract.tables import Terms
         from clv.features.customers import require_attributes
@@ -71,29 +66,24 @@ def checked_tables(ctx: Run, *, stop_unknown: bool = True) -> Checked:
         checked.validation.require(settings.quality.quarantine_limit_share)
         if stop_unknown:
             checked.validation.require_matches(settings.quality.least_match)
-        ctx.checked = checked
-    return ctx.checked
+        ctx.company = Company(checked, pack=ctx.settings.markers.pack)
+    return ctx.company
 
 
-def prepared_tables(ctx: Run) -> Prepared:
-    """Make the accepted rows ready for any cutoff, markers of the words among them, once per run.
+def histories_of(ctx: Run) -> Histories:
+    """Return the company's histories, markers of the words among them, made once per run.
 
     Raises
     ------
     DataError
         When the tables cannot be used.
     """
-    if ctx.prepared is None:
-        from clv.features.table import prepare
-        from clv.markers.contacts import prepare_markers
-        from clv.markers.packs import load_pack
-
-        tables = checked_tables(ctx).tables
-        markers = None
-        if "messages" in tables and "interactions" in tables:
-            with ctx.step("Finding service behaviours in the words"):
-                markers = prepare_markers(tables, load_pack(ctx.settings.markers.pack))
-            ctx.note(markers.notes)
-        with ctx.step("Preparing rows"):
-            ctx.prepared = prepare(tables, behaviours=markers)
-    return ctx.prepared
+    company = company_of(ctx)
+    if company.is_ready:
+        return company.histories
+    if company.has_messages:
+        with ctx.step("Finding service behaviours in the words"):
+            markers = company.markers
+        ctx.note(() if markers is None else markers.notes)
+    with ctx.step("Preparing rows"):
+        return company.histories

@@ -22,7 +22,6 @@ from clv.effects.premium import premium_effect
 from clv.effects.wording import PhraseOptions
 from clv.effects.workload import workload
 from clv.errors import DataError, UsageError
-from clv.events.histories import prepare
 from clv.features.contacts import build_contact_table
 from clv.labels.outcomes import build_outcomes
 from clv.labels.reactions import build_reactions
@@ -39,9 +38,8 @@ if TYPE_CHECKING:
     from clv.effects.effects import Effects
     from clv.effects.phrases import Phrases
     from clv.effects.results import Effect
-    from clv.events.histories import Prepared
+    from clv.events.histories import Histories
     from clv.experiments.results import ReadOut
-    from clv.markers.contacts import PreparedMarkers
     from clv.notes import OnProgress
     from clv.windows import Window
 
@@ -87,13 +85,11 @@ class AttributionOptions:
 
 
 def attribute(
-    tables: Tables,
+    histories: Histories,
     *,
     window: Window,
     contributions: Sequence[Mapping[str, Any]] | None = None,
     model_version: int | None = None,
-    behaviours: PreparedMarkers | None = None,
-    prepared: Prepared | None = None,
     asked: Sequence[Behaviour] | None = None,
     options: AttributionOptions | None = None,
     experiments: Sequence[ReadOut] = (),
@@ -103,18 +99,14 @@ def attribute(
 
     Parameters
     ----------
-    tables : Tables
-        Accepted tables.
+    histories : Histories
+        A company's; with markers, ``empathy`` is the share of upset moments answered with any.
     window : Window
         Contacts up to its cutoff, outcome in its horizon, which must lie in the data.
     contributions : sequence of dict, optional
         Portfolio contributions of the value model; without them they are unavailable.
     model_version : int, optional
         Of that model.
-    behaviours : PreparedMarkers, optional
-        Markers of contacts; ``empathy`` is the share of upset moments answered with any.
-    prepared : Prepared, optional
-        The same tables made ready, with ``behaviours`` in them.
     asked : sequence of Behaviour, optional
         By default empathy, handle time, first-contact resolution, waits, and every marker.
     options : AttributionOptions, optional
@@ -132,20 +124,16 @@ def attribute(
         Without interactions, or where the horizon reaches past the data.
     """
     options = options or AttributionOptions()
-    ready = prepared or prepare(tables, behaviours=behaviours)
-    try:
-        on_progress("contacts", 0, 1)
-        contacts, outcomes = read(tables, window, ready, options)
-        on_progress("contacts", 1, 1)
-    finally:
-        if prepared is None:
-            ready.close()
-    chosen = _chosen(asked, contacts, ready)
+    tables = histories.tables
+    on_progress("contacts", 0, 1)
+    contacts, outcomes = read(histories, window, options)
+    on_progress("contacts", 1, 1)
+    chosen = _chosen(asked, contacts, histories)
     studied = study_of(contacts, outcomes, chosen, window, options)
     effects, found = _effects_of(studied, chosen, window, experiments, options, on_progress)
     money = worth(tables, studied, effects, outcomes, chosen, options)
     on_progress("phrases", 0, 1)
-    phrases = spoken_phrases(tables, ready, window, studied, options)
+    phrases = spoken_phrases(histories, window, studied, options)
     missing = unavailable(found, money.agents, has_contributions=contributions is not None)
     return replace(
         money,
@@ -155,7 +143,7 @@ def attribute(
         contributions=tuple(contributions or ()),
         effects=found,
         unavailable=(*missing, *money.unavailable),
-        notes=_noted(studied, effects, ready, experiments, phrases),
+        notes=_noted(studied, effects, histories, experiments, phrases),
         phrases=phrases,
         workload=workload(tables, contacts, window, options.exposure_days),
     )
@@ -191,39 +179,39 @@ def _effects_of(
 
 
 def _chosen(
-    asked: Sequence[Behaviour] | None, contacts: pd.DataFrame, ready: Prepared
+    asked: Sequence[Behaviour] | None, contacts: pd.DataFrame, histories: Histories
 ) -> tuple[Behaviour, ...]:
     """Return what to study: what was asked, and goodwill where any was given."""
-    chosen = tuple(asked) if asked is not None else asked_of(contacts, ready)
+    chosen = tuple(asked) if asked is not None else asked_of(contacts, histories)
     return (*chosen, GOODWILL) if contacts[GOODWILL.name].notna().any() else chosen
 
 
 def _noted(
     studied: Studied,
     effects: Effects,
-    ready: Prepared,
+    histories: Histories,
     experiments: Sequence[ReadOut],
     phrases: Phrases | None,
 ) -> tuple[Note, ...]:
     """Return what there is to say about the run."""
     return (
         *studied.notes,
-        *counted_in_words(effects, ready),
+        *counted_in_words(effects, histories),
         *unmoved(experiments),
         *(phrases.notes if phrases is not None else ()),
     )
 
 
 def read(
-    tables: Tables, window: Window, ready: Prepared, options: AttributionOptions
+    histories: Histories, window: Window, options: AttributionOptions
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the contacts, and every customer's outcomes and reactions."""
     days = options.exposure_days
-    contacts = build_contact_table(tables, window, exposure_days=days, prepared=ready)
-    outcomes = build_outcomes(tables, window, prepared=ready)
+    contacts = build_contact_table(histories, window, exposure_days=days)
+    outcomes = build_outcomes(histories, window)
     if options.outcomes:
         outcomes["repeat_purchase"] = 1.0 - outcomes["churned"]
-        reactions = build_reactions(tables, window, exposure_days=days, prepared=ready)
+        reactions = build_reactions(histories, window, exposure_days=days)
         outcomes = outcomes.merge(reactions, on="customer_id", how="left")
     return contacts, outcomes
 
@@ -294,18 +282,18 @@ def worth(
 
 
 def spoken_phrases(
-    tables: Tables, ready: Prepared, window: Window, studied: Studied, options: AttributionOptions
+    histories: Histories, window: Window, studied: Studied, options: AttributionOptions
 ) -> Phrases | None:
     """Find phrases of agents that go with value, where the messages were read."""
-    if ready.behaviours is None or "messages" not in tables:
+    if histories.markers is None or "messages" not in histories.tables:
         return None
     asked = PhraseOptions(folds=options.effects.folds, seed=options.effects.seed)
-    return phrases_of(tables, ready.behaviours.pack, window, studied, asked)
+    return phrases_of(histories.tables, histories.markers.pack, window, studied, asked)
 
 
-def counted_in_words(effects: Effects, ready: Prepared) -> tuple[Note, ...]:
+def counted_in_words(effects: Effects, histories: Histories) -> tuple[Note, ...]:
     """Say of each behaviour that markers count in words what its unit can bear."""
-    given = ready.columns.get("behaviours", frozenset())
+    given = histories.columns.get("behaviours", frozenset())
     counted = [e.behaviour for e in effects.effects if f"{e.behaviour}_hits" in given]
     text = (
         "is counted where patterns find it: what they miss lets a step of the count stand for more "
@@ -340,10 +328,10 @@ def without_contacts(
     )
 
 
-def asked_of(contacts: pd.DataFrame, ready: Prepared) -> tuple[Behaviour, ...]:
+def asked_of(contacts: pd.DataFrame, histories: Histories) -> tuple[Behaviour, ...]:
     """Return the behaviours to ask about: the usual ones, and every marker's share."""
     usual = {one.name for one in ASKED}
-    given = ready.columns.get("behaviours", frozenset())
+    given = histories.columns.get("behaviours", frozenset())
     markers = sorted(name.removesuffix("_hits") for name in given if name.endswith("_hits"))
     shares = tuple(
         Behaviour(name, 0.1, "share of occasions")

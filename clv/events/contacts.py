@@ -70,7 +70,7 @@ _CONTACT_COLUMNS = (
 
 
 def contact_rows(tables: Tables) -> ir.Table:
-    """Prepare interactions; see ``Prepared.contacts``."""
+    """Prepare interactions; see ``Histories.contacts``."""
     raw = tables["interactions"]
     rows = raw.select(
         "interaction_id",
@@ -176,7 +176,7 @@ def _complaints(rows: ir.Table, tables: Tables) -> ir.Table:
 
 
 def survey_rows(tables: Tables) -> ir.Table:
-    """Prepare survey answers; see ``Prepared.surveys``."""
+    """Prepare survey answers; see ``Histories.surveys``."""
     raw = tables["surveys"]
     mine = ibis.window(
         group_by=[raw.customer_id, raw.kind], order_by=[raw.responded_at, raw.survey_id]

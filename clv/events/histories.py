@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import ibis
 
@@ -19,6 +19,7 @@ from clv.sources.names import plain_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from types import TracebackType
 
     import ibis.expr.types as ir
 
@@ -52,7 +53,7 @@ class CustomerRange:
 
 @dataclass(frozen=True)
 class Part:
-    """Prepared rows of some customers; see ``Prepared`` for their columns."""
+    """Rows of some customers; see ``Histories`` for their columns."""
 
     range: CustomerRange
     orders: ir.Table
@@ -61,8 +62,10 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Rows held by the engine, free of any cutoff.
+class Histories:
+    """A company's histories, held by its engine, free of any cutoff.
+
+    Whoever made them closes them: a context manager, or ``close``.
 
     Attributes
     ----------
@@ -84,11 +87,11 @@ class Prepared:
     customers : ibis Table or None
         As given.
     columns : mapping of str to frozenset of str
-        The columns that were given, by table; ``behaviours`` among them.
+        The columns that were given, by table; what markers counted as ``behaviours``.
     held : tuple of ibis Table
         What ``close`` releases.
-    behaviours : PreparedMarkers or None
-        Markers of the contacts; whoever prepared them closes them.
+    markers : PreparedMarkers or None
+        Markers of the contacts; whoever made them closes them.
     parts : tuple of Part
         The same rows in parts of whole customers, so that a large company is built part by
         part, in bounded memory; one part where it is not large.
@@ -101,7 +104,7 @@ class Prepared:
     customers: ir.Table | None
     columns: Mapping[str, frozenset[str]]
     held: tuple[ir.Table, ...]
-    behaviours: PreparedMarkers | None
+    markers: PreparedMarkers | None
     parts: tuple[Part, ...]
 
     def close(self) -> None:
@@ -109,33 +112,49 @@ class Prepared:
         for rows in self.held:
             self.tables.engine.release(rows)
 
+    def __enter__(self) -> Self:
+        return self
 
-def prepare(
-    tables: Tables, *, behaviours: PreparedMarkers | None = None, part_rows: int | None = None
-) -> Prepared:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def make_histories(
+    tables: Tables, *, markers: PreparedMarkers | None = None, part_rows: int | None = None
+) -> Histories:
     """Make a company's rows ready for any number of cutoffs.
 
     Parameters
     ----------
     tables : Tables
         Accepted tables.
-    behaviours : PreparedMarkers, optional
+    markers : PreparedMarkers, optional
         Markers of contacts; as known at a cutoff they become features.
     part_rows : int, optional
         Orders and contacts that are worked on at a time, in whole customers; by default as many
         as suit the engine. It changes time and memory, never a result.
+
+    Returns
+    -------
+    Histories
+        What features, outcomes, contacts, effects and scores are asked of. The caller closes it.
     """
     columns = {
         name: frozenset(map(plain_name, frame.columns)) for name, frame in tables.frames.items()
     }
     if tables.value_is_margin:
         columns["orders"] |= {"margin"}
-    if behaviours is not None and "interactions" in tables:
-        columns["behaviours"] = behaviours.columns
+    if markers is not None and "interactions" in tables:
+        columns["behaviours"] = markers.columns
     ranges = customer_ranges(tables, part_rows or tables.engine.part_rows)
     made = [part for few in _batches(ranges) for part in _parts(tables, few)]
     parts = tuple(part for part, _ in made)
-    return Prepared(
+    return Histories(
         tables,
         _all(part.orders for part in parts),
         _all(part.contacts for part in parts if part.contacts is not None),
@@ -143,7 +162,7 @@ def prepare(
         tables.frames.get("customers"),
         columns,
         tuple(rows for _, held in made for rows in held),
-        behaviours,
+        markers,
         parts,
     )
 

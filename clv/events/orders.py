@@ -42,7 +42,7 @@ def margin_of(orders: ir.Table, tables: Tables) -> ir.Value:
 
 
 def order_rows(tables: Tables) -> tuple[ir.Table, tuple[ir.Table, ...]]:
-    """Prepare orders and refunds; see ``Prepared.orders``. Also return what the engine holds."""
+    """Prepare orders and refunds; see ``Histories.orders``. Also return what the engine holds."""
     raw, engine = tables["orders"], tables.engine
     selected = raw.select(
         order_id=raw.order_id,

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from clv.contract.tables import Tables
-    from clv.events.histories import Prepared
+    from clv.events.histories import Histories
     from clv.experiments.compare import Predictor
     from clv.windows import Window
 
@@ -53,13 +52,7 @@ class Past:
 
 
 def past_outcomes(
-    tables: Tables,
-    window: Window,
-    unit: str,
-    predictor: Predictor,
-    *,
-    prepared: Prepared | None = None,
-    seed: int = 0,
+    histories: Histories, window: Window, unit: str, predictor: Predictor, *, seed: int = 0
 ) -> Past:
     """Return outcomes in a window that has passed, with their prediction.
 
@@ -68,8 +61,8 @@ def past_outcomes(
     DataError
         When agents or contacts are the unit, and there are no contacts.
     """
-    values = build_outcomes(tables, window, prepared=prepared).set_index("customer_id")
-    table = build_feature_table(tables, window.cutoff, prepared=prepared)
+    values = build_outcomes(histories, window).set_index("customer_id")
+    table = build_feature_table(histories, window.cutoff)
     frame = table.to_pandas().set_index("customer_id").reindex(values.index)
     table.close()
     numbers = frame.select_dtypes("number").dropna(axis="columns", how="all")
@@ -78,7 +71,7 @@ def past_outcomes(
     predicted = cross_fitted(features, outcome, predictor, FOLDS, seed)
     if unit == "customer":
         return Past(outcome, predicted, None, 0.0)
-    contacts = build_contact_table(tables, window, prepared=prepared).dropna(subset=["agent_id"])
+    contacts = build_contact_table(histories, window).dropna(subset=["agent_id"])
     place = pd.Series(np.arange(len(values)), index=values.index)
     row = contacts["customer_id"].map(place).dropna().astype(int)
     if row.empty:
@@ -117,9 +110,7 @@ def within_correlation(values: Floats, group: pd.Series[str]) -> float:
     return float(max(0.0, (between - within) / (between + (size - 1) * within)))
 
 
-def candidates(
-    tables: Tables, unit: str, as_of: dt.date, *, prepared: Prepared | None = None
-) -> pd.DataFrame:
+def candidates(histories: Histories, unit: str, as_of: dt.date) -> pd.DataFrame:
     """Return who could be assigned: ``unit_id``, and the ``stratum`` to balance within.
 
     Customers with a purchase by the day are balanced by tenths of the margin of their last
@@ -131,13 +122,14 @@ def candidates(
         When no table names such units: contacts come in later, agents need their table.
     """
     if unit == "customer":
-        table = build_feature_table(tables, as_of, prepared=prepared)
+        table = build_feature_table(histories, as_of)
         frame = table.to_pandas()
         table.close()
         bought = frame.loc[frame["frequency"].notna(), ["customer_id", "margin_365d"]]
         place = bought["margin_365d"].fillna(0.0).rank(pct=True, method="average")
         stratum = np.ceil(place * STRATA).astype(int).astype(str)
         return pd.DataFrame({"unit_id": bought["customer_id"], "stratum": stratum})
+    tables = histories.tables
     if unit == "agent" and "agents" in tables:
         agents = tables.engine.to_pandas(tables["agents"])
         team = agents["team"] if "team" in agents else pd.Series("", index=agents.index)

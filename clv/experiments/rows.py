@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clv.contract.tables import Tables
-    from clv.events.histories import Prepared
+    from clv.events.histories import Histories
     from clv.experiments.compare import Predictor
     from clv.experiments.read import ReadOptions
     from clv.experiments.results import ReadOut
@@ -75,12 +75,11 @@ class Trial:
 
 
 def trial_rows(
-    tables: Tables,
+    histories: Histories,
     experiment: str,
     window: Window,
     *,
     log: pd.DataFrame | None = None,
-    prepared: Prepared | None = None,
     outcome: str = "value_undiscounted",
     behaviours: Sequence[str] = BEHAVIOURS,
     segment: str | None = None,
@@ -89,8 +88,8 @@ def trial_rows(
 
     Parameters
     ----------
-    tables : Tables
-        Accepted tables.
+    histories : Histories
+        A company's.
     experiment : str
         Its name.
     window : Window
@@ -100,8 +99,6 @@ def trial_rows(
     log : DataFrame, optional
         ``experiment``, ``unit``, ``unit_id``, ``arm``, ``assigned_at`` (seconds); by default
         the table ``assignments``.
-    prepared : Prepared, optional
-        The same tables made ready.
     outcome : str
         A column of the outcomes.
     behaviours : sequence of str
@@ -116,20 +113,21 @@ def trial_rows(
     UsageError
         When the log mixes units, or the segment is not known.
     """
+    tables = histories.tables
     assigned, unit, notes = _assigned(tables, experiment, window, log)
     start = day_of(int(assigned["assigned_at"].min())) - dt.timedelta(days=1)
     contacts = None
     if "interactions" in tables and start < window.cutoff:
         days = (window.cutoff - start).days
-        contacts = build_contact_table(tables, window, exposure_days=days, prepared=prepared)
+        contacts = build_contact_table(histories, window, exposure_days=days)
     if unit == "customer":
         rows, named = _by_customer(assigned, contacts, behaviours)
     else:
         rows, named = _by_contact(assigned, contacts, unit, behaviours)
         notes += _lost(assigned, rows, experiment, f"{unit}s", window)
-    values = build_outcomes(tables, window, prepared=prepared).set_index("customer_id")[outcome]
+    values = build_outcomes(histories, window).set_index("customer_id")[outcome]
     notes += _add_outcome(rows, values, experiment, window)
-    rows, covariates, features = _before(tables, start, rows, prepared, notes)
+    rows, covariates, features = _before(histories, start, rows, notes)
     if segment is not None:
         values, segment = _segment(tables, segment, rows), own_column(segment)
         rows[segment] = values
@@ -267,18 +265,14 @@ def _known(contacts: pd.DataFrame, behaviours: Sequence[str]) -> tuple[str, ...]
 
 
 def _before(
-    tables: Tables,
-    start: dt.date,
-    rows: pd.DataFrame,
-    prepared: Prepared | None,
-    notes: list[Note],
+    histories: Histories, start: dt.date, rows: pd.DataFrame, notes: list[Note]
 ) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
     """Add what was known of the customers before anyone was assigned; new ones are marked."""
-    if start < tables.span()[0]:
+    if start < histories.tables.span()[0]:
         text = "orders begin with the experiment, so nothing is adjusted for"
         notes.append(Note("no_covariates", "experiment", len(rows), text))
         return rows, (), ()
-    table = build_feature_table(tables, start, prepared=prepared)
+    table = build_feature_table(histories, start)
     frame = table.to_pandas().set_index("customer_id")
     table.close()
     numbers = frame.select_dtypes("number").dropna(axis="columns", how="all")

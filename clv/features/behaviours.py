@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from clv.events.histories import Prepared
+    from clv.events.histories import Histories
     from clv.markers.base import Pack
     from clv.windows import Window
 
@@ -29,25 +29,25 @@ EMPATHY_DAYS = (90, YEAR, None)
 ENDS = ("start", "end")
 
 
-def behaviours_known(prepared: Prepared, window: Window) -> ir.Table:
+def behaviours_known(histories: Histories, window: Window) -> ir.Table:
     """Return markers of the contacts that had begun, counted over what was said by then."""
-    contacts, behaviours = prepared.contacts, prepared.behaviours
+    contacts, markers = histories.contacts, histories.markers
     assert contacts is not None
-    assert behaviours is not None
+    assert markers is not None
     begun = contacts.filter(window.seen(contacts.at_s)).select(
         "interaction_id", "customer_id", "at_s"
     )
-    rows = begun.inner_join(behaviours.contacts(window), "interaction_id")
+    rows = begun.inner_join(markers.contacts(window), "interaction_id")
     days = sorted(span for span in EMPATHY_DAYS if span is not None)
     flags = {f"in_{span}d": window.within(rows.at_s, span) for span in days}
     return rows.mutate(**flags).drop("interaction_id", "at_s")
 
 
-def marker_features(prepared: Prepared) -> dict[str, Feature]:
+def marker_features(histories: Histories) -> dict[str, Feature]:
     """Return the features of a pack's markers; none where no messages were read."""
-    if prepared.behaviours is None:
+    if histories.markers is None:
         return {}
-    return _features_of(_entries(prepared.behaviours.pack))
+    return _features_of(_entries(histories.markers.pack))
 
 
 Entry = tuple[str, str, str, str, bool]

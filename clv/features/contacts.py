@@ -15,7 +15,6 @@ import pandas as pd
 
 from clv.engines.physical import THOUSANDTHS, in_currency, missing, significant
 from clv.errors import SchemaError
-from clv.events.histories import prepare
 from clv.schema import Kind
 from clv.windows import DAY_SECONDS, EXPOSURE_DAYS
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from clv.contract.tables import Tables
-    from clv.events.histories import Prepared
+    from clv.events.histories import Histories
     from clv.windows import Window
 
 MIN_BLOCK_AGENTS = 2
@@ -49,25 +48,22 @@ MONEY = ("spend_before", "spend_year_before")
 
 
 def build_contact_table(
-    tables: Tables,
+    histories: Histories,
     window: Window,
     *,
     exposure_days: int = EXPOSURE_DAYS,
-    prepared: Prepared | None = None,
 ) -> pd.DataFrame:
     """Return agents' contacts of the exposure, with controls and behaviours.
 
     Parameters
     ----------
-    tables : Tables
-        Accepted tables.
+    histories : Histories
+        A company's, with ``<marker>_hits`` and ``<marker>_occasions`` per contact where markers
+        were counted.
     window : Window
         The exposure ends with its cutoff.
     exposure_days : int
         Days before the end of the cutoff that count.
-    prepared : Prepared, optional
-        The same tables made ready, with ``<marker>_hits`` and ``<marker>_occasions`` per
-        contact where markers were counted.
 
     Returns
     -------
@@ -87,36 +83,31 @@ def build_contact_table(
     SchemaError
         Without a table of interactions.
     """
-    if "interactions" not in tables:
+    if histories.contacts is None:
         raise SchemaError(
             "interactions: the table was not given, and effects are about contacts. Add a file "
             "interactions.parquet or interactions.csv, or map one under sources.interactions."
         )
-    ready = prepared or prepare(tables)
-    try:
-        rows = contact_rows(ready, window, exposure_days)
-        frame = tables.engine.to_pandas(rows.order_by("interaction_id"))
-    finally:
-        if prepared is None:
-            ready.close()
+    rows = contact_rows(histories, window, exposure_days)
+    frame = histories.tables.engine.to_pandas(rows.order_by("interaction_id"))
     frame["stratum"] = strata(frame)
     return frame
 
 
-def contact_rows(prepared: Prepared, window: Window, exposure_days: int) -> ir.Table:
+def contact_rows(histories: Histories, window: Window, exposure_days: int) -> ir.Table:
     """Return the expression of the contact table; ``stratum`` is added later."""
-    contacts = prepared.contacts
+    contacts = histories.contacts
     assert contacts is not None
-    if prepared.behaviours is not None:
-        said = prepared.behaviours.contacts(None)
+    if histories.markers is not None:
+        said = histories.markers.contacts(None)
         contacts = contacts.left_join(said, "interaction_id").drop("interaction_id_right")
     mine = ibis.window(
         group_by=contacts.customer_id, order_by=[contacts.at_s, contacts.interaction_id]
     )
     rows = contacts.mutate(since_s=contacts.at_s - contacts.at_s.lag().over(mine))
     rows = rows.filter(window.within(rows.at_s, exposure_days) & rows.by_customer & rows.attended)
-    rows = _with_agents(rows, prepared.tables)
-    history = orders_before(rows, prepared.orders)
+    rows = _with_agents(rows, histories.tables)
+    history = orders_before(rows, histories.orders)
     rows = rows.left_join(history, "interaction_id").drop("interaction_id_right")
     return rows.select(
         "interaction_id",
@@ -147,7 +138,7 @@ def contact_rows(prepared: Prepared, window: Window, exposure_days: int) -> ir.T
         repeated=rows.repeated.cast("float64"),
         bad=window.seen(rows.bad_s).cast("float64"),
         trained=trained(rows),
-        **behaviour_shares(rows, prepared.columns.get("behaviours", frozenset())),
+        **behaviour_shares(rows, histories.columns.get("behaviours", frozenset())),
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from clv.events.histories import Prepared
+    from clv.events.histories import Histories
 
 
 RESERVED = frozenset(
@@ -110,15 +110,15 @@ def require_attributes(names: Sequence[str]) -> None:
         )
 
 
-def attribute_features(prepared: Prepared) -> dict[str, Feature]:
+def attribute_features(histories: Histories) -> dict[str, Feature]:
     """Return a category for each attribute that the terms allow and the table has.
 
     Personal columns, ids and times are never features, and neither are protected columns,
     even where the terms name them as attributes.
     """
-    terms = prepared.tables.terms
+    terms = histories.tables.terms
     require_attributes(terms.attributes)
-    found = prepared.columns.get("customers", frozenset())
+    found = histories.columns.get("customers", frozenset())
     return {
         name: _category(name)
         for name in terms.attributes

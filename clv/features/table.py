@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from clv.engines.physical import MONEY_SCALE, decimals, significant
 from clv.errors import SettingsError, UsageError, listing
-from clv.events.histories import Part, Prepared, prepare
 from clv.events.known import (
     callers,
     contacts_known,
@@ -38,10 +37,10 @@ if TYPE_CHECKING:
 
     import ibis.expr.types as ir
 
-    from clv.contract.tables import Tables
     from clv.engines.base import Engine
+    from clv.events.histories import Histories, Part
 
-__all__ = ["FeatureTable", "Prepared", "build_feature_table", "prepare"]
+__all__ = ["FeatureTable", "build_feature_table"]
 
 CHUNK_ROWS = 100_000
 
@@ -113,22 +112,16 @@ class FeatureTable:
 
 
 def build_feature_table(
-    tables: Tables,
-    cutoff: dt.date,
-    *,
-    prepared: Prepared | None = None,
-    customers: Sequence[str] | None = None,
+    histories: Histories, cutoff: dt.date, *, customers: Sequence[str] | None = None
 ) -> FeatureTable:
     """Build the features of a company's customers as known at the end of a day.
 
     Parameters
     ----------
-    tables : Tables
-        Accepted tables.
+    histories : Histories
+        A company's; several cutoffs share them.
     cutoff : datetime.date
         The last day that is known.
-    prepared : Prepared, optional
-        The same tables made ready, where several cutoffs share them.
     customers : sequence of str, optional
         Restricts whose rows come out, never which events are read.
 
@@ -142,28 +135,26 @@ def build_feature_table(
     >>> import datetime as dt, pandas as pd
     >>> from clv.engines.connect import connect
     >>> from clv.contract.tables import Tables
+    >>> from clv.events.histories import make_histories
     >>> orders = pd.DataFrame({"order_id": ["o1", "o2"], "customer_id": ["a", "a"],
     ...     "ordered_at": pd.to_datetime(["2025-01-02", "2025-01-12"]), "amount": [8.0, 5.0]})
     >>> with connect(threads=1) as engine:
     ...     tables = Tables.from_frames(engine, {"orders": orders})
-    ...     table = build_feature_table(tables, dt.date(2025, 1, 31))
+    ...     table = build_feature_table(make_histories(tables), dt.date(2025, 1, 31))
     ...     table.to_pandas()[["frequency", "recency_days", "age_days", "spend_30d"]].values
     array([[ 1., 10., 29., 13.]])
     """
     window = Window(cutoff)
-    ready = prepared or prepare(tables)
-    features, notes = available(ready)
-    parts = _built(ready, window, features, customers)
-    if prepared is None:
-        ready.close()
-    return FeatureTable(tables.engine, parts, cutoff, features, notes)
+    features, notes = available(histories)
+    parts = _built(histories, window, features, customers)
+    return FeatureTable(histories.tables.engine, parts, cutoff, features, notes)
 
 
-def available(prepared: Prepared) -> tuple[dict[str, Feature], tuple[Note, ...]]:
+def available(histories: Histories) -> tuple[dict[str, Feature], tuple[Note, ...]]:
     """Return the features that the given tables and columns allow, and a note per table."""
     kept: dict[str, Feature] = {}
     lost: dict[str, list[tuple[str, str]]] = {}
-    markers, attributes = marker_features(prepared), attribute_features(prepared)
+    markers, attributes = marker_features(histories), attribute_features(histories)
     same = sorted(set(markers) & set(attributes))
     if same:
         raise SettingsError(
@@ -171,7 +162,7 @@ def available(prepared: Prepared) -> tuple[dict[str, Feature], tuple[Note, ...]]
             "expected another name. Map the column to one under sources.customers.columns."
         )
     for feature in (declared() | markers | attributes).values():
-        absent = [need for need in feature.needs if not _given(need, prepared, kept)]
+        absent = [need for need in feature.needs if not _given(need, histories, kept)]
         if absent:
             lost.setdefault(feature.table, []).append((feature.name, absent[0]))
         else:
@@ -188,36 +179,36 @@ def available(prepared: Prepared) -> tuple[dict[str, Feature], tuple[Note, ...]]
     return kept, tuple(notes)
 
 
-def _given(need: str, prepared: Prepared, kept: dict[str, Feature]) -> bool:
+def _given(need: str, histories: Histories, kept: dict[str, Feature]) -> bool:
     table, _, column = need.partition(".")
     if table == "features":
         return column in kept
-    return table in prepared.columns and (not column or column in prepared.columns[table])
+    return table in histories.columns and (not column or column in histories.columns[table])
 
 
 def _built(
-    prepared: Prepared,
+    histories: Histories,
     window: Window,
     features: dict[str, Feature],
     customers: Sequence[str] | None,
 ) -> tuple[ir.Table, ...]:
     """Build the parts of the table, in the order of their customers' ids."""
-    engine = prepared.tables.engine
-    shared = {"company": engine.cache(_company(prepared, window))}
-    if prepared.contacts is not None:
-        shared["peers"] = engine.cache(peer_means(prepared.contacts, window))
-    if prepared.behaviours is not None:
-        shared["said"] = engine.cache(behaviours_known(prepared, window))
+    engine = histories.tables.engine
+    shared = {"company": engine.cache(_company(histories, window))}
+    if histories.contacts is not None:
+        shared["peers"] = engine.cache(peer_means(histories.contacts, window))
+    if histories.markers is not None:
+        shared["said"] = engine.cache(behaviours_known(histories, window))
     if customers is not None:
         ids = pd.DataFrame({"customer_id": list(customers)}, dtype="str")
         shared["wanted"] = engine.frame(ids)
     built = []
-    for part in prepared.parts:
-        known = _known_rows(prepared, part, window, shared)
+    for part in histories.parts:
+        known = _known_rows(histories, part, window, shared)
         if customers is not None:
             wanted = shared["wanted"]
             known = {name: rows.semi_join(wanted, "customer_id") for name, rows in known.items()}
-        listed = None if prepared.customers is None else part.range.of(prepared.customers)
+        listed = None if histories.customers is None else part.range.of(histories.customers)
         built.append(_part_built(engine, known, listed, shared["company"], features))
     for table in shared.values():
         engine.release(table)
@@ -249,19 +240,19 @@ def _part_built(
 
 
 def _known_rows(
-    prepared: Prepared, part: Part, window: Window, shared: dict[str, ir.Table]
+    histories: Histories, part: Part, window: Window, shared: dict[str, ir.Table]
 ) -> dict[str, ir.Table]:
     known = {"orders": orders_known(part.orders, window, spans("orders"))}
     if part.contacts is not None:
         known["interactions"] = contacts_known(
             part.contacts, window, spans("interactions"), shared["peers"]
         )
-        if prepared.behaviours is not None:
+        if histories.markers is not None:
             known["behaviours"] = part.range.of(shared["said"])
     if part.surveys is not None:
         known["surveys"] = surveys_known(part.surveys, window, spans("surveys"))
-    if prepared.customers is not None:
-        known["customers"] = customers_known(part.range.of(prepared.customers), window)
+    if histories.customers is not None:
+        known["customers"] = customers_known(part.range.of(histories.customers), window)
     return known
 
 
@@ -303,9 +294,9 @@ def _spine(totals: dict[str, ir.Table], listed: ir.Table | None) -> ir.Table:
     return ids[0].distinct() if len(ids) == 1 else ibis.union(*ids, distinct=True)
 
 
-def _company(prepared: Prepared, window: Window) -> ir.Table:
+def _company(histories: Histories, window: Window) -> ir.Table:
     """Return the company's own margin ratio and order value, as known at the cutoff."""
-    orders = orders_standing(prepared.orders, window)
+    orders = orders_standing(histories.orders, window)
     totals = orders.aggregate(
         net=orders.net.sum(), margin=orders.net_margin.sum(), count=orders.is_bought.sum()
     )

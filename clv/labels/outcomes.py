@@ -13,7 +13,6 @@ import pandas as pd
 
 from clv.engines.physical import MONEY_SCALE, exact, in_currency, significant
 from clv.errors import UsageError, WindowError
-from clv.events.histories import Prepared, prepare
 from clv.events.known import callers, customers_known, cutoff_day
 from clv.events.moments import day_number
 from clv.windows import Window
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from clv.contract.tables import Tables
+    from clv.events.histories import Histories
 
 WEIGHT_SCALE = 10**9
 """Discount factors are whole billionths, so that sums of discounted money are exact."""
@@ -30,10 +30,9 @@ YEAR_DAYS = 365
 
 
 def build_outcomes(
-    tables: Tables,
+    histories: Histories,
     window: Window,
     *,
-    prepared: Prepared | None = None,
     discount_rate_annual: float = 0.0,
     prospects: bool = False,
 ) -> pd.DataFrame:
@@ -41,13 +40,11 @@ def build_outcomes(
 
     Parameters
     ----------
-    tables : Tables
-        Accepted tables.
+    histories : Histories
+        A company's.
     window : Window
         The population is everyone with a purchase by its cutoff; the horizon must lie in
         the data.
-    prepared : Prepared, optional
-        The same tables made ready.
     discount_rate_annual : float
         Money of the day that lies d days after the cutoff counts (1 + r)^(−d/365).
     prospects : bool
@@ -69,17 +66,14 @@ def build_outcomes(
     WindowError
         When the horizon reaches past the data, or the cutoff lies before them.
     """
-    _check(tables, window, discount_rate_annual)
-    ready = prepared or prepare(tables)
-    engine = tables.engine
+    _check(histories.tables, window, discount_rate_annual)
+    engine = histories.tables.engine
     weights = engine.frame(discount_weights(window.horizon_days, discount_rate_annual))
     try:
-        rows = outcome_rows(ready, window, weights, prospects=prospects)
+        rows = outcome_rows(histories, window, weights, prospects=prospects)
         frame = engine.to_pandas(rows.order_by("customer_id"))
     finally:
         engine.release(weights)
-        if prepared is None:
-            ready.close()
     return frame
 
 
@@ -114,15 +108,15 @@ def discount_weights(horizon_days: int, discount_rate_annual: float) -> pd.DataF
 
 
 def outcome_rows(
-    prepared: Prepared, window: Window, weights: ir.Table, *, prospects: bool = False
+    histories: Histories, window: Window, weights: ir.Table, *, prospects: bool = False
 ) -> ir.Table:
     """Return the expression of the outcomes, one row per customer of the population."""
-    rows = prepared.orders
+    rows = histories.orders
     end = Window(window.horizon_end)
     bought = rows.is_purchase & window.seen(rows.own_s) & ~window.seen(rows.void_s)
     population = rows.filter(bought).select("customer_id").distinct()
     if prospects:
-        population = _known(prepared, window)
+        population = _known(histories, window)
     ahead = rows.filter(window.ahead(rows.own_s))
     stands = ahead.is_purchase & ~end.seen(ahead.void_s) & end.seen(ahead.day_from_s)
     daily = (
@@ -156,14 +150,14 @@ def outcome_rows(
     )
 
 
-def _known(prepared: Prepared, window: Window) -> ir.Table:
+def _known(histories: Histories, window: Window) -> ir.Table:
     """Return the ids that have a row in the feature table of the cutoff."""
-    orders = prepared.orders
+    orders = histories.orders
     ids = [orders.filter(window.seen(orders.known_s)).select("customer_id")]
-    if prepared.contacts is not None:
-        contacts = prepared.contacts
+    if histories.contacts is not None:
+        contacts = histories.contacts
         seen = contacts.filter(window.seen(contacts.at_s)).select("customer_id")
-        ids.append(callers(seen, prepared.customers))
-    if prepared.customers is not None:
-        ids.append(customers_known(prepared.customers, window).select("customer_id"))
+        ids.append(callers(seen, histories.customers))
+    if histories.customers is not None:
+        ids.append(customers_known(histories.customers, window).select("customer_id"))
     return ids[0].distinct() if len(ids) == 1 else ibis.union(*ids, distinct=True)

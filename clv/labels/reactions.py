@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import ibis
 
 from clv.engines.physical import THOUSANDTHS, in_currency, significant
-from clv.events.histories import prepare
 from clv.schema import SURVEY_RANGES
 from clv.windows import EXPOSURE_DAYS
 
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
     import pandas as pd
 
-    from clv.contract.tables import Tables
-    from clv.events.histories import Prepared
+    from clv.events.histories import Histories
     from clv.windows import Window
 
 ABOUT_A_CONTACT = ("csat", "ces")
@@ -28,24 +26,18 @@ company, and count in the horizon."""
 
 
 def build_reactions(
-    tables: Tables,
-    window: Window,
-    *,
-    exposure_days: int = EXPOSURE_DAYS,
-    prepared: Prepared | None = None,
+    histories: Histories, window: Window, *, exposure_days: int = EXPOSURE_DAYS
 ) -> pd.DataFrame:
     """Return refunds, contacts and mean survey answers of each customer.
 
     Parameters
     ----------
-    tables : Tables
-        Accepted tables.
+    histories : Histories
+        A company's.
     window : Window
         Refunds, contacts, recommendations and reviews of its horizon count.
     exposure_days : int
         Satisfaction and effort are about contacts of that many days up to its cutoff.
-    prepared : Prepared, optional
-        The same tables made ready.
 
     Returns
     -------
@@ -54,43 +46,37 @@ def build_reactions(
         the customer began in it; absent without interactions), and for each kind of survey
         that was given the customer's mean answer (NaN without one).
     """
-    ready = prepared or prepare(tables)
-    try:
-        parts = reaction_rows(ready, window, exposure_days)
-        keys = ibis.union(*(part.select("customer_id") for part in parts), distinct=True)
-        rows = keys
-        for part in parts:
-            rows = rows.left_join(part, "customer_id").drop("customer_id_right")
-        filled = {
-            name: rows[name].fill_null(0.0)
-            for name in ("refunds", "next_contacts")
-            if name in rows.columns
-        }
-        return tables.engine.to_pandas(rows.mutate(**filled).order_by("customer_id"))
-    finally:
-        if prepared is None:
-            ready.close()
+    parts = reaction_rows(histories, window, exposure_days)
+    rows = ibis.union(*(part.select("customer_id") for part in parts), distinct=True)
+    for part in parts:
+        rows = rows.left_join(part, "customer_id").drop("customer_id_right")
+    filled = {
+        name: rows[name].fill_null(0.0)
+        for name in ("refunds", "next_contacts")
+        if name in rows.columns
+    }
+    return histories.tables.engine.to_pandas(rows.mutate(**filled).order_by("customer_id"))
 
 
-def reaction_rows(prepared: Prepared, window: Window, exposure_days: int) -> list[ir.Table]:
+def reaction_rows(histories: Histories, window: Window, exposure_days: int) -> list[ir.Table]:
     """Return the expressions of the reactions, each one row per customer."""
-    orders = prepared.orders
+    orders = histories.orders
     back = orders.filter(window.ahead(orders.own_s) & (orders.amount < 0))
     summed = back.group_by("customer_id").aggregate(
         refunds=lambda t: significant(in_currency(-t.amount.sum()))
     )
     buyers = orders.select("customer_id").distinct()
     parts = [buyers.left_join(summed, "customer_id").drop("customer_id_right")]
-    if prepared.contacts is not None:
-        contacts = prepared.contacts
+    if histories.contacts is not None:
+        contacts = histories.contacts
         later = contacts.filter(window.ahead(contacts.at_s) & contacts.by_customer)
         parts.append(
             later.group_by("customer_id").aggregate(
                 next_contacts=lambda t: t.count().cast("float64")
             )
         )
-    if prepared.surveys is not None:
-        answers = prepared.surveys
+    if histories.surveys is not None:
+        answers = histories.surveys
         for kind in SURVEY_RANGES:
             when = (
                 window.within(answers.at_s, exposure_days)

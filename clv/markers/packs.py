@@ -5,21 +5,19 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from clv.errors import SettingsError
 from clv.markers.base import MARKER_GROUPS, Pack, read_pack
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-
-def load_pack(own: Path | None = None, language: str = "en") -> Pack:
+def load_pack(own: str | Path | None = None, language: str = "en") -> Pack:
     """Load the pack of a language, extended and overridden by a company's own file.
 
     Parameters
     ----------
-    own : pathlib.Path, optional
+    own : str or pathlib.Path, optional
         A TOML file in the same form; entries with a known id override its fields, others
         are added.
     language : str
@@ -41,7 +39,7 @@ def load_pack(own: Path | None = None, language: str = "en") -> Pack:
     if own is None:
         return _read(language)
     try:
-        document = tomllib.loads(own.read_text(encoding="utf-8"))
+        document = tomllib.loads(Path(own).read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{own}: the marker pack cannot be read: {error}.") from error
     return read_pack([*shipped, (str(own), document)])

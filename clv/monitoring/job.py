@@ -31,7 +31,6 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from clv.events.histories import prepare
 from clv.labels.outcomes import build_outcomes
 from clv.monitoring.checks import STATUSES, Check, Limits, came_true, drifted, freshness
 from clv.monitoring.realised import read_scores, realised, tracking
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from clv.contract.tables import Tables
+    from clv.events.histories import Histories
     from clv.monitoring.drift import DriftReport
     from clv.monitoring.realised import Realised, Tracking
     from clv.notes import OnProgress
@@ -125,7 +124,7 @@ class Monitoring:
 
 
 def monitor(
-    tables: Tables,
+    histories: Histories,
     current: PastScores,
     past: Sequence[PastScores],
     *,
@@ -142,8 +141,8 @@ def monitor(
 
     Parameters
     ----------
-    tables : Tables
-        Accepted tables as they are today.
+    histories : Histories
+        A company's, as they are today.
     current : PastScores
         The table that readers see.
     past : sequence of PastScores
@@ -165,9 +164,9 @@ def monitor(
         Called per past table.
     """
     asked = limits or Limits()
-    _, last = tables.span()
+    _, last = histories.tables.span()
     reported = last - dt.timedelta(days=reporting_delay_days)
-    history = _history(tables, past, reported, on_progress)
+    history = _history(histories, past, reported, on_progress)
     judged = [
         found
         for table, found in history
@@ -189,7 +188,7 @@ def monitor(
         model_name=model_name,
         model_version=current.model_version,
         horizon_days=current.horizon_days,
-        currency=tables.terms.currency,
+        currency=histories.tables.terms.currency,
         customers=customers,
         checks=checks,
         drift=drift,
@@ -201,7 +200,7 @@ def monitor(
 
 
 def _history(
-    tables: Tables, past: Sequence[PastScores], reported: dt.date, on_progress: OnProgress
+    histories: Histories, past: Sequence[PastScores], reported: dt.date, on_progress: OnProgress
 ) -> list[tuple[PastScores, Realised]]:
     """Compare every table whose horizon is complete, oldest first."""
     newest: dict[dt.date, PastScores] = {}
@@ -210,15 +209,13 @@ def _history(
             newest.setdefault(table.as_of, table)
     if not newest:
         return []
-    prepared = prepare(tables)
     found = []
     for done, day in enumerate(sorted(newest)):
         table = newest[day]
         on_progress(day.isoformat(), done, len(newest))
         outcomes = build_outcomes(
-            tables,
+            histories,
             Window(day, table.horizon_days),
-            prepared=prepared,
             discount_rate_annual=table.discount_rate_annual,
             prospects=True,
         )
@@ -226,7 +223,6 @@ def _history(
         compared = realised(scores, outcomes, model_version=table.model_version, level=table.level)
         found.append((table, compared))
     on_progress("outcomes", len(newest), len(newest))
-    prepared.close()
     return found
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clv.contract.tables import Tables
-    from clv.events.histories import Prepared
+    from clv.events.histories import Histories
     from clv.models.lifetime_value import LifetimeValue
     from clv.models.model_info import ModelInfo
     from clv.monitoring import Profile
@@ -96,11 +96,10 @@ class Order:
 
 
 def score(
-    tables: Tables,
+    histories: Histories,
     model: LifetimeValue,
     *,
     as_of: dt.date,
-    prepared: Prepared | None = None,
     on_progress: OnProgress = silent,
     **order: Any,
 ) -> ScoringResult:
@@ -108,14 +107,12 @@ def score(
 
     Parameters
     ----------
-    tables : Tables
-        Accepted tables.
+    histories : Histories
+        A company's, with markers where the model was trained with them.
     model : LifetimeValue
         As loaded from the registry.
     as_of : datetime.date
         The last day that is known.
-    prepared : Prepared, optional
-        The same tables made ready, such as with markers.
     on_progress : OnProgress
         Called per chunk.
     **order
@@ -134,9 +131,9 @@ def score(
         is published then.
     """
     asked = Order(**order)
-    check_day(tables, as_of)
+    check_day(histories.tables, as_of)
     on_progress("features", 0, 1)
-    table = build_feature_table(tables, as_of, prepared=prepared)
+    table = build_feature_table(histories, as_of)
     on_progress("features", 1, 1)
     try:
         return score_table(table, model, asked, on_progress)

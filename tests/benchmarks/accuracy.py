@@ -44,6 +44,7 @@ from clv.evaluation.metrics import (  # noqa: E402
     mae,
     total_bias,
 )
+from clv.events.histories import make_histories  # noqa: E402
 from clv.models.churn import log_odds  # noqa: E402
 from clv.models.options import ModelOptions  # noqa: E402
 from clv.models.training.panel import BTYD_COLUMNS, build_panel, training_windows  # noqa: E402
@@ -114,7 +115,9 @@ def panel_of(settings: Settings) -> Panel:
         terms = Terms(**settings.terms.model_dump(exclude_none=True))
         checked = examine(raw, terms, quarantine=Path(folder), loaded_at=dt.datetime.now(dt.UTC))
         first, last = checked.tables.span()
-        return build_panel(checked.tables, training_windows(first, last, HORIZON_DAYS))
+        return build_panel(
+            make_histories(checked.tables), training_windows(first, last, HORIZON_DAYS)
+        )
 
 
 def rows_of(company: str, panel: Panel) -> list[str]:

@@ -113,29 +113,32 @@ def generate(folder: Path, orders: int) -> None:
 def run_clv(folder: Path, options: argparse.Namespace, names: tuple[str, ...]) -> int:
     """Build every feature that these tables give."""
     from clv.engines.connect import connect
+    from clv.events.histories import make_histories
     from clv.features.table import build_feature_table
 
     with connect(
         memory_limit=options.memory_limit, threads=options.threads, temp_directory=folder
     ) as engine:
-        table = build_feature_table(tables(engine, folder, names), CUTOFF)
+        with make_histories(tables(engine, folder, names)) as histories:
+            table = build_feature_table(histories, CUTOFF)
         return sum(len(chunk) for chunk in table.chunks(200_000))
 
 
 def run_cutoffs(folder: Path, options: argparse.Namespace) -> int:
-    """Build every feature at six cutoffs, as a training does, from rows prepared once."""
+    """Build every feature at six cutoffs, as a training does, from histories made once."""
     from clv.engines.connect import connect
-    from clv.features.table import build_feature_table, prepare
+    from clv.events.histories import make_histories
+    from clv.features.table import build_feature_table
 
     rows = 0
     with connect(
         memory_limit=options.memory_limit, threads=options.threads, temp_directory=folder
     ) as engine:
         held = tables(engine, folder, ("orders", "interactions"))
-        prepared = prepare(held)
+        histories = make_histories(held)
         for back in range(6):
             cutoff = CUTOFF - dt.timedelta(days=30 * back)
-            table = build_feature_table(held, cutoff, prepared=prepared)
+            table = build_feature_table(histories, cutoff)
             rows += sum(len(chunk) for chunk in table.chunks(200_000))
             table.close()
     return rows
@@ -144,6 +147,7 @@ def run_cutoffs(folder: Path, options: argparse.Namespace) -> int:
 def run_clv_subset(folder: Path, options: argparse.Namespace) -> int:
     """Build the features that pandas is asked for, from orders without refunds."""
     from clv.engines.connect import connect
+    from clv.events.histories import make_histories
     from clv.features import table as builder
 
     every = builder.declared
@@ -152,7 +156,8 @@ def run_clv_subset(folder: Path, options: argparse.Namespace) -> int:
         held = tables(engine, folder, ("orders",))
         orders = held["orders"]
         sales = orders.filter(orders.amount >= 0).drop("refund_of", "margin", "category")
-        table = builder.build_feature_table(held.replaced(orders=sales), CUTOFF)
+        with make_histories(held.replaced(orders=sales)) as histories:
+            table = builder.build_feature_table(histories, CUTOFF)
         return sum(len(chunk) for chunk in table.chunks(200_000))
 
 
@@ -281,6 +286,7 @@ def disagreements(folder: Path) -> dict[str, list[str]]:
     from features_sql import script
 
     from clv.engines.connect import connect
+    from clv.events.histories import make_histories
     from clv.features.table import build_feature_table
 
     def differing(ours: pd.DataFrame, theirs: pd.DataFrame, tolerance: float) -> list[str]:
@@ -306,10 +312,10 @@ def disagreements(folder: Path) -> dict[str, list[str]]:
     by_sql = con.sql("select * from features").to_df().set_index("customer_id")
     with connect() as engine:
         held = tables(engine, folder, ("orders", "interactions"))
-        ours = build_feature_table(held, CUTOFF).to_pandas()
+        ours = build_feature_table(make_histories(held), CUTOFF).to_pandas()
         orders = held["orders"]
         sales = held.replaced(orders=orders.filter(orders.amount >= 0))
-        plain = build_feature_table(sales, CUTOFF).to_pandas()
+        plain = build_feature_table(make_histories(sales), CUTOFF).to_pandas()
     return {
         "sql": differing(ours, by_sql, 0.0),
         "pandas": differing(plain, pandas_features(folder), 1e-7),

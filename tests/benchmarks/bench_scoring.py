@@ -28,7 +28,8 @@ def prepare(folder):
     """Fit a model with the features of service and words, and keep one feature table."""
     from clv.contract.tables import Tables
     from clv.engines.connect import connect
-    from clv.features.table import build_feature_table, prepare
+    from clv.events.histories import make_histories
+    from clv.features.table import build_feature_table
     from clv.markers.contacts import prepare_markers
     from clv.markers.packs import load_pack
     from clv.models.lifetime_value import LifetimeValue
@@ -40,13 +41,13 @@ def prepare(folder):
     drawn = simulate(SimulationOptions(customers=COMPANY, years=2, agents=60, seed=1))
     with connect(threads=THREADS) as engine:
         tables = Tables.from_frames(engine, drawn.frames())
-        prepared = prepare(tables, behaviours=prepare_markers(tables, load_pack(None)))
+        histories = make_histories(tables, markers=prepare_markers(tables, load_pack(None)))
         first, last = tables.span()
         windows = rolling_cutoffs(first, last, 180, every_days=60, history_days=180)[-3:]
-        panel = build_panel(tables, windows, prepared=prepared)
+        panel = build_panel(histories, windows)
         options = ModelOptions(folds=1, purchase_model="bg_nbd")
         LifetimeValue.fit(panel, options).save(folder / "model")
-        table = build_feature_table(tables, last, prepared=prepared)
+        table = build_feature_table(histories, last)
         table.to_pandas().to_parquet(folder / "features.parquet", index=False)
         (folder / "day").write_text(last.isoformat())
 

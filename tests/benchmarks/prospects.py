@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from clv.contract.tables import Tables
 from clv.engines.connect import connect
-from clv.events.histories import prepare
+from clv.events.histories import make_histories
 from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
 from clv.models.lifetime_value import LifetimeValue
@@ -38,7 +38,7 @@ from clv.windows import Window
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clv.events.histories import Prepared
+    from clv.events.histories import Histories
 
 HORIZON_DAYS = 90
 DISCOUNT = 0.10
@@ -79,27 +79,26 @@ def study(seed: int, customers: int) -> pd.DataFrame:
     frames = simulate(SimulationOptions(customers=customers, seed=seed)).frames()
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, {name: frames[name] for name in TABLES})
-        prepared = prepare(tables)
-        found = pd.DataFrame(list(_cutoffs(tables, prepared)))
-        prepared.close()
+        histories = make_histories(tables)
+        found = pd.DataFrame(list(_cutoffs(histories)))
+        histories.close()
     return found.assign(seed=seed)
 
 
-def _cutoffs(tables: Tables, prepared: Prepared) -> Iterator[dict[str, object]]:
-    first, last = tables.span()
+def _cutoffs(histories: Histories) -> Iterator[dict[str, object]]:
+    first, last = histories.tables.span()
     options = ModelOptions(growth=Growth(trees=80))
     for days in BACK_DAYS:
         cutoff = last - dt.timedelta(days=days)
         windows = training_windows(first, cutoff, HORIZON_DAYS)
-        panel = build_panel(tables, windows, prepared=prepared, discount_rate_annual=DISCOUNT)
+        panel = build_panel(histories, windows, discount_rate_annual=DISCOUNT)
         model = LifetimeValue.fit(panel, options)
-        table = build_feature_table(tables, cutoff, prepared=prepared)
+        table = build_feature_table(histories, cutoff)
         features = table.to_pandas()
         table.close()
         outcomes = build_outcomes(
-            tables,
+            histories,
             Window(cutoff, HORIZON_DAYS),
-            prepared=prepared,
             discount_rate_annual=DISCOUNT,
             prospects=True,
         )

@@ -71,7 +71,8 @@ def steps(engine: Engine, folder: Path) -> dict[str, float]:
     """Check, read markers, prepare and build features; return the seconds of each."""
     from clv.contract.check import examine
     from clv.contract.tables import Terms
-    from clv.features.table import build_feature_table, prepare
+    from clv.events.histories import make_histories
+    from clv.features.table import build_feature_table
     from clv.markers.contacts import prepare_markers
     from clv.markers.packs import load_pack
     from clv.sources.spec import SourceSpec, read_sources
@@ -83,12 +84,12 @@ def steps(engine: Engine, folder: Path) -> dict[str, float]:
     marks.append(time.perf_counter())
     markers = prepare_markers(tables, load_pack())
     marks.append(time.perf_counter())
-    prepared = prepare(tables, behaviours=markers)
+    histories = make_histories(tables, markers=markers)
     marks.append(time.perf_counter())
-    table = build_feature_table(tables, CUTOFF, prepared=prepared)
+    table = build_feature_table(histories, CUTOFF)
     rows = sum(len(chunk) for chunk in table.chunks())
     marks.append(time.perf_counter())
-    names = ("rules", "markers", "prepare", "features")
+    names = ("rules", "markers", "histories", "features")
     spent = {name: round(b - a, 1) for name, a, b in zip(names, marks, marks[1:], strict=False)}
     return {**spent, "total": round(marks[-1] - marks[0], 1), "customers": rows}
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from clv.engines.duckdb import DuckDBEngine
+from clv.events.histories import make_histories
 from clv.features.base import GROUPS, UNITS, declared, fingerprint, glossary
 from clv.features.table import FeatureTable, build_feature_table
 from clv.schema import SCHEMA
@@ -22,7 +23,7 @@ FEATURES = declared()
 @pytest.fixture(scope="module")
 def built() -> tuple[FeatureTable, pd.DataFrame]:
     with DuckDBEngine(threads=1) as engine:
-        table = build_feature_table(held(engine, company(42, customers=80)), CUTOFF)
+        table = build_feature_table(make_histories(held(engine, company(42, customers=80))), CUTOFF)
         return table, table.to_pandas()
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 
 from clv.engines.duckdb import DuckDBEngine
-from clv.events.histories import PARTS_READ
-from clv.features.table import build_feature_table, prepare
+from clv.events.histories import PARTS_READ, make_histories
+from clv.features.table import build_feature_table
 from tests.laws.strategies import (
     CUTOFF,
     Frames,
@@ -36,7 +36,7 @@ def engines() -> Iterator[dict[int, DuckDBEngine]]:
 
 
 def built(engine: DuckDBEngine, frames: Frames) -> pd.DataFrame:
-    return build_feature_table(held(engine, frames), CUTOFF).to_pandas()
+    return build_feature_table(make_histories(held(engine, frames)), CUTOFF).to_pandas()
 
 
 def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
@@ -59,24 +59,24 @@ def test_row_order_and_threads_change_nothing(engines: Engines, frames: Frames) 
 @given(companies())
 def test_a_customer_alone_is_as_in_the_batch(engines: Engines, frames: Frames) -> None:
     tables = held(engines[1], frames)
-    prepared = prepare(tables)
-    batch = build_feature_table(tables, CUTOFF, prepared=prepared).to_pandas()
+    histories = make_histories(tables)
+    batch = build_feature_table(histories, CUTOFF).to_pandas()
     assume(not batch.empty)
     one = batch.customer_id.iloc[len(batch) // 2]
-    alone = build_feature_table(tables, CUTOFF, prepared=prepared, customers=[one])
+    alone = build_feature_table(histories, CUTOFF, customers=[one])
     same(alone.to_pandas(), batch[batch.customer_id == one].reset_index(drop=True))
 
 
 def test_parts_of_any_size_give_the_same_bytes(engines: Engines) -> None:
     tables = held(engines[1], company(8))
-    whole = build_feature_table(tables, CUTOFF).to_pandas()
-    prepared = prepare(tables, part_rows=60)
-    assert len(prepared.parts) > PARTS_READ
-    same(build_feature_table(tables, CUTOFF, prepared=prepared).to_pandas(), whole)
+    whole = build_feature_table(make_histories(tables), CUTOFF).to_pandas()
+    histories = make_histories(tables, part_rows=60)
+    assert len(histories.parts) > PARTS_READ
+    same(build_feature_table(histories, CUTOFF).to_pandas(), whole)
 
 
 def test_any_chunk_size_gives_the_same_bytes(engines: Engines) -> None:
-    table = build_feature_table(held(engines[2], company(7)), CUTOFF)
+    table = build_feature_table(make_histories(held(engines[2], company(7))), CUTOFF)
     whole = table.to_pandas()
     for rows in (1, 7, 1000):
         chunks = list(table.chunks(rows))

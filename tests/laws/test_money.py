@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clv.engines.duckdb import DuckDBEngine
+from clv.events.histories import make_histories
 from clv.features.base import declared
 from clv.features.contacts import build_contact_table
-from clv.features.table import build_feature_table, prepare
+from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
 from clv.labels.reactions import build_reactions
 from clv.windows import Window
@@ -90,17 +91,17 @@ def times(frames: Frames, unit: float) -> Frames:
 def numbers(engine: DuckDBEngine, frames: Frames, rate: float) -> dict[str, pd.DataFrame]:
     """Return everything that is built of a company's money, by customer or contact."""
     tables = held(engine, frames)
-    prepared = prepare(tables)
+    histories = make_histories(tables)
     try:
-        rates = {"prepared": prepared, "discount_rate_annual": rate}
+        rates = {"discount_rate_annual": rate}
         return {
-            "features": build_feature_table(tables, CUTOFF, prepared=prepared).to_pandas(),
-            "outcomes": build_outcomes(tables, WINDOW, **rates),
-            "reactions": build_reactions(tables, WINDOW, prepared=prepared),
-            "contacts": build_contact_table(tables, Window(CUTOFF), prepared=prepared),
+            "features": build_feature_table(histories, CUTOFF).to_pandas(),
+            "outcomes": build_outcomes(histories, WINDOW, **rates),
+            "reactions": build_reactions(histories, WINDOW),
+            "contacts": build_contact_table(histories, Window(CUTOFF)),
         }
     finally:
-        prepared.close()
+        histories.close()
 
 
 def same_in_unit(left: pd.DataFrame, right: pd.DataFrame, unit: float, scaled: set[str]) -> None:

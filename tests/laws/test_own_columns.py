@@ -19,8 +19,9 @@ from clv.contract.check import examine
 from clv.contract.tables import Terms
 from clv.engines.duckdb import DuckDBEngine
 from clv.errors import SchemaError
+from clv.events.histories import make_histories
 from clv.features.contacts import build_contact_table
-from clv.features.table import build_feature_table, prepare
+from clv.features.table import build_feature_table
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
 from clv.schema import SCHEMA
@@ -107,10 +108,10 @@ def results(engine: Recording, frames: Frames, folder: Path) -> dict[str, pd.Dat
     checked = examine(raw, terms, quarantine=folder / "quarantine", loaded_at=LOADED)
     tables = checked.tables
     markers = prepare_markers(tables, load_pack())
-    prepared = prepare(tables, behaviours=markers)
+    histories = make_histories(tables, markers=markers)
     found = {
-        "features": build_feature_table(tables, CUTOFF, prepared=prepared).to_pandas(),
-        "contacts": build_contact_table(tables, Window(CUTOFF), prepared=prepared),
+        "features": build_feature_table(histories, CUTOFF).to_pandas(),
+        "contacts": build_contact_table(histories, Window(CUTOFF)),
     }
     for name, rows in tables.frames.items():
         own = [column for column in rows.columns if column not in SCHEMA[name]]
@@ -118,7 +119,7 @@ def results(engine: Recording, frames: Frames, folder: Path) -> dict[str, pd.Dat
         assert not own or name == "customers"
         contract = rows.drop(*own)
         found[name] = engine.to_pandas(contract.order_by(contract.columns))
-    prepared.close()
+    histories.close()
     return found
 
 

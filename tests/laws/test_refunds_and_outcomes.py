@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 
 from clv.engines.duckdb import DuckDBEngine
-from clv.features.table import build_feature_table, prepare
+from clv.events.histories import make_histories
+from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
 from clv.windows import Window
 from tests.laws.strategies import (
@@ -48,7 +49,9 @@ def spanning(frames: Frames) -> Frames:
 
 def outcomes(engine: DuckDBEngine, frames: Frames, first: int, days: int, **options: float):
     window = Window(CUTOFF + dt.timedelta(days=first), days)
-    return build_outcomes(held(engine, frames), window, **options).set_index("customer_id")
+    return build_outcomes(make_histories(held(engine, frames)), window, **options).set_index(
+        "customer_id"
+    )
 
 
 @lawful
@@ -97,7 +100,7 @@ def test_an_order_fully_refunded_by_the_cutoff_is_as_if_never_made(
     names = ["frequency", "recency_days", "age_days", "monetary_value", "spend_ever"]
     names += ["orders_90d", "orders_ever", "order_value_ever", "last_order", "margin_ratio"]
     features = [
-        build_feature_table(held(engine, {"orders": rows}), CUTOFF).to_pandas()
+        build_feature_table(make_histories(held(engine, {"orders": rows})), CUTOFF).to_pandas()
         for rows in (pd.concat([plain, refunds]), kept)
     ]
     with_refunds = features[0].set_index("customer_id")[names].dropna(subset="frequency")
@@ -108,7 +111,7 @@ def test_an_order_fully_refunded_by_the_cutoff_is_as_if_never_made(
 @pytest.mark.parametrize("seed", [11, 12])
 def test_rfm_agrees_with_sqlite(engine: DuckDBEngine, seed: int) -> None:
     frames = company(seed, customers=60)
-    ours = build_feature_table(held(engine, frames), CUTOFF).to_pandas()
+    ours = build_feature_table(make_histories(held(engine, frames)), CUTOFF).to_pandas()
     orders = frames["orders"].assign(day=lambda f: f.ordered_at.dt.strftime("%Y-%m-%d"))
     orders["ordered_at"] = orders.ordered_at.astype(str)
     db = sqlite3.connect(":memory:")
@@ -141,7 +144,7 @@ def test_rfm_agrees_with_sqlite(engine: DuckDBEngine, seed: int) -> None:
 @pytest.mark.parametrize("seed", [21, 22])
 def test_contact_features_agree_with_sqlite(engine: DuckDBEngine, seed: int) -> None:
     frames = company(seed, customers=60)
-    ours = build_feature_table(held(engine, frames), CUTOFF).to_pandas()
+    ours = build_feature_table(make_histories(held(engine, frames)), CUTOFF).to_pandas()
     contacts = frames["interactions"].copy()
     for name in ("started_at", "ended_at", "resolved_at", "reopened_at"):
         contacts[name] = (contacts[name] - pd.Timestamp(0)) // pd.Timedelta(seconds=1)
@@ -181,12 +184,12 @@ def test_contact_features_agree_with_sqlite(engine: DuckDBEngine, seed: int) -> 
 
 def test_cutoffs_share_prepared_rows(engine: DuckDBEngine) -> None:
     tables = held(engine, company(5))
-    prepared = prepare(tables)
+    histories = make_histories(tables)
     for days in (0, 100):
         cutoff = CUTOFF - dt.timedelta(days=days)
         pd.testing.assert_frame_equal(
-            build_feature_table(tables, cutoff, prepared=prepared).to_pandas(),
-            build_feature_table(tables, cutoff).to_pandas(),
+            build_feature_table(histories, cutoff).to_pandas(),
+            build_feature_table(make_histories(tables), cutoff).to_pandas(),
             check_exact=True,
         )
 
@@ -198,7 +201,11 @@ def test_outcomes_with_prospects_are_of_whoever_has_features(
 ) -> None:
     frames = spanning(frames)
     everybody = outcomes(engine, frames, 0, 90, prospects=True)
-    known = build_feature_table(held(engine, frames), CUTOFF).to_pandas().set_index("customer_id")
+    known = (
+        build_feature_table(make_histories(held(engine, frames)), CUTOFF)
+        .to_pandas()
+        .set_index("customer_id")
+    )
     assert everybody.index.equals(known.index)
     # nothing changes for customers: those alone have bought, and kept it
     customers = outcomes(engine, frames, 0, 90)

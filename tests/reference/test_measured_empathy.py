@@ -15,7 +15,7 @@ from clv.effects.design.exposure import CHANNELS
 from clv.effects.estimators.examiner import instrumented
 from clv.effects.estimators.study import EffectOptions, build_study
 from clv.engines.connect import connect
-from clv.events.histories import prepare
+from clv.events.histories import make_histories
 from clv.features.contacts import build_contact_table
 from clv.labels.outcomes import build_outcomes
 from clv.markers.aggregate import by_opportunity
@@ -40,9 +40,9 @@ def measured(seed, customers):
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, company.frames(), Terms(currency="USD"))
         markers = prepare_markers(tables, load_pack())
-        ready = prepare(tables, behaviours=markers)
-        contacts = build_contact_table(tables, window, prepared=ready)
-        outcomes = build_outcomes(tables, window, prepared=ready)
+        ready = make_histories(tables, markers=markers)
+        contacts = build_contact_table(ready, window)
+        outcomes = build_outcomes(ready, window)
     found = encode(contacts, outcomes, behaviours=[one.name for one in CHANNELS])
     latent = company.latent
     true = latent["contacts"].set_index("interaction_id")["empathy"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from clv.errors import ClvError
+from clv.events.histories import make_histories
 from clv.models.lifetime_value import LifetimeValue
 from clv.scoring import score
 from pipelines import validate
@@ -175,7 +176,7 @@ class Bench:
     def score(self, run):
         tables = run.checked.tables
         result = score(
-            tables,
+            make_histories(tables),
             self.model,
             as_of=tables.span()[1],
             model_name="clv",

@@ -24,6 +24,7 @@ from urllib.parse import unquote
 import pipelines.run  # noqa: F401 (environment switches first)
 from clv.contract.tables import Tables
 from clv.engines.connect import connect
+from clv.events.histories import make_histories
 from clv.models.lifetime_value import LifetimeValue
 from clv.models.options import ModelOptions
 from clv.models.training.panel import build_panel
@@ -44,7 +45,7 @@ def score_once(data, out, day, **order):
     sinks = [make_sink({"kind": "sql", "url": url}) for url in day.split(",")[1:]]
     with connect(threads=1) as engine:
         return score(
-            Tables.from_frames(engine, frames(data)),
+            make_histories(Tables.from_frames(engine, frames(data))),
             model,
             as_of=dt.date.fromisoformat(day.split(",")[0]),
             model_name="clv",
@@ -93,7 +94,7 @@ def fitted(tables, seed=0):
     options = ModelOptions(
         folds=1, growth=Growth(trees=4, seed=seed), purchase_model="bg_nbd", seed=seed
     )
-    return LifetimeValue.fit(build_panel(tables, windows), options)
+    return LifetimeValue.fit(build_panel(make_histories(tables), windows), options)
 
 
 def frames(data):

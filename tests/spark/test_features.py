@@ -5,8 +5,9 @@ import datetime as dt
 import pandas as pd
 import pytest
 
+from clv.events.histories import make_histories
 from clv.features.contacts import build_contact_table
-from clv.features.table import build_feature_table, prepare
+from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
@@ -29,15 +30,15 @@ def computed(tables, horizon_days=180):
     """Return every frame that leaves the event layer."""
     engine = tables.engine
     markers = prepare_markers(tables, load_pack())
-    prepared = prepare(tables, behaviours=markers)
+    histories = make_histories(tables, markers=markers)
     window = Window(CUTOFF, horizon_days)
-    with_features = build_feature_table(tables, CUTOFF, prepared=prepared)
+    with_features = build_feature_table(histories, CUTOFF)
     return {
         "markers": engine.to_pandas(markers.contacts(None)),
         "answers": engine.to_pandas(markers.answers(None)),
         "features": with_features.to_pandas(),
-        "outcomes": build_outcomes(tables, window, prepared=prepared, discount_rate_annual=0.1),
-        "contacts": build_contact_table(tables, window, prepared=prepared),
+        "outcomes": build_outcomes(histories, window, discount_rate_annual=0.1),
+        "contacts": build_contact_table(histories, window),
     }
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from clv.errors import ModelError, WindowError
-from clv.events.histories import prepare
 from clv.features.base import fingerprint
 from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
@@ -22,8 +21,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from clv.contract.tables import Tables
-    from clv.events.histories import Prepared
+    from clv.events.histories import Histories
     from clv.features.base import Feature
     from clv.features.table import FeatureTable
     from clv.notes import OnProgress
@@ -178,25 +176,22 @@ def training_windows(
 
 
 def build_panel(
-    tables: Tables,
+    histories: Histories,
     windows: Sequence[Window],
     *,
-    prepared: Prepared | None = None,
     discount_rate_annual: float = 0.10,
     rows: int = PANEL_ROWS,
     seed: int = 0,
     on_progress: OnProgress = silent,
 ) -> Panel:
-    """Build features and outcomes at every window, from rows prepared once.
+    """Build features and outcomes at every window.
 
     Parameters
     ----------
-    tables : Tables
-        The company's accepted tables.
+    histories : Histories
+        The company's.
     windows : sequence of Window
         All with the same horizon.
-    prepared : Prepared, optional
-        The same tables made ready, such as with markers.
     discount_rate_annual : float
         Applied to outcomes as to predictions.
     rows : int
@@ -207,41 +202,35 @@ def build_panel(
     on_progress : OnProgress
         Called once per cutoff.
     """
-    ordered = sorted(windows)
-    ready = prepared or prepare(tables)
+    ordered, tables = sorted(windows), histories.tables
     frames: list[pd.DataFrame] = []
     prospects: list[pd.DataFrame] = []
-    histories: dict[str, pd.DataFrame] = {}
+    purchases: dict[str, pd.DataFrame] = {}
     features: dict[str, Feature] = {}
     notes, share, left_out = dict.fromkeys(tables.notes), 1.0, 0
-    try:
-        # the last cutoff knows most customers, so it settles the share of the sample
-        for done, window in enumerate(reversed(ordered)):
-            on_progress("features and outcomes", done, len(ordered))
-            table = build_feature_table(tables, window.cutoff, prepared=ready)
-            features = features or dict(table.features)
-            notes |= dict.fromkeys(table.notes)
-            outcomes = build_outcomes(
-                tables,
-                window,
-                prepared=ready,
-                discount_rate_annual=discount_rate_annual,
-                prospects=True,
-            )
-            if not frames:
-                share = min(1.0, rows / max(len(outcomes) * len(ordered), 1))
-            found, everyone = _rows(table, outcomes, share, seed)
-            table.close()
-            bought = found["frequency"].notna()
-            frames.append(found[bought])
-            prospects.append(found[~bought & known_days(found).notna()])
-            left_out += len(outcomes) - len(found)
-            if share < 1.0:
-                histories[window.cutoff.isoformat()] = everyone
-        on_progress("features and outcomes", len(ordered), len(ordered))
-    finally:
-        if prepared is None:
-            ready.close()
+    # the last cutoff knows most customers, so it settles the share of the sample
+    for done, window in enumerate(reversed(ordered)):
+        on_progress("features and outcomes", done, len(ordered))
+        table = build_feature_table(histories, window.cutoff)
+        features = features or dict(table.features)
+        notes |= dict.fromkeys(table.notes)
+        outcomes = build_outcomes(
+            histories,
+            window,
+            discount_rate_annual=discount_rate_annual,
+            prospects=True,
+        )
+        if not frames:
+            share = min(1.0, rows / max(len(outcomes) * len(ordered), 1))
+        found, everyone = _rows(table, outcomes, share, seed)
+        table.close()
+        bought = found["frequency"].notna()
+        frames.append(found[bought])
+        prospects.append(found[~bought & known_days(found).notna()])
+        left_out += len(outcomes) - len(found)
+        if share < 1.0:
+            purchases[window.cutoff.isoformat()] = everyone
+    on_progress("features and outcomes", len(ordered), len(ordered))
     if left_out:
         text = f"customers' rows were sampled to {share:.1%}; purchase models saw everyone's"
         notes[Note("panel_sampled", "training", left_out, text)] = None
@@ -261,7 +250,7 @@ def build_panel(
         currency=tables.terms.currency,
         value_is_margin=tables.value_is_margin,
         notes=tuple(notes),
-        histories=histories,
+        histories=purchases,
         prospects=pd.concat([prospects[n] for n in reversed(kept)], ignore_index=True),
     )
 

@@ -16,7 +16,7 @@ from clv.effects.estimators.study import EffectOptions
 from clv.effects.journeys import bad_experiences, friction, referral_value
 from clv.engines.connect import connect
 from clv.errors import DataError, SchemaError, UsageError
-from clv.events.histories import prepare
+from clv.events.histories import make_histories
 from clv.features.contacts import NUMBERS, build_contact_table, strata
 from clv.labels.outcomes import build_outcomes
 from clv.labels.reactions import build_reactions
@@ -90,17 +90,17 @@ def window(company):
 
 @pytest.fixture(scope="module")
 def plain(tables):
-    return prepare(tables)
+    return make_histories(tables)
 
 
 @pytest.fixture(scope="module")
 def ready(tables, counts):
-    return prepare(tables, behaviours=counts)
+    return make_histories(tables, markers=counts)
 
 
 @pytest.fixture(scope="module")
-def found(tables, ready, window):
-    return attribute(tables, window=window, prepared=ready, options=OPTIONS)
+def found(ready, window):
+    return attribute(ready, window=window, options=OPTIONS)
 
 
 def test_the_document_has_the_keys_that_others_read(found):
@@ -121,8 +121,8 @@ def test_the_document_has_the_keys_that_others_read(found):
     json.dumps(document, allow_nan=False)
 
 
-def test_the_same_tables_give_the_same_bytes(found, tables, ready, window):
-    again = attribute(tables, window=window, prepared=ready, options=OPTIONS)
+def test_the_same_tables_give_the_same_bytes(found, ready, window):
+    again = attribute(ready, window=window, options=OPTIONS)
     assert json.dumps(found.as_dict()) == json.dumps(again.as_dict())
 
 
@@ -139,7 +139,7 @@ def test_what_could_not_be_computed_is_named(found):
     assert refused <= named
 
 
-def test_every_outcome_can_be_asked_about(found, tables, ready, window):
+def test_every_outcome_can_be_asked_about(found, ready, window):
     rows = {row["outcome"]: row for row in found.as_dict()["outcomes"]}
     missing = {row["what"]: row["why"] for row in found.unavailable}
     for name in ASKED:
@@ -151,19 +151,19 @@ def test_every_outcome_can_be_asked_about(found, tables, ready, window):
             if mine["estimate"] is not None:
                 assert mine["estimate"] == pytest.approx(-theirs["estimate"], rel=1e-6)
     assert rows["refunds"]["unit"] == "USD"
-    reactions = build_reactions(tables, window, prepared=ready).set_index("customer_id")
-    answered = reactions["csat"].reindex(found_customers(found, tables, ready, window)).notna()
+    reactions = build_reactions(ready, window).set_index("customer_id")
+    answered = reactions["csat"].reindex(found_customers(found, ready, window)).notna()
     assert rows["csat"]["customers"] == answered.sum()
 
 
-def found_customers(found, tables, ready, window):
-    contacts = build_contact_table(tables, window, prepared=ready)
-    outcomes = build_outcomes(tables, window, prepared=ready)
+def found_customers(found, ready, window):
+    contacts = build_contact_table(ready, window)
+    outcomes = build_outcomes(ready, window)
     return encode(contacts, outcomes).customers
 
 
-def test_reactions_are_what_the_rows_say(company, tables, ready, window):
-    found = build_reactions(tables, window, prepared=ready).set_index("customer_id")
+def test_reactions_are_what_the_rows_say(company, ready, window):
+    found = build_reactions(ready, window).set_index("customer_id")
     frames = company.frames()
     start, end = window.ahead_s, window.beyond_s
 
@@ -190,12 +190,12 @@ def test_reactions_are_what_the_rows_say(company, tables, ready, window):
         np.testing.assert_allclose(both.sort_index(), mean.sort_index(), rtol=1e-8)
 
 
-def test_a_premium_queue_is_compared_at_level_one_only(found, tables, ready, window):
+def test_a_premium_queue_is_compared_at_level_one_only(found, ready, window):
     effect = next(one for one in found.effects if one.behaviour == "premium_queue")
     assert effect.headline in ("adjusted", None)
     assert "before any agent answers" in effect.level("quasi-experimental").refused.why
     strange = AttributionOptions(effects=OPTIONS.effects, premium_queue="no such queue")
-    none = attribute(tables, window=window, prepared=ready, options=strange)
+    none = attribute(ready, window=window, options=strange)
     why = none.effects[-1].level("adjusted").refused.why
     assert "premium_queue is 0 in every contact" in why
 
@@ -225,10 +225,10 @@ def test_what_is_counted_in_words_is_said_to_be(found):
     assert counted[0].startswith("empathy ")
 
 
-def test_a_refused_level_feeds_no_target_and_no_score(tables, window, ready):
+def test_a_refused_level_feeds_no_target_and_no_score(window, ready):
     strict = AttributionOptions(effects=EffectOptions(permutations=59, min_agents=1000))
     rows = [{"group": "empathy", "mean_abs": 1.0, "share": 1.0}]
-    found = attribute(tables, window=window, prepared=ready, options=strict, contributions=rows)
+    found = attribute(ready, window=window, options=strict, contributions=rows)
     assert found.as_dict()["contributions"] == rows
     assert "contributions" not in {row["what"] for row in found.unavailable}
     assert found.targets == ()
@@ -236,26 +236,26 @@ def test_a_refused_level_feeds_no_target_and_no_score(tables, window, ready):
     assert all(effect.headline in ("adjusted", None) for effect in found.effects)
 
 
-def test_without_messages_level_two_is_refused_by_name(tables, window, plain):
-    found = attribute(tables, window=window, prepared=plain, options=OPTIONS)
+def test_without_messages_level_two_is_refused_by_name(window, plain):
+    found = attribute(plain, window=window, options=OPTIONS)
     refused = found.effects[1].level("quasi-experimental").refused
     assert "empathy is not measured" in refused.why
     assert "messages" in refused.mend
 
 
-def test_too_few_customers_is_an_error(tables, plain):
+def test_too_few_customers_is_an_error(plain):
     with pytest.raises(DataError, match="at least 100"):
-        attribute(tables, window=Window(dt.date(2023, 1, 3), 30), prepared=plain)
+        attribute(plain, window=Window(dt.date(2023, 1, 3), 30))
 
 
 @pytest.fixture(scope="module")
-def contacts(tables, window, plain):
-    return build_contact_table(tables, window, prepared=plain)
+def contacts(window, plain):
+    return build_contact_table(plain, window)
 
 
 @pytest.fixture(scope="module")
-def outcomes(tables, window, plain):
-    return build_outcomes(tables, window, prepared=plain)
+def outcomes(window, plain):
+    return build_outcomes(plain, window)
 
 
 def test_contacts_are_agents_contacts_that_customers_began_in_the_exposure(
@@ -286,7 +286,7 @@ def test_controls_are_known_before_the_contact(company, contacts, tables, engine
     changed = Tables.from_frames(
         engine, {**frames, "orders": orders, "interactions": interactions}, tables.terms
     )
-    again = build_contact_table(changed, window).set_index("interaction_id")
+    again = build_contact_table(make_histories(changed), window).set_index("interaction_id")
     same = again.loc[row["interaction_id"], list(NUMBERS)].astype(float)
     np.testing.assert_array_equal(same, row[list(NUMBERS)].astype(float))
 
@@ -300,8 +300,8 @@ def test_spend_before_is_the_sum_of_earlier_margins(company, contacts):
         assert row["spend_before"] == pytest.approx(orders.loc[mine, column].sum(), abs=0.01)
 
 
-def test_empathy_less_repetition_stands_beside_the_share(tables, ready, window):
-    contacts = build_contact_table(tables, window, prepared=ready)
+def test_empathy_less_repetition_stands_beside_the_share(ready, window):
+    contacts = build_contact_table(ready, window)
     asked = contacts["empathy"].notna()
     assert 0 < asked.mean() < 1
     assert contacts["empathy_unique"].notna().equals(asked)
@@ -342,7 +342,7 @@ def test_a_sample_is_drawn_and_said(contacts, outcomes):
 def test_without_interactions_there_are_no_effects(company, engine):
     only = Tables.from_frames(engine, {"orders": company.frames()["orders"]})
     with pytest.raises(SchemaError, match="effects are about contacts"):
-        build_contact_table(only, Window(company.options.as_of, 365))
+        build_contact_table(make_histories(only), Window(company.options.as_of, 365))
 
 
 def test_each_bad_experience_costs_what_was_planted(contacts, outcomes):

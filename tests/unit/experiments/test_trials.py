@@ -12,7 +12,7 @@ from clv.contract.tables import Tables
 from clv.effects.estimators.residuals import ridge
 from clv.engines.connect import connect
 from clv.errors import DataError, UsageError
-from clv.events.histories import prepare
+from clv.events.histories import make_histories
 from clv.experiments.assign import Plan, assign_all, drawn
 from clv.experiments.design import design
 from clv.experiments.past import candidates, past_outcomes
@@ -37,9 +37,9 @@ def held(company):
     frames = company.frames()
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, frames)
-        prepared = prepare(tables)
-        yield tables, prepared
-        prepared.close()
+        histories = make_histories(tables)
+        yield tables, histories
+        histories.close()
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +49,17 @@ def window(company):
 
 @pytest.fixture(scope="module")
 def found(held, window):
-    tables, prepared = held
-    trial = trial_rows(tables, "empathy_coaching", window, prepared=prepared, segment="segment")
+    _, histories = held
+    trial = trial_rows(histories, "empathy_coaching", window, segment="segment")
     return trial, read_trial("empathy_coaching", trial, predictor=ridge, options=ReadOptions())
 
 
 def test_what_was_known_before_takes_a_third_of_the_variance(held, window):
     """Assigned the evening before, and read on the year after: the usual experiment."""
-    tables, prepared = held
-    dealt = assign_all(Plan("year"), candidates(tables, "customer", window.cutoff))
+    _, histories = held
+    dealt = assign_all(Plan("year"), candidates(histories, "customer", window.cutoff))
     log = dealt.assign(experiment="year", unit="customer", assigned_at=window.ahead_s - 1)
-    trial = trial_rows(tables, "year", window, log=log, prepared=prepared)
+    trial = trial_rows(histories, "year", window, log=log)
     assert trial.behaviours == ()
     found = read_trial("year", trial, predictor=ridge, options=ReadOptions())
     variance = {one.method: one.standard_error**2 for one in found.comparisons}
@@ -104,7 +104,7 @@ def test_nothing_learned_after_the_start_is_adjusted_for(found, held, window):
     for money in ("amount", "margin"):
         frames["orders"][money] /= 10_000
     doubled = Tables.from_frames(tables.engine, frames)
-    again = trial_rows(doubled, "empathy_coaching", window)
+    again = trial_rows(make_histories(doubled), "empathy_coaching", window)
     assert "margin_365d" in again.covariates
     one = trial.rows.set_index("unit_id")["margin_365d"].sort_index()
     two = again.rows.set_index("unit_id")["margin_365d"].sort_index()
@@ -114,14 +114,14 @@ def test_nothing_learned_after_the_start_is_adjusted_for(found, held, window):
 
 @pytest.mark.parametrize("unit", ["agent", "interaction"])
 def test_agents_and_contacts_join_their_customers_outcome(held, window, unit):
-    tables, prepared = held
+    tables, histories = held
     contacts = tables.engine.to_pandas(tables["interactions"])
     ids = sorted(contacts[f"{unit}_id"].dropna().unique())
     plan = Plan("other", unit)
     dealt = assign_all(plan, pd.DataFrame({"unit_id": ids, "stratum": ""}))
     began = day_start_s(window.cutoff - dt.timedelta(days=300))
     log = dealt.assign(experiment="other", unit=unit, assigned_at=began)
-    trial = trial_rows(tables, "other", window, log=log, prepared=prepared)
+    trial = trial_rows(histories, "other", window, log=log)
     rows = trial.rows
     arm = dealt.set_index("unit_id")["arm"]
     assert (rows["arm"] == rows["unit_id"].map(arm)).all()
@@ -136,24 +136,24 @@ def test_agents_and_contacts_join_their_customers_outcome(held, window, unit):
 
 
 def test_what_cannot_be_read_is_named(held, window):
-    tables, prepared = held
+    tables, histories = held
     with pytest.raises(UsageError, match="is no column of customers"):
-        trial_rows(tables, "empathy_coaching", window, prepared=prepared, segment="mood")
+        trial_rows(histories, "empathy_coaching", window, segment="mood")
     with pytest.raises(DataError, match="no row of experiment 'nothing'; found empathy_coaching"):
-        trial_rows(tables, "nothing", window, prepared=prepared)
+        trial_rows(histories, "nothing", window)
     early = Window(dt.date(2023, 6, 1), 30)
     with pytest.raises(DataError, match="nothing was assigned by"):
-        trial_rows(tables, "empathy_coaching", early, prepared=prepared)
+        trial_rows(histories, "empathy_coaching", early)
     mixed = tables.engine.to_pandas(tables["assignments"])
     mixed.loc[mixed.index[:3], "unit"] = "agent"
     with pytest.raises(UsageError, match="expected one unit"):
-        trial_rows(tables, "empathy_coaching", window, prepared=prepared, log=mixed)
+        trial_rows(histories, "empathy_coaching", window, log=mixed)
 
 
 def test_the_past_sizes_agents_by_their_clusters(held, window):
-    tables, prepared = held
-    customers = past_outcomes(tables, window, "customer", ridge, prepared=prepared)
-    agents = past_outcomes(tables, window, "agent", ridge, prepared=prepared)
+    _, histories = held
+    customers = past_outcomes(histories, window, "customer", ridge)
+    agents = past_outcomes(histories, window, "agent", ridge)
     assert customers.per_agent is None
     assert agents.per_agent == pytest.approx(len(agents.outcome) / 40, rel=0.05)
     sized = design(
@@ -168,8 +168,8 @@ def test_the_past_sizes_agents_by_their_clusters(held, window):
 
 
 def test_strata_of_past_value_make_arms_alike(held, company):
-    tables, prepared = held
-    found = candidates(tables, "customer", company.options.as_of, prepared=prepared)
+    _, histories = held
+    found = candidates(histories, "customer", company.options.as_of)
     assert found["unit_id"].is_unique
     assert found["stratum"].value_counts().max() < 0.35 * len(found)
     dealt = assign_all(Plan("warmth"), found, units=800)
@@ -178,6 +178,6 @@ def test_strata_of_past_value_make_arms_alike(held, company):
     counts = pd.crosstab(joined["stratum"], joined["arm"])
     assert (counts["control"] - counts["treated"]).abs().max() <= 1
     assert set(dealt["unit_id"]) == drawn(Plan("warmth"), list(found["unit_id"]), 800)
-    agents = candidates(tables, "agent", company.options.as_of)
+    agents = candidates(histories, "agent", company.options.as_of)
     assert len(agents) == 40
     assert np.unique(agents["stratum"]).size > 1

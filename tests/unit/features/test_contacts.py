@@ -7,6 +7,7 @@ import pandas as pd
 
 from clv.contract.tables import Tables
 from clv.engines.connect import connect
+from clv.events.histories import make_histories
 from clv.features.contacts import build_contact_table
 from clv.windows import Window
 
@@ -29,7 +30,11 @@ def test_fcr_of_contacts_not_yet_settled_is_null():
     )  # fmt: skip
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, {"orders": orders, "interactions": contacts})
-        found = build_contact_table(tables, Window(CUTOFF, 30)).set_index("interaction_id").fcr
+        found = (
+            build_contact_table(make_histories(tables), Window(CUTOFF, 30))
+            .set_index("interaction_id")
+            .fcr
+        )
     expected = pd.Series({"long_ago": 1.0, "a_week_ago": 1.0, "lately": np.nan, "open": 0.0})
     pd.testing.assert_series_equal(
         found.sort_index(), expected.sort_index(), check_names=False, check_index_type=False

@@ -13,6 +13,7 @@ from clv.contract.tables import Tables, Terms
 from clv.engines.duckdb import DuckDBEngine
 from clv.engines.physical import significant
 from clv.errors import UsageError, WindowError
+from clv.events.histories import make_histories
 from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
 from clv.windows import Window
@@ -49,7 +50,7 @@ ORDERS = frame(
 
 
 def features(engine: DuckDBEngine, day: dt.date = DAY, **frames: pd.DataFrame) -> pd.DataFrame:
-    table = build_feature_table(Tables.from_frames(engine, frames), day)
+    table = build_feature_table(make_histories(Tables.from_frames(engine, frames)), day)
     return table.to_pandas().set_index("customer_id")
 
 
@@ -80,7 +81,7 @@ def test_whoever_comes_later_is_not_there_yet(engine: DuckDBEngine) -> None:
 
 
 def test_what_is_not_given_is_left_out_with_a_note_per_table(engine: DuckDBEngine) -> None:
-    table = build_feature_table(Tables.from_frames(engine, {"orders": ORDERS}), DAY)
+    table = build_feature_table(make_histories(Tables.from_frames(engine, {"orders": ORDERS})), DAY)
     notes = {note.where: note for note in table.notes}
     assert set(notes) == {"orders", "customers", "interactions", "surveys", "features"}
     assert "orders.margin" in notes["orders"].message
@@ -90,7 +91,7 @@ def test_what_is_not_given_is_left_out_with_a_note_per_table(engine: DuckDBEngin
 
 def test_a_margin_rate_is_the_margin_ratio(engine: DuckDBEngine) -> None:
     tables = Tables.from_frames(engine, {"orders": ORDERS}, Terms(margin_rate=0.25))
-    rows = build_feature_table(tables, DAY).to_pandas()
+    rows = build_feature_table(make_histories(tables), DAY).to_pandas()
     assert np.allclose(rows.margin_ratio, 0.25)
     assert rows.margin_ever.iloc[0] == pytest.approx(2.5)
 
@@ -132,7 +133,7 @@ def test_a_low_score_makes_a_contact_a_bad_experience_once_it_is_given(
 
 
 def test_chunks_of_nothing_are_refused(engine: DuckDBEngine) -> None:
-    table = build_feature_table(Tables.from_frames(engine, {"orders": ORDERS}), DAY)
+    table = build_feature_table(make_histories(Tables.from_frames(engine, {"orders": ORDERS})), DAY)
     with pytest.raises(UsageError, match="1 or more"):
         next(table.chunks(0))
 
@@ -150,11 +151,11 @@ def test_rounding_keeps_nine_digits_and_drops_what_is_no_number(engine: DuckDBEn
 def test_outcomes_discount_by_day_and_count_refunds_when_they_come(engine: DuckDBEngine) -> None:
     tables = Tables.from_frames(engine, {"orders": ORDERS})
     window = Window(dt.date(2025, 1, 12), 8)
-    plain = build_outcomes(tables, window)
+    plain = build_outcomes(make_histories(tables), window)
     assert plain.customer_id.tolist() == ["a"]
     row = plain.iloc[0]
     assert (row.value, row.revenue, row.purchases, row.churned) == (-6, -6, 0, 1)
-    later = build_outcomes(tables, window, discount_rate_annual=0.1).iloc[0]
+    later = build_outcomes(make_histories(tables), window, discount_rate_annual=0.1).iloc[0]
     expected = -5 * 1.1 ** (-2 / 365) - 1.1 ** (-3 / 365)
     assert later.value == pytest.approx(expected, rel=1e-8)
     assert later.value_undiscounted == -6
@@ -163,6 +164,6 @@ def test_outcomes_discount_by_day_and_count_refunds_when_they_come(engine: DuckD
 def test_a_horizon_past_the_data_is_refused(engine: DuckDBEngine) -> None:
     tables = Tables.from_frames(engine, {"orders": ORDERS})
     with pytest.raises(WindowError, match="2025-02-20"):
-        build_outcomes(tables, Window(dt.date(2025, 2, 1), 20))
+        build_outcomes(make_histories(tables), Window(dt.date(2025, 2, 1), 20))
     with pytest.raises(UsageError, match="horizon_days"):
-        build_outcomes(tables, Window(dt.date(2025, 2, 1)))
+        build_outcomes(make_histories(tables), Window(dt.date(2025, 2, 1)))

@@ -7,6 +7,7 @@ import pytest
 from clv.contract.tables import Tables, Terms
 from clv.engines.connect import connect
 from clv.errors import ModelError, WindowError
+from clv.events.histories import make_histories
 from clv.models.options import ModelOptions
 from clv.models.training.folds import last_period
 from clv.models.training.forecasts import PastForecasts
@@ -69,7 +70,7 @@ def test_the_panel_holds_features_and_outcomes_of_every_cutoff():
         windows = training_windows(*tables.span(), 30, limit=3)
         steps = []
         panel = build_panel(
-            tables,
+            make_histories(tables),
             windows,
             discount_rate_annual=0.0,
             on_progress=lambda *step: steps.append(step),
@@ -101,8 +102,8 @@ def test_a_young_company_is_learned_from_the_days_that_know_enough_customers():
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, {"orders": orders})
         windows = training_windows(*tables.span(), 30)
-        panel = build_panel(tables, windows)
-        early = build_panel(tables, windows[:1])
+        panel = build_panel(make_histories(tables), windows)
+        early = build_panel(make_histories(tables), windows[:1])
     known = [
         orders.loc[orders["ordered_at"] <= pd.Timestamp(w.cutoff), "customer_id"].nunique()
         for w in windows
@@ -133,8 +134,8 @@ def test_a_panel_too_large_keeps_whole_customers_and_everyones_history():
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, {"orders": orders})
         windows = training_windows(*tables.span(), 30, limit=2)
-        whole = build_panel(tables, windows)
-        part = build_panel(tables, windows, rows=len(whole.frame) // 2, seed=3)
+        whole = build_panel(make_histories(tables), windows)
+        part = build_panel(make_histories(tables), windows, rows=len(whole.frame) // 2, seed=3)
     assert not whole.histories
     assert 0.35 < len(part.frame) / len(whole.frame) < 0.65
     chosen = set(part.frame["customer_id"])

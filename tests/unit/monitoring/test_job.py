@@ -10,6 +10,7 @@ import pytest
 
 from clv.contract.tables import Tables, Terms
 from clv.engines.duckdb import DuckDBEngine
+from clv.events.histories import make_histories
 from clv.monitoring import DriftCounter, Limits, PastScores, Profile, monitor
 
 AS_OF, HORIZON, CUSTOMERS = dt.date(2025, 1, 31), 90, 1500
@@ -85,7 +86,7 @@ def ask(world, tmp_path):
             "model_name": "clv",
             "now": NOW,
         } | options
-        found = monitor(tables, past[0], past, **given)
+        found = monitor(make_histories(tables), past[0], past, **given)
         document = json.loads(json.dumps(found.as_dict(), allow_nan=False))
         assert tuple(c["name"] for c in document["checks"]) == NAMES
         return document, {c["name"]: c for c in document["checks"]}
@@ -169,7 +170,7 @@ def test_a_refitted_model_is_not_blamed_for_the_one_before(world, ask, tmp_path)
     new = replace(old, model_version=2, as_of=dt.date(2025, 5, 1))
     for learned, status in ((dt.date(2025, 5, 1), "unknown"), (AS_OF, "act")):
         found = monitor(
-            tables, new, (new, old), drift=None, weights={}, learned_until=learned,
+            make_histories(tables), new, (new, old), drift=None, weights={}, learned_until=learned,
             model_name="clv", now=NOW,
         )  # fmt: skip
         assert {c.name: c.status for c in found.checks}["total"] == status
@@ -184,7 +185,7 @@ def test_few_customers_say_nothing(world, ask, tmp_path):
     pd.read_parquet(path).head(50).to_parquet(path)
     table = PastScores(AS_OF, 2, path, HORIZON, 0.0, 0.9)
     found = monitor(
-        tables, table, (table,), drift=None, weights={}, learned_until=AS_OF,
+        make_histories(tables), table, (table,), drift=None, weights={}, learned_until=AS_OF,
         model_name="clv", now=NOW,
     )  # fmt: skip
     assert {c.status for c in found.checks} == {"ok", "unknown"}

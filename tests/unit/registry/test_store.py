@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from clv.errors import GateError, RegistryError
+from clv.events.histories import make_histories
 from clv.registry import GateCheck, GateResult, Registry, golden, promotion_gate, tracking
 from clv.registry.digests import check_types, digests_of, verify
 from clv.registry.example import golden_rows
@@ -57,7 +58,7 @@ def test_a_training_is_logged_verified_in_a_fresh_process_and_scores(
 
     as_of = tables.span()[1]
     result = score(
-        tables,
+        make_histories(tables),
         loaded.model,
         as_of=as_of,
         model_name=loaded.name,

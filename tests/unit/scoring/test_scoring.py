@@ -29,6 +29,7 @@ from clv.errors import (
     UsageError,
     WindowError,
 )
+from clv.events.histories import make_histories
 from clv.features.table import FeatureTable
 from clv.monitoring import Profile
 from clv.scoring import Order, compare, current, rollback, runs, score, score_table
@@ -473,7 +474,14 @@ ORDERS = pd.DataFrame(
 def test_a_day_outside_the_orders_is_refused(engine, tmp_path, day):
     tables = Tables.from_frames(engine, {"orders": ORDERS})
     with pytest.raises(WindowError, match="2025-01-02 to 2025-03-01"):
-        score(tables, Bent(), as_of=day, model_name="clv", model_version=1, out=tmp_path)
+        score(
+            make_histories(tables),
+            Bent(),
+            as_of=day,
+            model_name="clv",
+            model_version=1,
+            out=tmp_path,
+        )
 
 
 @pytest.mark.parametrize(("cutoff", "said"), [("2025-01-01", False), ("2025-01-02", True)])

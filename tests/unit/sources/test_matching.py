@@ -12,6 +12,7 @@ from clv.contract.matching import match_lines, measure_matches
 from clv.contract.tables import Tables, Terms
 from clv.engines.connect import connect
 from clv.errors import DataError
+from clv.events.histories import make_histories
 from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
 from clv.sources.frames import read_frames
@@ -144,11 +145,14 @@ def test_unknown_callers_are_counted_and_nobodys_customers(engine, tmp_path):
     )  # fmt: skip
     found = examine(raw, Terms(), quarantine=tmp_path / "q", loaded_at=LOADED)
     assert found.validation.tables["interactions"].quarantined == 0
-    table = build_feature_table(found.tables, dt.date(2025, 1, 31))
+    table = build_feature_table(make_histories(found.tables), dt.date(2025, 1, 31))
     scored = set(table.to_pandas().customer_id)
     assert scored == {*BUYERS, "new"}
     outcomes = build_outcomes(
-        found.tables, Window(dt.date(2025, 1, 31), 1), discount_rate_annual=0.0, prospects=True
+        make_histories(found.tables),
+        Window(dt.date(2025, 1, 31), 1),
+        discount_rate_annual=0.0,
+        prospects=True,
     )
     assert set(outcomes.customer_id) == scored
     table.close()
@@ -156,7 +160,7 @@ def test_unknown_callers_are_counted_and_nobodys_customers(engine, tmp_path):
 
 def test_without_a_list_of_customers_callers_are_prospects(engine, tmp_path):
     found = checked(engine, tmp_path, orders=orders(BUYERS), interactions=contacts(["a", "b"]))
-    table = build_feature_table(found.tables, dt.date(2025, 1, 31))
+    table = build_feature_table(make_histories(found.tables), dt.date(2025, 1, 31))
     assert {"a", "b"} < set(table.to_pandas().customer_id)
     table.close()
 
