@@ -73,13 +73,16 @@ def asked_of(ctx: Run) -> tuple[Behaviour, ...]:
 def options_of(ctx: Run) -> AttributionOptions:
     """Turn the settings into the attribution's options."""
     from clv.effects.attribution import AttributionOptions
-    from clv.effects.decisions.targets import TargetOptions
+    from clv.effects.decisions.options import DecisionOptions, TargetOptions
     from clv.effects.estimators.study import EffectOptions
 
     asked, seed = ctx.settings.attribution, ctx.settings.seed
+    decisions = DecisionOptions(**ctx.settings.decisions.model_dump())
     return AttributionOptions(
         effects=EffectOptions(level=asked.level, max_customers=asked.customers, seed=seed),
-        targets=TargetOptions(min_gain_share=asked.minimum_gain_share, seed=seed),
+        targets=TargetOptions(
+            min_gain_share=asked.minimum_gain_share, seed=seed, decisions=decisions
+        ),
         exposure_days=asked.exposure_days,
         outcomes=asked.outcomes,
         premium_queue=asked.premium_queue,

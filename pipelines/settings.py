@@ -205,6 +205,28 @@ class Attribution(Section):
     )
 
 
+class Decisions(Section):
+    """How chances are weighed into a decision."""
+
+    loss_ratio: float = Field(
+        4.0, gt=0, description="times that a loss weighs against an equal gain missed"
+    )
+    max_step: float = Field(
+        0.1, gt=0, le=1, description="moved at once: a share of handle time, points of a share"
+    )
+    prior_share: float = Field(
+        0.05, gt=0, description="of what follows a contact, that the edge of support may change"
+    )
+    benefit_years: float = Field(1.0, gt=0, description="for which a decision holds")
+    max_weeks: int = Field(52, ge=4, description="a longer experiment is not proposed")
+    briefing_minutes: float = Field(
+        30.0, ge=0, description="of each agent who is told of an experiment"
+    )
+    settling_days: int = Field(
+        30, ge=1, description="days at a new setting before its contacts are measured again"
+    )
+
+
 class Monitoring(Section):
     """When `clv monitor` says that something must be done; totals, intervals, churn: see gate."""
 
@@ -258,6 +280,7 @@ class Settings(BaseSettings):
     gate: Gate = Gate()
     scoring: Scoring = Scoring()
     attribution: Attribution = Attribution()
+    decisions: Decisions = Decisions()
     monitoring: Monitoring = Monitoring()
     markers: Markers = Markers()
     report: Report = Report()

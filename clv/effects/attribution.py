@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from clv.effects.agents import AgentScore, score_agents
 from clv.effects.decisions.frontier import frontier_of
+from clv.effects.decisions.options import TargetOptions
 from clv.effects.decisions.segments import part_targets, segment_effects
-from clv.effects.decisions.targets import TargetOptions, build_targets
+from clv.effects.decisions.targets import build_targets
+from clv.effects.decisions.volume import circumstances_of
 from clv.effects.design.encode import encode
 from clv.effects.design.exposure import CHANNELS, GOODWILL, WAIT, Behaviour
 from clv.effects.document import Attribution, unavailable
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from clv.contract.tables import Tables
+    from clv.effects.decisions.options import Circumstances
     from clv.effects.design.encode import Studied
     from clv.effects.effects import Effects
     from clv.effects.phrases import Phrases
@@ -131,7 +134,8 @@ def attribute(
     chosen = _chosen(asked, contacts, histories)
     studied = study_of(contacts, outcomes, chosen, window, options)
     effects, found = _effects_of(studied, chosen, window, experiments, options, on_progress)
-    money = worth(tables, studied, effects, outcomes, chosen, options)
+    known = circumstances_of(tables, studied, window, experiments)
+    money = worth(tables, studied, effects, outcomes, chosen, options, known)
     on_progress("phrases", 0, 1)
     phrases = spoken_phrases(histories, window, studied, options)
     missing = unavailable(found, money.agents, has_contributions=contributions is not None)
@@ -247,10 +251,11 @@ def worth(
     outcomes: pd.DataFrame,
     asked: Sequence[Behaviour],
     options: AttributionOptions,
+    circumstances: Circumstances | None = None,
 ) -> Attribution:
     """Return everything that rests on the effects: targets, agents, segments, journey."""
     cost = cost_per_minute(tables, studied.contacts)
-    targets, no_targets = build_targets(effects, cost, options.targets)
+    targets, no_targets = build_targets(effects, cost, options.targets, circumstances)
     by_part, no_parts = part_targets(studied, cost, options.effects, options.targets)
     others, no_outcomes = outcome_effects(
         effects, studied, outcomes, options.outcomes, options.effects
@@ -277,6 +282,7 @@ def worth(
         agents=scores_of(effects, studied, options),
         segments=segment_effects(tables, studied, asked, options.effects),
         journey=journey,
+        refused=no_targets,
         unavailable=(*no_targets, *no_parts, *no_outcomes, *no_journey),
     )
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from clv.effects.agents import AgentScore
     from clv.effects.decisions.frontier import Frontier
-    from clv.effects.decisions.targets import Target
+    from clv.effects.decisions.results import Target
     from clv.effects.journeys import Journey
     from clv.effects.outcomes import OutcomeEffects
     from clv.effects.phrases import Phrases
@@ -58,6 +58,8 @@ class Attribution:
         Phrases of agents that go with value; None without markers of the messages.
     workload : tuple of dict
         Utilisation and contacts per logged-in hour by agent, where agent_days are given.
+    refused : tuple of dict
+        ``{"behaviour", "why", "mend", "what"}`` of targets whose gates did not hold.
     """
 
     currency: str
@@ -78,6 +80,7 @@ class Attribution:
     frontier: Frontier | None = None
     phrases: Phrases | None = None
     workload: tuple[Mapping[str, Any], ...] = ()
+    refused: tuple[Mapping[str, str], ...] = ()
 
     def as_dict(self, *, individuals: bool = False) -> dict[str, Any]:
         """Return attribution.json; it names agents only where ``individuals`` are asked for."""
@@ -91,6 +94,7 @@ class Attribution:
             "effects": [effect.as_dict() for effect in self.effects],
             "outcomes": [row.as_dict(self.currency) for row in self.outcomes],
             "targets": [target.as_dict() for target in self.targets],
+            "refused": [dict(row) for row in self.refused],
             "part_targets": [dict(row) for row in self.part_targets],
             "frontier": None if self.frontier is None else self.frontier.as_dict(),
             "agents": [agent.as_dict() for agent in self.agents] if individuals else [],

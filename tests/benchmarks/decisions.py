@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -23,7 +24,8 @@ from scipy import stats
 
 from clv.effects.agents import score_agents, shrunk
 from clv.effects.decisions.frontier import frontier_of
-from clv.effects.decisions.targets import Target, TargetOptions, target_of
+from clv.effects.decisions.options import TargetOptions
+from clv.effects.decisions.targets import target_of
 from clv.effects.design.exposure import CHANNELS
 from clv.effects.estimators.examiner import Instrumented
 from clv.effects.estimators.study import EffectOptions, Study, build_study
@@ -32,6 +34,9 @@ from clv.simulation.options import Effects
 from clv.simulation.truths.latent import ServiceYear, simulate_service_year
 from clv.simulation.truths.truth import handle_steps
 from tests.unit.effects.service import studied
+
+if TYPE_CHECKING:
+    from clv.effects.decisions.results import Target
 
 NAMES = [one.name for one in CHANNELS]
 HANDLE, EMPATHY = "handle_seconds", "empathy"

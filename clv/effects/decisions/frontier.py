@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from clv.effects.checks.support import agent_means
-from clv.effects.decisions.targets import (
+from clv.effects.decisions.curves import (
     Curve,
     recommend_at,
     scale_curve,
@@ -24,7 +24,7 @@ from clv.effects.estimators.residuals import demeaned
 from clv.effects.results import rounded
 
 if TYPE_CHECKING:
-    from clv.effects.decisions.targets import TargetOptions
+    from clv.effects.decisions.options import TargetOptions
     from clv.effects.design.exposure import Floats
     from clv.effects.estimators.examiner import Instrumented
     from clv.effects.estimators.study import Study

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from clv.contract.tables import Tables
-    from clv.effects.decisions.targets import Target, TargetOptions
+    from clv.effects.decisions.options import TargetOptions
+    from clv.effects.decisions.results import Target
     from clv.effects.design.encode import Studied
     from clv.effects.design.exposure import Behaviour, Codes, Exposure
     from clv.effects.estimators.study import EffectOptions

@@ -246,7 +246,9 @@ def recommendations(attribution: Document | None) -> tuple[Recommendation, ...]:
         if current is None:
             continue
         best = figure(target, "best", measured_in, low="best_low", high="best_high", n=n)
-        suggested = number(target, "suggested")
+        # What is to be done now goes before where the whole way may lead.
+        step = number(target, "step", "to")
+        suggested = number(target, "suggested") if step is None else step
         if best is not None and suggested is not None:
             best = Figure(suggested, measured_in, best.low, best.high, n)
         move = _move(words(target, "recommend"), current, best)

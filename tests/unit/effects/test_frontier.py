@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from clv.effects.decisions.frontier import frontier_of
+from clv.effects.decisions.options import TargetOptions
 from clv.effects.decisions.segments import _targets
-from clv.effects.decisions.targets import TargetOptions, build_targets, target_of
+from clv.effects.decisions.targets import build_targets, target_of
 from clv.effects.design.exposure import CHANNELS, GOODWILL
 from clv.effects.effects import estimate_effects
 from clv.effects.estimators.study import EffectOptions

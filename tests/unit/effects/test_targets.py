@@ -5,14 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clv.effects.decisions.targets import (
-    Curve,
-    TargetOptions,
-    build_targets,
-    recommend,
-    sup_t_band,
-    target_of,
-)
+from clv.effects.decisions.curves import Band, Curve, recommend_at, sup_t_band
+from clv.effects.decisions.options import TargetOptions
+from clv.effects.decisions.targets import build_targets, settled, target_of
 from clv.effects.design.exposure import CHANNELS
 from clv.effects.effects import estimate_effects
 from clv.effects.estimators.study import EffectOptions, build_study
@@ -108,7 +103,7 @@ def test_targets_set_together_seldom_move_where_nothing_is_to_gain():
             for curve, n in zip(curves, (2, 1), strict=True)
         ]
         assert all((band.sure <= band.low).all() for band in bands)
-        moved += any(recommend(band, scales, 0.0)[1] is not None for band in bands)
+        moved += any(recommend_at(band, 0.0) is not None for band in bands)
         plain += any(band.low.max() > 0 for band in bands)
     slack = 2 * np.sqrt(0.03 * 0.97 / runs)
     assert moved / runs <= 0.03 + slack < plain / runs
@@ -126,23 +121,21 @@ def test_few_agents_widen_the_band():
 
 
 def test_a_move_needs_a_material_and_certain_gain():
-    scales = np.array([0.9, 1.0, 1.1])
     zero = np.zeros(3)
 
-    def word(low, high):
-        from clv.effects.decisions.targets import Band
+    def verdict(low, high):
+        band = Band(zero, zero, np.array(high), np.array(low), zero)
+        return recommend_at(band, 0.5), settled(band, 0.5)
 
-        return recommend(Band(zero, zero, np.array(high), np.array(low), zero), scales, 0.5)
-
-    assert word([-1, 0, 0.6], [1, 0, 2]) == ("raise", 2)
-    assert word([0.7, 0, 0.6], [1, 0, 2]) == ("lower", 0)
-    assert word([-1, 0, 0.4], [1, 0, 2]) == ("cannot tell", None)
-    assert word([-1, 0, -1], [0.3, 0, 0.4]) == ("keep", None)
+    assert verdict([-1, 0, 0.6], [1, 0, 2]) == (2, False)
+    assert verdict([0.7, 0, 0.6], [1, 0, 2]) == (0, False)
+    assert verdict([-1, 0, 0.4], [1, 0, 2]) == (None, False)
+    assert verdict([-1, 0, -1], [0.3, 0, 0.4]) == (None, True)
 
 
 def test_no_target_without_cost_or_without_level_two(effects):
     targets, missing = build_targets(effects, None)
-    assert [target.behaviour for target in targets] == ["empathy"]
+    assert [target.behaviour for target in targets] == ["empathy", "fcr"]
     assert "no agent cost" in missing[0]["why"]
     refused = estimate_effects(draw(0, customers=4000, skill_routing=0.3).exposure, options=QUICK)
     targets, missing = build_targets(refused, COST)
