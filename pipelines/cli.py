@@ -71,7 +71,12 @@ def simulate(
     out: Annotated[Path, typer.Argument(help="Folder to write the tables to.")],
     customers: Annotated[int, typer.Option(min=1)] = 20_000,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    effects: Annotated[Path | None, typer.Option(help="YAML of effects to plant.")] = None,
+    effects: Annotated[
+        Path | None, typer.Option(help="YAML of options, `effects` to plant among them.")
+    ] = None,
+    half_life_days: Annotated[
+        float | None, typer.Option(help="Effects of contacts fade; by default they stay.")
+    ] = None,
 ) -> None:
     """Write a synthetic company and its truth.
 
@@ -80,7 +85,10 @@ def simulate(
     from pipelines import simulate as pipeline
 
     run = _run("simulate", None, seed=seed)
-    _show(run, pipeline.run(run, out=out, customers=customers, effects=effects))
+    shown = pipeline.run(
+        run, out=out, customers=customers, effects=effects, half_life_days=half_life_days
+    )
+    _show(run, shown)
 
 
 @app.command()

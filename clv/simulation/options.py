@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from clv.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Routing = Literal["random", "skill"]
 
@@ -19,7 +25,8 @@ class Effects:
     Every contact adds to a running sum S, measured against the usual contact of its kind;
     from then on the customer buys exp(``rate_share`` · S) times as often, spends
     exp((1 − ``rate_share``) · S) times as much an order, and leaves at exp(−``survival`` · S)
-    times the rate. ``x`` is log(handle_seconds / 360).
+    times the rate. ``x`` is log(handle_seconds / 360). What a contact added stays for good, or
+    fades by half every ``half_life_days``.
 
     Attributes
     ----------
@@ -40,6 +47,11 @@ class Effects:
         (not per contact).
     rate_share, survival : float
         See above.
+    half_life_days : float, optional
+        Days after which half of what a contact added is left; without it all of it stays.
+    need : float, optional
+        The most that customers buy, as a multiple of what they buy at S = 0: the S that moves
+        their buying stops at log(``need``). Without it their buying has no ceiling.
 
     Examples
     --------
@@ -60,6 +72,48 @@ class Effects:
     temperament: float = -0.45
     rate_share: float = 0.7
     survival: float = 0.4
+    half_life_days: float | None = None
+    need: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.half_life_days is not None and not self.half_life_days > 0:
+            raise UsageError(
+                f"half_life_days is {self.half_life_days}; expected more than 0, or nothing at "
+                "all for effects that stay."
+            )
+        if self.need is not None and not self.need >= 1:
+            raise UsageError(
+                f"need is {self.need}; expected 1 or more (times what is bought at S = 0), or "
+                "nothing at all for no ceiling."
+            )
+
+    def left_after(self, days: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the share of what a contact added that is left after ``days``.
+
+        Examples
+        --------
+        >>> Effects(half_life_days=120.0).left_after(np.array([0.0, 120.0])).tolist()
+        [1.0, 0.5]
+        """
+        if self.half_life_days is None:
+            return np.ones(np.shape(days))
+        return np.exp2(-days / self.half_life_days)
+
+    def mean_left(
+        self, begin: NDArray[np.float64], end: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the mean of ``left_after`` from ``begin`` to ``end`` days after the contact.
+
+        Examples
+        --------
+        >>> Effects().mean_left(np.array([0.0]), np.array([9.0])).tolist()
+        [1.0]
+        """
+        if self.half_life_days is None:
+            return np.ones(np.shape(begin))
+        rate = math.log(2.0) / self.half_life_days
+        width = np.maximum(end - begin, 1e-9)
+        return self.left_after(begin) * -np.expm1(-rate * width) / (rate * width)
 
     @classmethod
     def none(cls) -> Effects:
@@ -186,6 +240,37 @@ class SimulationOptions:
                 f"horizon_days is {self.horizon_days}, the data last {self.span_days} days; "
                 "choose a shorter horizon or more years."
             )
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> SimulationOptions:
+        """Read options by name, ``effects`` by the names of ``Effects``.
+
+        Raises
+        ------
+        UsageError
+            For a name that is no option, or a value that is out of range.
+
+        Examples
+        --------
+        >>> SimulationOptions.of({"effects": {"half_life_days": 120}}).effects.half_life_days
+        120
+        """
+        given = dict(values)
+        effects = given.pop("effects", {})
+        if not isinstance(effects, Mapping):
+            raise UsageError(f"effects is {effects!r}; expected names of effects with numbers.")
+        for what, names, kind in (("effects", effects, Effects), ("options", given, cls)):
+            known = [field.name for field in fields(kind)]
+            for name in names:
+                if name not in known:
+                    raise UsageError(
+                        f"{name} is none of the {what} of a simulated company; expected one of "
+                        f"{', '.join(known)}."
+                    )
+        try:
+            return cls(effects=Effects(**effects), **given)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise UsageError(f"options of the simulated company: {error}.") from error
 
     @classmethod
     def default(cls) -> SimulationOptions:

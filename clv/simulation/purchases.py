@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,11 +29,39 @@ KEPT = (
 )  # expected share of an order's margin that is not refunded
 
 
+FADING_STEPS = 16  # stretches to a half-life over which a fading S is held at its mean
+FADING_HALF_LIVES = 8  # so many of them after a contact; what is left then is one stretch
+
+
+@dataclass(frozen=True)
+class Course:
+    """S of every customer as it would go if nobody ever left; one entry per stretch.
+
+    Stretches are sorted by customer and time; each customer's first begins when they join,
+    the last ends with the data. S is constant over a stretch: between contacts, or, where
+    effects fade, over a sixteenth of a half-life, at its mean.
+
+    Attributes
+    ----------
+    person : ndarray of shape (s,)
+        Entry of the customer.
+    begin, end : ndarray of shape (s,)
+        Days.
+    level : ndarray of shape (s,)
+        S.
+    """
+
+    person: NDArray[np.int64]
+    begin: NDArray[np.float64]
+    end: NDArray[np.float64]
+    level: NDArray[np.float64]
+
+
 @dataclass(frozen=True)
 class Path:
-    """S of every customer, constant between contacts; one entry per stretch.
+    """S of every customer while they are there; one entry per stretch.
 
-    Stretches are sorted by customer and time; each customer's first begins when they join.
+    Stretches are those of ``Course``, up to the day on which the customer leaves.
 
     Attributes
     ----------
@@ -74,23 +103,8 @@ def running_sum(values: NDArray[np.float64], person: NDArray[np.int64]) -> NDArr
     return total - before
 
 
-def follow(
-    effects: Effects, calendar: Calendar, crowd: People, served: Service
-) -> tuple[Path, NDArray[np.bool_]]:
-    """Follow S through the contacts, let customers leave, and say which contacts happened.
-
-    Parameters
-    ----------
-    served : Service
-        Sorted by customer and time.
-
-    Returns
-    -------
-    path : Path
-        S and the days of leaving.
-    happened : ndarray of bool, shape (m,)
-        Contacts before their customer had left.
-    """
+def course(effects: Effects, calendar: Calendar, crowd: People, served: Service) -> Course:
+    """Follow S through the contacts, sorted by customer and time, as if nobody ever left."""
     buyers = np.arange(crowd.buyers)
     times = calendar.days(served.started_s)
     rows = served.causes.person < crowd.buyers
@@ -100,9 +114,86 @@ def follow(
     step = np.concatenate([np.zeros(buyers.size), served.step[rows]])
     order = np.argsort(person, kind="stable")  # joining stands before the contacts
     person, begin, step = person[order], begin[order], step[order]
-    level = running_sum(step, person)
     last = np.append(person[1:] != person[:-1], True)
     end = np.where(last, calendar.span_days, np.append(begin[1:], 0.0))
+    held = Course(person, begin, end, sum_so_far(effects, step, begin, person))
+    if effects.half_life_days is None:
+        return held
+    return _faded(effects, held, effects.half_life_days)
+
+
+def sum_so_far(
+    effects: Effects,
+    step: NDArray[np.float64],
+    begin: NDArray[np.float64],
+    person: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return S right after each event: what is left of the earlier ones, and its own step.
+
+    Rows are sorted by person and time; ``begin`` is in days.
+
+    Examples
+    --------
+    >>> from clv.simulation.options import Effects
+    >>> fading = Effects(half_life_days=30.0)
+    >>> rows = np.array([1.0, 1.0]), np.array([0.0, 30.0]), np.array([0, 0])
+    >>> sum_so_far(fading, *rows).tolist()
+    [1.0, 1.5]
+    """
+    if effects.half_life_days is None:
+        return running_sum(step, person)
+    first = np.flatnonzero(np.diff(person, prepend=-1))
+    place = np.arange(person.size) - np.repeat(first, np.diff(np.append(first, person.size)))
+    by_place = np.argsort(place, kind="stable")
+    cuts = np.searchsorted(place[by_place], np.arange(1, place.max(initial=0) + 2))
+    level = step.copy()
+    for start, stop in itertools.pairwise(cuts):
+        rows = by_place[start:stop]  # the k-th event of everybody who has so many
+        level[rows] += level[rows - 1] * effects.left_after(begin[rows] - begin[rows - 1])
+    return level
+
+
+def _faded(effects: Effects, held: Course, half_life_days: float) -> Course:
+    """Cut the stretches between contacts so finely that S, fading, is constant over each."""
+    width = half_life_days / FADING_STEPS
+    span = held.end - held.begin
+    counts = np.minimum(np.ceil(span / width), FADING_STEPS * FADING_HALF_LIVES + 1)
+    counts = np.maximum(counts, 1).astype(np.int64)
+    stretch = np.repeat(np.arange(span.size), counts)
+    place = np.arange(stretch.size) - np.repeat(counts.cumsum() - counts, counts)
+    last = place == counts[stretch] - 1
+    since = place * width
+    until = np.where(last, span[stretch], since + width)
+    begin = held.begin[stretch] + since
+    return Course(
+        person=held.person[stretch],
+        begin=begin,
+        end=np.where(last, held.end[stretch], begin + width),
+        level=held.level[stretch] * effects.mean_left(since, until),
+    )
+
+
+def follow(
+    effects: Effects, calendar: Calendar, crowd: People, served: Service
+) -> tuple[Course, Path, NDArray[np.bool_]]:
+    """Follow S through the contacts, let customers leave, and say which contacts happened.
+
+    Parameters
+    ----------
+    served : Service
+        Sorted by customer and time.
+
+    Returns
+    -------
+    whole : Course
+        S as if nobody ever left.
+    path : Path
+        S and the days of leaving.
+    happened : ndarray of bool, shape (m,)
+        Contacts before their customer had left.
+    """
+    whole = course(effects, calendar, crowd, served)
+    person, begin, end, level = whole.person, whole.begin, whole.end, whole.level
     hazard = crowd.leaving[person] * np.exp(-effects.survival * level)
     summed = running_sum(hazard * years(end - begin), person)
     before = summed - hazard * years(end - begin)
@@ -118,7 +209,7 @@ def follow(
         level=level[alive],
         left=left,
     )
-    return path, times < left[served.causes.person]
+    return whole, path, calendar.days(served.started_s) < left[served.causes.person]
 
 
 @dataclass(frozen=True)
@@ -150,11 +241,21 @@ class Orders:
     is_order: NDArray[np.bool_]
 
 
+def _buying(effects: Effects, level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the S that moves buying: customers buy no more than they need."""
+    return level if effects.need is None else np.minimum(level, np.log(effects.need))
+
+
 def purchase_intensity(
     effects: Effects, level: NDArray[np.float64], share: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the factor of a customer's purchase rate at S; problems bound it from below."""
-    return np.maximum(np.exp(effects.rate_share * level), share)
+    return np.maximum(np.exp(effects.rate_share * _buying(effects, level)), share)
+
+
+def spend_factor(effects: Effects, level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the factor of what a customer spends an order at S."""
+    return np.exp((1 - effects.rate_share) * _buying(effects, level))
 
 
 def purchases(
@@ -223,7 +324,7 @@ def _priced(
     """Give orders their amounts, and add the refunds that happen within the data."""
     size = person.size
     noise = np.exp(ORDER_SIGMA * rng.standard_normal(size) - ORDER_SIGMA**2 / 2)
-    moved = np.exp((1 - options.effects.rate_share) * level)
+    moved = spend_factor(options.effects, level)
     amount = np.maximum(np.round(crowd.spend[person] * moved * noise, 2), 0.5)
     shares = np.array([category.share for category in CATEGORIES])
     other = np.searchsorted(shares.cumsum() / shares.sum(), rng.random(size), side="right")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from clv.simulation.options import SimulationOptions
     from clv.simulation.people import People
-    from clv.simulation.purchases import Orders, Path
+    from clv.simulation.purchases import Course, Orders, Path
     from clv.simulation.records import Records
     from clv.simulation.service import Service
     from clv.simulation.staff import Staff
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # every random part draws from a stream of its own, so that a change to one moves no other
 _STREAMS = (
     "people", "staff", "arms", "causes", "service", "purchases", "records", "names",
-    "surveys", "days", "assignments", "transcripts", "truth",
+    "surveys", "days", "assignments", "transcripts", "truth", "repeats",
 )  # fmt: skip
 
 
@@ -60,8 +60,10 @@ class World:
         Contacts that happened, by customer and time.
     usual : tuple of float
         The usual raw steps of first contacts and repeats.
+    course : Course
+        S of every customer as it would go if nobody ever left.
     path : Path
-        S of every customer.
+        S of every customer while they are there.
     orders : Orders
         Orders and refunds.
     records : Records
@@ -76,6 +78,7 @@ class World:
     desk: Desk
     served: Service
     usual: tuple[float, float]
+    course: Course
     path: Path
     orders: Orders
     records: Records
@@ -91,8 +94,10 @@ def build_world(options: SimulationOptions) -> World:
     first = causes(options, calendar, crowd, stream(options.seed, "causes"))
     served, usual = run_desk(desk, first, stream(options.seed, "service"))
     served = served.take(np.lexsort((served.started_s, served.causes.person)))
-    path, happened = follow(options.effects, calendar, crowd, served)
+    course, path, happened = follow(options.effects, calendar, crowd, served)
     served = served.take(happened)
     orders = purchases(options, calendar, crowd, path, served, stream(options.seed, "purchases"))
     records = record(served, calendar, stream(options.seed, "records"))
-    return World(options, calendar, crowd, staff, arms, desk, served, usual, path, orders, records)
+    return World(
+        options, calendar, crowd, staff, arms, desk, served, usual, course, path, orders, records
+    )

@@ -21,7 +21,7 @@ from clv.simulation.contacts import (
     problem_counts,
     problem_share,
 )
-from clv.simulation.purchases import KEPT, purchase_intensity
+from clv.simulation.purchases import KEPT, purchase_intensity, spend_factor
 from clv.simulation.service import run_desk
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Future:
     edges : ndarray of shape (g + 1,)
         Days: the horizon, cut where months begin.
     moved : ndarray of shape (draws, a, g + 1)
-        What contacts ahead have added to S by each edge.
+        What contacts ahead have added to S by each edge, as far as it has not faded.
     """
 
     world: World
@@ -74,13 +74,14 @@ class Future:
         width = np.diff(self.edges) / 365.0
         middle = (self.edges[:-1] + self.edges[1:]) / 2 - self.edges[0]
         factor = (1 + discount_rate_annual) ** (-middle / 365.0)
+        left = effects.left_after(self.edges - self.edges[0])
         total = np.zeros(person.size)
         for moved in self.moved:
             summed = np.zeros(person.size)
-            at = level + moved[:, 0]
+            at = left[0] * level + moved[:, 0]
             earns, leaves = self._pace(effects, crowd.leaving[person], share, at)
             for g in range(width.size):
-                later = level + moved[:, g + 1]
+                later = left[g + 1] * level + moved[:, g + 1]
                 earns_then, leaves_then = self._pace(effects, crowd.leaving[person], share, later)
                 hazard = (leaves + leaves_then) / 2 * width[g]
                 present = np.exp(-summed) * -np.expm1(-hazard) / np.maximum(hazard, 1e-12)
@@ -97,7 +98,7 @@ class Future:
         level: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the factor of margin per season, and the hazard of leaving a year, at S."""
-        earns = purchase_intensity(effects, level, share) * np.exp((1 - effects.rate_share) * level)
+        earns = purchase_intensity(effects, level, share) * spend_factor(effects, level)
         return earns, leaving * np.exp(-effects.survival * level)
 
 
@@ -114,11 +115,16 @@ def future(world: World, begin: float, days: int, draws: int, rng: np.random.Gen
     for draw in range(draws):
         ahead = _ahead(world, place >= 0, begin, end, rng)
         served, _ = run_desk(world.desk, ahead, rng, world.usual)
-        at = np.searchsorted(edges, calendar.days(served.started_s), side="right")
+        day = calendar.days(served.started_s)
+        at = np.searchsorted(edges, day, side="right")
         inside = at < edges.size
         rows = (place[served.causes.person[inside]], at[inside])
-        np.add.at(moved[draw], rows, served.step[inside])
-    return Future(world, person, edges, moved.cumsum(axis=2))
+        left = world.options.effects.left_after(edges[at[inside]] - day[inside])
+        np.add.at(moved[draw], rows, served.step[inside] * left)
+    passed = world.options.effects.left_after(np.diff(edges))
+    for edge in range(1, edges.size):  # a sum over the edges, of which the earlier part fades
+        moved[:, :, edge] += moved[:, :, edge - 1] * passed[edge - 1]
+    return Future(world, person, edges, moved)
 
 
 def _ahead(

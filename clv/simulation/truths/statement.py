@@ -10,6 +10,7 @@ import numpy as np
 from clv.errors import WindowError
 from clv.simulation.frames import identifiers
 from clv.simulation.truths.future import DISCOUNT_RATE_ANNUAL, future
+from clv.simulation.truths.per_contact import ContactTruth, contact_truth
 from clv.simulation.truths.truth import (
     Effect,
     Exposure,
@@ -52,6 +53,9 @@ class Truth:
         Those contacts.
     effects : tuple of Effect
         Of the behaviours, per customer of the population.
+    per_contact : ContactTruth
+        Of the behaviours, per contact: margin in the horizon after each of all contacts
+        whose follow-up lies in the data.
     frontier : list of dict
         Value and cost of scaling handle times.
     best_scale : float
@@ -74,6 +78,7 @@ class Truth:
     population: int
     contacts: int
     effects: tuple[Effect, ...]
+    per_contact: ContactTruth
     frontier: list[dict[str, float]]
     best_scale: float
     experiment: dict[str, float]
@@ -97,6 +102,7 @@ class Truth:
             "population": self.population,
             "contacts": self.contacts,
             "effects": [asdict(effect) for effect in self.effects],
+            "per_contact": self.per_contact.as_dict(),
             "frontier": self.frontier,
             "best_scale": self.best_scale,
             "experiment": self.experiment,
@@ -155,6 +161,7 @@ def state_truth(
         population=exposed.population.size,
         contacts=exposed.rows.size,
         effects=true_effects(exposed),
+        per_contact=contact_truth(world, days),
         frontier=frontier,
         best_scale=max(frontier, key=lambda point: point["net"])["scale"],
         experiment=true_experiment(exposed),

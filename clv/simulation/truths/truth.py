@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
-from clv.simulation.purchases import levels_at, running_sum
+from clv.simulation.purchases import levels_at, sum_so_far
 from clv.simulation.service import log_handle, resolution_log_odds
 from clv.simulation.truths.future import DISCOUNT_RATE_ANNUAL, Future
 
@@ -100,21 +100,25 @@ class Exposure:
         -----
         Changed service also changes who is still there at ``day``. Given the contacts, a
         customer's summed hazard moves by d, and the expectation over the exponential clock
-        of the customers who are there is multiplied by exp(−d).
+        of the customers who are there is multiplied by exp(−d). Where effects fade, d takes
+        what was added at its mean over the stretch.
         """
         world, person = self.world, self.world.served.causes.person[self.rows]
-        total = running_sum(steps, person)
+        effects = world.options.effects
         start = world.calendar.days(world.served.started_s[self.rows])
+        total = sum_so_far(effects, steps, start, person)
         level = levels_at(world.path, person, np.maximum(start, world.crowd.joined[person]))
-        survival = world.options.effects.survival
+        survival = effects.survival
         # between exposed contacts S may move by other contacts: they are few, and S then
         # enters only through the small difference of two hazards
         last = np.append(person[1:] != person[:-1], True)
         until = np.where(last, self.day, np.append(start[1:], 0.0))
         pace = world.crowd.leaving[person] * np.exp(-survival * level)
-        spared = pace * -np.expm1(-survival * total) * (until - start) / 365.0
+        held = total * effects.mean_left(np.zeros(start.size), until - start)
+        spared = pace * -np.expm1(-survival * held) * (until - start) / 365.0
         count = world.crowd.count
-        moved = np.bincount(person, weights=steps, minlength=count)[self.ahead.person]
+        kept = steps * effects.left_after(self.day - start)
+        moved = np.bincount(person, weights=kept, minlength=count)[self.ahead.person]
         stay = np.exp(np.bincount(person, weights=spared, minlength=count)[self.ahead.person])
         gained = np.zeros(count)
         usual = self.ahead.value(self.level)

@@ -34,14 +34,14 @@ def resimulated(world, exposed, steps):
     first = causes(options, world.calendar, world.crowd, stream(seed, "causes"))
     served, _ = run_desk(world.desk, first, stream(seed, "service"))
     served = served.take(np.lexsort((served.started_s, served.causes.person)))
-    _, happened = follow(options.effects, world.calendar, world.crowd, served)
+    _, _, happened = follow(options.effects, world.calendar, world.crowd, served)
     rows = np.flatnonzero(happened)[exposed.rows]
     assert (served.started_s[rows] == world.served.started_s[exposed.rows]).all()
     results = []
     for extra in (0.0, steps):
         changed = served.take(np.arange(served.step.size))
         changed.step[rows] += extra
-        path, _ = follow(options.effects, world.calendar, world.crowd, changed)
+        _, path, _ = follow(options.effects, world.calendar, world.crowd, changed)
         results.append(integrated_margin(world, path)[exposed.population].mean())
     return results[1] - results[0]
 
