@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from clv.report.facts import ReportInputs as ReportInputs
     from clv.report.facts import collect as collect
     from clv.report.render import render as render
+    from clv.scoring import ScoringOptions as ScoringOptions
     from clv.scoring import score as score
     from clv.simulation import SimulationOptions as SimulationOptions
     from clv.simulation import simulate as simulate
@@ -61,6 +62,7 @@ _HOMES = {
     "LifetimeValue": "clv.models.lifetime_value",
     "run_backtest": "clv.evaluation.backtest",
     "Registry": "clv.registry",
+    "ScoringOptions": "clv.scoring",
     "score": "clv.scoring",
     "attribute": "clv.effects.attribution",
     "ReportInputs": "clv.report.facts",

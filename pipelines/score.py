@@ -20,7 +20,7 @@ def run(
 ) -> Result:
     """Score as of the settings' day, by default that of the last order."""
     from clv.monitoring import Profile
-    from clv.scoring import score
+    from clv.scoring import ScoringOptions, score
     from clv.sinks import make_sinks
 
     sinks = make_sinks(ctx.settings.scoring.sinks)
@@ -37,20 +37,22 @@ def run(
             loaded.model,
             as_of=as_of,
             on_progress=on_progress,
-            model_name=loaded.name,
-            model_version=loaded.version,
-            out=folder,
-            sinks=sinks,
-            reasons=ctx.settings.scoring.reasons,
-            chunk_customers=ctx.settings.scoring.chunk_customers,
-            limit_share=ctx.settings.scoring.quarantine_limit_share,
-            keep=ctx.settings.scoring.keep,
-            wait_seconds=ctx.settings.scoring.wait_seconds,
-            keep_months=ctx.settings.scoring.keep_months,
-            dry_run=dry_run,
-            profile=profile,
-            data_fingerprint=company.validation.fingerprint,
-            clock=lambda: dt.datetime.now(dt.UTC),
+            options=ScoringOptions(
+                model_name=loaded.name,
+                model_version=loaded.version,
+                out=folder,
+                sinks=sinks,
+                reasons=ctx.settings.scoring.reasons,
+                chunk_customers=ctx.settings.scoring.chunk_customers,
+                limit_share=ctx.settings.scoring.quarantine_limit_share,
+                keep=ctx.settings.scoring.keep,
+                wait_seconds=ctx.settings.scoring.wait_seconds,
+                keep_months=ctx.settings.scoring.keep_months,
+                dry_run=dry_run,
+                profile=profile,
+                data_fingerprint=company.validation.fingerprint,
+                clock=lambda: dt.datetime.now(dt.UTC),
+            ),
         )
     ctx.note(result.notes)
     manifest = ctx.save("manifest.json", result.as_dict(), latest=not dry_run)

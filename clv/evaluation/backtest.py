@@ -10,7 +10,6 @@ import pandas as pd
 from scipy.special import expit
 
 from clv.evaluation.counterparts import as_scored, measured
-from clv.evaluation.documents import steps_document
 from clv.evaluation.metrics import (
     CHURN_METRICS,
     VALUE_METRICS,
@@ -21,6 +20,7 @@ from clv.evaluation.metrics import (
     normalised_gini,
     total_bias,
 )
+from clv.evaluation.steps import steps_document
 from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, Calibration, calibrated
 from clv.models.intervals import LONE_FOLD_SPREAD
 from clv.models.prospects.people import KINDS, people_of

@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Any
 from clv.models.contributions import summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
     from clv.evaluation.backtest import Backtest
-    from clv.models.calibration import Calibration
     from clv.models.lifetime_value import LifetimeValue, ModelInfo
-    from clv.models.training.folds import Folds
 
 TOP_FEATURES = 40
 
@@ -108,22 +104,3 @@ def logged_metrics(info: ModelInfo, backtest: Backtest) -> dict[str, float]:
     metrics["blend/weight"] = info.blend_weight
     metrics["blend/calibration"] = info.calibration
     return {name: value for name, value in metrics.items() if value == value}
-
-
-def steps_document(
-    folds: Folds, final: Calibration, known: Mapping[str, Calibration]
-) -> list[dict[str, Any]]:
-    """Return every step of the forecast beside leaving it out, and what each fold chose."""
-    by_fold = {fold.as_of: (fold.step, *known[fold.as_of].steps) for fold in folds.reported}
-    return [
-        {
-            **step.as_dict(),
-            "by_fold": {
-                as_of: other.used
-                for as_of, steps in by_fold.items()
-                for other in steps
-                if other.name == step.name
-            },
-        }
-        for step in (folds.forecasts.step, *final.steps)
-    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from clv.errors import ModelError
 from clv.models.calibration import Calibration
@@ -23,8 +23,6 @@ from clv.models.value import ValueModel
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from clv.models.lifetime_value import LifetimeValue
-
 FORMAT = 3
 DOCUMENT = "model.json"
 OBJECTIVES = {"value": "tweedie", "churn": "binary"}
@@ -32,7 +30,43 @@ MAX_BYTES = 2**28
 """Of one file; read_text() takes what there is."""
 
 
-def model_texts(model: LifetimeValue) -> dict[str, str]:
+class Saved(Protocol):
+    """What of a model is saved, and read back."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What it was trained on."""
+
+    @property
+    def purchases(self) -> Purchases:
+        """Purchases alone."""
+
+    @property
+    def value(self) -> ValueModel:
+        """What trees add to them."""
+
+    @property
+    def churn(self) -> ChurnModel:
+        """The chance of no further purchase."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """How forecasts were held to the past."""
+
+    @property
+    def level(self) -> Level:
+        """The season's correction of the total."""
+
+    @property
+    def centring(self) -> Centring:
+        """What contributions are measured from."""
+
+    @property
+    def prospects(self) -> Prospects | None:
+        """People who have not bought."""
+
+
+def model_texts(model: Saved) -> dict[str, str]:
     """Return ``model.json``, and ``value.txt`` and ``churn.txt`` where there are trees."""
     trees = {"value": model.value.trees, "churn": model.churn.trees}
     found = {f"{name}.txt": b.text for name, b in trees.items() if b is not None}

@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import ModelError, StorageError, UsageError, WindowError, listing
@@ -25,18 +24,17 @@ from clv.sinks import CsvSink
 from clv.storage import MARK, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from clv.contract.tables import Tables
     from clv.events.histories import Histories
     from clv.models.lifetime_value import LifetimeValue
     from clv.models.model_info import ModelInfo
-    from clv.monitoring import Profile
     from clv.notes import OnProgress
-    from clv.sinks import Sink, WriteReport
+    from clv.scoring.options import ScoringOptions
+    from clv.sinks import WriteReport
 
-CHUNK_CUSTOMERS = 100_000
 PORTFOLIO_FILE = "portfolio.json"
 BYTES_PER_CUSTOMER = 1_000
 """What one customer takes on disk in all files of a run, generously."""
@@ -44,64 +42,13 @@ BYTES_PER_CUSTOMER = 1_000
 _NAME_DIGITS = 12
 
 
-@dataclass(frozen=True)
-class Order:
-    """What a scoring run is asked to do, beside tables and model.
-
-    Attributes
-    ----------
-    model_name, model_version : str, int
-        What the model's alias was resolved to, once.
-    out : pathlib.Path
-        The folder of published runs.
-    sinks : sequence of Sink
-        Besides Parquet and CSV.
-    reasons : str
-        ``all``, ``none`` or ``top:N``.
-    chunk_customers : int
-        Customers in memory at once; changes no byte of the result.
-    limit_share : float
-        Of rows quarantined, above which nothing is published.
-    keep : int
-        Published runs to keep.
-    keep_months : int
-        Older months of which one run is kept, so that what was said can be held against what
-        came true.
-    wait_seconds : float
-        How long to wait for another run that holds the folder's lock.
-    dry_run : bool
-        Do everything but publish.
-    data_fingerprint : str
-        Of the tables, for the record.
-    profile : Profile or None
-        The training population, for drift.
-    clock : callable or None
-        Gives the time that the manifest names.
-    """
-
-    model_name: str
-    model_version: int
-    out: Path
-    sinks: Sequence[Sink] = ()
-    reasons: str = "all"
-    chunk_customers: int = CHUNK_CUSTOMERS
-    limit_share: float = 0.05
-    keep: int = 10
-    wait_seconds: float = 0.0
-    keep_months: int = 0
-    dry_run: bool = False
-    data_fingerprint: str = ""
-    profile: Profile | None = None
-    clock: Callable[[], dt.datetime] | None = None
-
-
 def score(
     histories: Histories,
     model: LifetimeValue,
     *,
     as_of: dt.date,
+    options: ScoringOptions,
     on_progress: OnProgress = silent,
-    **order: Any,
 ) -> ScoringResult:
     """Score every customer known at the end of a day, and publish the table.
 
@@ -113,10 +60,10 @@ def score(
         As loaded from the registry.
     as_of : datetime.date
         The last day that is known.
+    options : ScoringOptions
+        Which model it is, where to publish, and how.
     on_progress : OnProgress
         Called per chunk.
-    **order
-        The fields of ``Order``; ``model_name``, ``model_version`` and ``out`` are required.
 
     Raises
     ------
@@ -130,13 +77,12 @@ def score(
         When another run is under way, the disk is full, or a destination refuses. Nothing
         is published then.
     """
-    asked = Order(**order)
     check_day(histories.tables, as_of)
     on_progress("features", 0, 1)
     table = build_feature_table(histories, as_of)
     on_progress("features", 1, 1)
     try:
-        return score_table(table, model, asked, on_progress)
+        return score_table(table, model, options, on_progress)
     finally:
         table.close()
 
@@ -160,43 +106,46 @@ def check_day(tables: Tables, as_of: dt.date) -> None:
 
 
 def score_table(
-    table: FeatureTable, model: LifetimeValue, order: Order, on_progress: OnProgress = silent
+    table: FeatureTable,
+    model: LifetimeValue,
+    options: ScoringOptions,
+    on_progress: OnProgress = silent,
 ) -> ScoringResult:
     """Score a feature table and publish the result; see ``score``."""
     notes = (*table.notes, *check_features(model.info, table), *hindsight(model.info, table))
-    reasons = Reasons.parse(order.reasons)
-    check_name(order.model_name)
-    with publish.locked(order.out, order.wait_seconds):
-        before = publish.survey(order.out)
-        staging = publish.staged(order.out)
+    reasons = Reasons.parse(options.reasons)
+    check_name(options.model_name)
+    with publish.locked(options.folder, options.wait_seconds):
+        before = publish.survey(options.folder)
+        staging = publish.staged(options.folder)
         spread: FeatureTable | None = None
         try:
             customers = table.engine.to_pandas(table.rows.aggregate(rows=table.rows.count()))
             count = int(customers["rows"].iloc[0])
-            check_space(order.out, count)
-            inputs = unfinished.inputs_of(table, model, order, count)
-            saved = unfinished.opened(order.out, inputs, model)
-            tally = Tally.begin(model, table, order.profile)
+            check_space(options.folder, count)
+            inputs = unfinished.inputs_of(table, model, options, count)
+            saved = unfinished.opened(options.folder, inputs, model)
+            tally = Tally.begin(model, table, options.profile)
             spread = on_nodes(table, model)
-            write_rows(tally, spread or table, saved, order, staging, count, on_progress)
+            write_rows(tally, spread or table, saved, options, staging, count, on_progress)
             keep_reasons(tally, reasons, staging)
-            reconcile(tally, staging, count, order.limit_share)
+            reconcile(tally, staging, count, options.limit_share)
             publish.write_json(staging / PORTFOLIO_FILE, portfolio(tally, table, model))
-            sinks = [CsvSink(), *(() if order.dry_run else order.sinks)]
+            sinks = [CsvSink(), *(() if options.dry_run else options.sinks)]
             gone = bury(before, table.cutoff, staging)
             notes = (*notes, *before.notes, *saved.said(), *noted(gone))
             reports = [sink.write(staging / SCORE_FILE, staging, gone) for sink in sinks]
             changes = changes_since(before, staging)
-            result = _result(table, model, order, tally, reports, changes, notes)
-            if not order.dry_run:
+            result = _result(table, model, options, tally, reports, changes, notes)
+            if not options.dry_run:
                 publish.write_json(staging / publish.MANIFEST, result.as_dict())
-                publish.publish(order.out, result.run, order.keep, order.keep_months)
+                publish.publish(options.folder, result.run, options.keep, options.keep_months)
             saved.remove()
             return result
         finally:
             if spread is not None:
                 spread.close()
-            publish.discard_staged(order.out)
+            publish.discard_staged(options.folder)
 
 
 def changes_since(before: publish.Published, staging: Path) -> Changes | None:
@@ -296,27 +245,27 @@ def portfolio(tally: Tally, table: FeatureTable, model: LifetimeValue) -> dict[s
 def _result(
     table: FeatureTable,
     model: LifetimeValue,
-    order: Order,
+    options: ScoringOptions,
     tally: Tally,
     reports: Sequence[WriteReport],
     changes: Changes | None,
     notes: Sequence[Note],
 ) -> ScoringResult:
-    staging = order.out / publish.STAGING
+    staging = options.folder / publish.STAGING
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
         for path in sorted(staging.iterdir())
         if path.name != MARK
     }
-    run = _run_name(table.cutoff, order, files)
+    run = _run_name(table.cutoff, options, files)
     return ScoringResult(
         run=run,
-        path=None if order.dry_run else order.out / publish.RUNS / run,
+        path=None if options.dry_run else options.folder / publish.RUNS / run,
         as_of=table.cutoff,
-        model_name=order.model_name,
-        model_version=order.model_version,
+        model_name=options.model_name,
+        model_version=options.model_version,
         feature_fingerprint=model.info.fingerprint,
-        data_fingerprint=order.data_fingerprint,
+        data_fingerprint=options.data_fingerprint,
         customers=tally.scored + tally.quarantined,
         scored=tally.scored,
         quarantined=tally.quarantined,
@@ -327,16 +276,16 @@ def _result(
         drift=None if tally.drift is None else tally.drift.report().as_dict(),
         packages=versions(),
         changes=changes,
-        finished_at=None if order.clock is None else order.clock().isoformat(),
+        finished_at=None if options.clock is None else options.clock().isoformat(),
         notes=(*notes, *tally.notes(), *_rejected(reports)),
     )
 
 
-def _run_name(as_of: dt.date, order: Order, files: dict[str, dict[str, Any]]) -> str:
+def _run_name(as_of: dt.date, options: ScoringOptions, files: dict[str, dict[str, Any]]) -> str:
     """Name a run after what is in it, so that the same run again has the same name."""
     content = json.dumps([[name, entry["sha256"]] for name, entry in sorted(files.items())])
     digest = hashlib.sha256(content.encode()).hexdigest()[:_NAME_DIGITS]
-    return f"{as_of.isoformat()}_{order.model_name}-v{order.model_version}_{digest}"
+    return f"{as_of.isoformat()}_{options.model_name}-v{options.model_version}_{digest}"
 
 
 def _rejected(reports: Sequence[WriteReport]) -> tuple[Note, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -33,31 +33,12 @@ if TYPE_CHECKING:
     from clv.models.lifetime_value import LifetimeValue
     from clv.monitoring import Profile
     from clv.notes import OnProgress
+    from clv.scoring.options import ScoringOptions
     from clv.scoring.rows import Reasons, Rows
     from clv.scoring.unfinished import Unfinished
 
 QUARANTINE_FILE = "quarantine.parquet"
 _STEP = "customers"
-
-
-class Chunked(Protocol):
-    """What of a scoring order concerns its rows."""
-
-    @property
-    def model_name(self) -> str:
-        """The registered model's name."""
-
-    @property
-    def model_version(self) -> int:
-        """Its version."""
-
-    @property
-    def chunk_customers(self) -> int:
-        """Customers in memory at once."""
-
-    @property
-    def data_fingerprint(self) -> str:
-        """Of the tables."""
 
 
 @dataclass
@@ -119,7 +100,7 @@ def write_rows(
     tally: Tally,
     table: FeatureTable,
     saved: Unfinished,
-    order: Chunked,
+    options: ScoringOptions,
     staging: Path,
     customers: int,
     on_progress: OnProgress,
@@ -141,13 +122,13 @@ def write_rows(
         TableWriter(bad, QUARANTINE) as quarantine,
     ):
         on_progress(_STEP, 0, customers)
-        for chunk in table.chunks(order.chunk_customers):
+        for chunk in table.chunks(options.chunk_customers):
             features, scores_of = parted(chunk, saved.predict)
             check_sorted(features["customer_id"].to_numpy(object), last_id)
             predicted = scores_of.assign(
                 as_of=table.cutoff,
-                model_name=order.model_name,
-                model_version=order.model_version,
+                model_name=options.model_name,
+                model_version=options.model_version,
             )
             rows = finished(predicted, features["frequency"].notna().to_numpy(), last_id)
             last_id = features["customer_id"].iloc[-1]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from clv.features.table import FeatureTable
     from clv.models.lifetime_value import LifetimeValue
-    from clv.scoring.stream import Chunked
+    from clv.scoring.options import ScoringOptions
 
 FOLDER = ".unfinished"
 RECORD = "record.json"
@@ -132,7 +132,7 @@ def opened(out: Path, inputs: dict[str, Any], model: LifetimeValue) -> Unfinishe
 
 
 def inputs_of(
-    table: FeatureTable, model: LifetimeValue, order: Chunked, customers: int
+    table: FeatureTable, model: LifetimeValue, options: ScoringOptions, customers: int
 ) -> dict[str, Any]:
     """Return everything that decides the predictions of a run's chunks."""
     files = hashlib.sha256()
@@ -140,12 +140,12 @@ def inputs_of(
         files.update(f"{name}:{len(content)}:".encode() + content)
     return {
         "as_of": table.cutoff.isoformat(),
-        "model": f"{order.model_name}/{order.model_version}",
+        "model": f"{options.model_name}/{options.model_version}",
         "model_files": files.hexdigest(),
         "feature_fingerprint": model.info.fingerprint,
-        "data_fingerprint": order.data_fingerprint,
+        "data_fingerprint": options.data_fingerprint,
         "customers": customers,
-        "chunk_customers": order.chunk_customers,
+        "chunk_customers": options.chunk_customers,
         "engine": type(table.engine).__name__,
         "packages": versions(),
     }

@@ -91,7 +91,7 @@ def score(folder, customers, wanted="all"):
     from clv.features.base import declared
     from clv.features.table import FeatureTable
     from clv.models.lifetime_value import LifetimeValue
-    from clv.scoring import Order, score_table
+    from clv.scoring import ScoringOptions, score_table
     from clv.scoring import job as scoring_job
 
     scoring_job.fingerprint = lambda known: model.info.fingerprint  # rows come from a file here
@@ -103,7 +103,7 @@ def score(folder, customers, wanted="all"):
     with connect(threads=THREADS, memory_limit="512MB") as engine:
         held = tuple(engine.read_parquet([str(path)]) for path in parts(folder, customers))
         table = FeatureTable(engine, held, day, features, ())
-        order = Order("clv", 1, folder / f"out{customers}{wanted}", reasons=wanted)
+        order = ScoringOptions("clv", 1, folder / f"out{customers}{wanted}", reasons=wanted)
         result = score_table(table, model, order)
     assert result.scored == customers
     return time.perf_counter() - began[0], time.process_time() - began[1]

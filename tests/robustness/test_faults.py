@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from clv.errors import ClvError, GateError, ModelError, RegistryError, SinkError, StorageError
 from clv.events.histories import make_histories
 from clv.models.lifetime_value import LifetimeValue
-from clv.scoring import current, score
+from clv.scoring import ScoringOptions, current, score
 from clv.sinks import make_sink
 from pipelines.run import Run
 from pipelines.score import fresh
@@ -44,7 +44,7 @@ def scored(tables, model, tmp_path):
 
     def run(day=DAY, **order):
         order = {"model_name": "clv", "model_version": 1, "out": tmp_path / "out"} | order
-        return score(make_histories(tables), model, as_of=day, **order)
+        return score(make_histories(tables), model, as_of=day, options=ScoringOptions(**order))
 
     run(EARLIER)
     return run
@@ -242,9 +242,7 @@ def test_another_time_zone_changes_no_byte(scored, tables, model, tmp_path, monk
             make_histories(tables),
             model,
             as_of=DAY,
-            model_name="clv",
-            model_version=1,
-            out=tmp_path / "there",
+            options=ScoringOptions(model_name="clv", model_version=1, out=tmp_path / "there"),
         )
     finally:
         monkeypatch.undo()

@@ -13,7 +13,7 @@ from rich.console import Console
 from clv.errors import ClvError
 from clv.events.histories import make_histories
 from clv.models.lifetime_value import LifetimeValue
-from clv.scoring import score
+from clv.scoring import ScoringOptions, score
 from pipelines import validate
 from pipelines.run import Run
 from pipelines.settings import load_settings
@@ -179,10 +179,9 @@ class Bench:
             make_histories(tables),
             self.model,
             as_of=tables.span()[1],
-            model_name="clv",
-            model_version=1,
-            out=self.folder / "scores",
-            limit_share=1.0,
+            options=ScoringOptions(
+                model_name="clv", model_version=1, out=self.folder / "scores", limit_share=1.0
+            ),
         )
         assert result.customers == result.scored + result.quarantined
 

@@ -30,7 +30,7 @@ from clv.models.options import ModelOptions
 from clv.models.training.panel import build_panel
 from clv.models.trees.boosting import Growth
 from clv.registry import ChampionMovedError, GateCheck, GateResult, Registry, golden, tracking
-from clv.scoring import score
+from clv.scoring import ScoringOptions, score
 from clv.sinks import make_sink
 from clv.windows import rolling_cutoffs
 from pipelines import cli
@@ -48,13 +48,15 @@ def score_once(data, out, day, **order):
             make_histories(Tables.from_frames(engine, frames(data))),
             model,
             as_of=dt.date.fromisoformat(day.split(",")[0]),
-            model_name="clv",
-            model_version=1,
-            out=Path(out),
-            chunk_customers=50,
-            wait_seconds=300,
-            sinks=sinks,
-            **order,
+            options=ScoringOptions(
+                model_name="clv",
+                model_version=1,
+                out=Path(out),
+                chunk_customers=50,
+                wait_seconds=300,
+                sinks=sinks,
+                **order,
+            ),
         )
 
 

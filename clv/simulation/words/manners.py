@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from clv.simulation.words.transcripts import Lines
+    from clv.simulation.words.lines import Lines
     from clv.simulation.words.wording import Wording
 
 HESITATES, QUOTES = 0.45, 0.6

@@ -16,6 +16,7 @@ import pandas as pd
 
 from clv.simulation.catalogue import CATEGORIES, ISSUES
 from clv.simulation.contacts import BOT
+from clv.simulation.words.lines import MESSAGES_AT_MOST, PARTS_AT_MOST, Lines, joined
 from clv.simulation.words.manners import EMAIL, SPEAKER_NAMES, as_written
 from clv.simulation.words.wording import LANGUAGES, load_wording
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from clv.simulation.world import World
 
 KINDS = ("upset", "repeat", "effort")
-PARTS_AT_MOST, MESSAGES_AT_MOST = 8, 16
 
 
 @dataclass
@@ -240,27 +240,6 @@ def _bots(script: Script, show: Scene, rng: np.random.Generator) -> None:
     script.say(show.bot & ~show.resolved, 4, 0, "bot.pass")
 
 
-@dataclass(frozen=True)
-class Lines:
-    """Parts or messages, by contact and place.
-
-    Attributes
-    ----------
-    row, place, speaker : ndarray of shape (k,)
-        Contact, place in it, and index of who speaks.
-    text : list of str
-        What is said.
-    warm : ndarray of bool, shape (k,)
-        Meets an occasion.
-    """
-
-    row: NDArray[np.int64]
-    place: NDArray[np.int64]
-    speaker: NDArray[np.int64]
-    text: list[str]
-    warm: NDArray[np.bool_]
-
-
 def slots(
     world: World, customers: pd.DataFrame, rng: np.random.Generator
 ) -> dict[str, NDArray[np.object_]]:
@@ -332,19 +311,6 @@ def _filled(
         for sentence, row in zip(text.tolist(), rows, strict=True)
     ]
     return np.array(filled, dtype=object)
-
-
-def joined(parts: Lines) -> Lines:
-    """Join parts into messages; ``place`` is then the message's number in the plan."""
-    message = parts.place // PARTS_AT_MOST
-    key = parts.row * MESSAGES_AT_MOST + message
-    first = np.flatnonzero(np.diff(key, prepend=-1))
-    ends = [*first[1:].tolist(), len(parts.text)]
-    text = [
-        " ".join(parts.text[begin:end]) for begin, end in zip(first.tolist(), ends, strict=True)
-    ]
-    warm = np.logical_or.reduceat(parts.warm, first)
-    return Lines(parts.row[first], message[first], parts.speaker[first], text, warm)
 
 
 def messages_frame(

@@ -14,7 +14,7 @@ from clv.engines.connect import connect
 from clv.erasure import People, Places, erase, read_people, verify
 from clv.errors import UsageError
 from clv.features.table import FeatureTable
-from clv.scoring import Order, score_table, survey
+from clv.scoring import ScoringOptions, score_table, survey
 from clv.scoring.publish import manifest
 from clv.sinks import make_sink
 from clv.storage import folder, sha256_of, write_text
@@ -68,7 +68,7 @@ def build(root):
     with connect(threads=1) as engine:
         for version in (1, 2):
             table = FeatureTable(engine, (engine.frame(customers(20)),), AS_OF, FEATURES_USED, ())
-            order = Order("clv", version, out / "scores", sinks=sinks_of(root))
+            order = ScoringOptions("clv", version, out / "scores", sinks=sinks_of(root))
             score_table(table, Bent(), order)
     rejected = folder(out / "quarantine" / "run1")
     orders = pd.DataFrame({"_table": "orders", "Kunde": [GONE, STAYS, HASH], "amount": ["x"] * 3})

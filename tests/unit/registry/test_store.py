@@ -16,7 +16,7 @@ from clv.registry.digests import check_types, digests_of, verify
 from clv.registry.example import golden_rows
 from clv.registry.history import Event, before_the_champion, events_of
 from clv.registry.version import number_of
-from clv.scoring import current, score
+from clv.scoring import ScoringOptions, current, score
 
 WHEN = dt.datetime(2025, 7, 1, 4, 5, tzinfo=dt.UTC)
 YES = GateResult((GateCheck("loads", True, 1.0, 1.0, None, "loads"),))
@@ -61,10 +61,12 @@ def test_a_training_is_logged_verified_in_a_fresh_process_and_scores(
         make_histories(tables),
         loaded.model,
         as_of=as_of,
-        model_name=loaded.name,
-        model_version=loaded.version,
-        out=tmp_path / "scores",
-        chunk_customers=150,
+        options=ScoringOptions(
+            model_name=loaded.name,
+            model_version=loaded.version,
+            out=tmp_path / "scores",
+            chunk_customers=150,
+        ),
     )
     found = pd.read_parquet(current(tmp_path / "scores") / "scores.parquet")
     assert result.quarantined == 0

@@ -8,7 +8,7 @@ import pytest
 from clv.engines.connect import connect
 from clv.errors import StorageError, UsageError
 from clv.features.table import FeatureTable
-from clv.scoring import Order, current, rollback, runs, score_table, survey
+from clv.scoring import ScoringOptions, current, rollback, runs, score_table, survey
 from clv.storage import sha256_of
 from tests.unit.scoring.bent import AS_OF, FEATURES_USED, Bent, customers
 
@@ -28,7 +28,7 @@ def out(tmp_path):
 def score(engine, out):
     def run(version, **changes):
         table = FeatureTable(engine, (engine.frame(customers(20)),), AS_OF, FEATURES_USED, ())
-        order = replace(Order("clv", version, out, keep=2), **changes)
+        order = replace(ScoringOptions("clv", version, out, keep=2), **changes)
         return score_table(table, Bent(), order)
 
     return run

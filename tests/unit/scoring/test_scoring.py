@@ -32,7 +32,7 @@ from clv.errors import (
 from clv.events.histories import make_histories
 from clv.features.table import FeatureTable
 from clv.monitoring import Profile
-from clv.scoring import Order, compare, current, rollback, runs, score, score_table
+from clv.scoring import ScoringOptions, compare, current, rollback, runs, score, score_table
 from clv.scoring.portfolio import histogram_edges
 from clv.scoring.publish import locked, manifest
 from clv.scoring.rows import Reasons
@@ -58,7 +58,7 @@ def table_of(engine):
 
 @pytest.fixture
 def order(tmp_path):
-    return Order(model_name="clv", model_version=3, out=tmp_path / "scores")
+    return ScoringOptions(model_name="clv", model_version=3, out=tmp_path / "scores")
 
 
 def published(out):
@@ -89,14 +89,14 @@ def test_money_has_four_decimals_and_probabilities_six(table_of, order):
 def test_any_chunk_size_gives_the_same_bytes(table_of_session, chunk, tmp_path_factory):
     table, model, first = table_of_session
     out = tmp_path_factory.mktemp("chunks")
-    order = Order(model_name="clv", model_version=3, out=out, chunk_customers=chunk)
+    order = ScoringOptions(model_name="clv", model_version=3, out=out, chunk_customers=chunk)
     assert score_table(table, model, order).files == first
 
 
 @pytest.fixture(scope="module")
 def table_of_session(engine, tmp_path_factory):
     table = FeatureTable(engine, (engine.frame(customers(350)),), AS_OF, FEATURES_USED, ())
-    order = Order(model_name="clv", model_version=3, out=tmp_path_factory.mktemp("first"))
+    order = ScoringOptions(model_name="clv", model_version=3, out=tmp_path_factory.mktemp("first"))
     return table, Bent(), score_table(table, Bent(), order).files
 
 
@@ -308,7 +308,7 @@ from pathlib import Path
 from bent import Bent, FEATURES_USED, AS_OF, customers
 from clv.engines.connect import connect
 from clv.features.table import FeatureTable
-from clv.scoring import Order, score_table
+from clv.scoring import ScoringOptions, score_table
 import clv.scoring.{module} as module
 step = int(sys.argv[2])
 calls = 0
@@ -323,7 +323,7 @@ def dying(name, before=getattr(module, {name!r})):
 setattr(module, {name!r}, dying({name!r}))
 with connect(threads=1) as engine:
     table = FeatureTable(engine, (engine.frame(customers(60)),), AS_OF, FEATURES_USED, ())
-    score_table(table, Bent(), Order("clv", 3, Path(sys.argv[1]), chunk_customers=20))
+    score_table(table, Bent(), ScoringOptions("clv", 3, Path(sys.argv[1]), chunk_customers=20))
 """
 
 
@@ -478,9 +478,7 @@ def test_a_day_outside_the_orders_is_refused(engine, tmp_path, day):
             make_histories(tables),
             Bent(),
             as_of=day,
-            model_name="clv",
-            model_version=1,
-            out=tmp_path,
+            options=ScoringOptions(model_name="clv", model_version=1, out=tmp_path),
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from clv.engines.connect import connect
 from clv.features.table import FeatureTable
-from clv.scoring import Order, current, rollback, runs, score_table
+from clv.scoring import ScoringOptions, current, rollback, runs, score_table
 from clv.scoring.tombstones import REPEAT_DAYS, TOMBSTONE_FILE
 from clv.sinks import make_sink
 from tests.unit.scoring.bent import AS_OF, FEATURES_USED, Bent, customers
@@ -30,7 +30,7 @@ def scored(engine, tmp_path):
         frame = frame[~frame["customer_id"].isin(without)]
         day = AS_OF + dt.timedelta(days=days)
         table = FeatureTable(engine, (engine.frame(frame),), day, FEATURES_USED, ())
-        asked = Order(model_name="clv", model_version=3, out=tmp_path / "scores")
+        asked = ScoringOptions(model_name="clv", model_version=3, out=tmp_path / "scores")
         return score_table(table, model or Bent(), replace(asked, **order))
 
     return run

@@ -9,7 +9,7 @@ import pytest
 from clv.engines.connect import connect
 from clv.errors import ModelError, SinkError
 from clv.features.table import FeatureTable
-from clv.scoring import Order, current, score_table
+from clv.scoring import ScoringOptions, current, score_table
 from clv.scoring.unfinished import FOLDER, RECORD
 from clv.sinks import make_sink
 from tests.unit.scoring.bent import AS_OF, FEATURES_USED, Bent, customers
@@ -36,7 +36,9 @@ def engine():
 
 @pytest.fixture
 def order(tmp_path):
-    return Order("clv", 3, tmp_path / "scores", chunk_customers=CHUNK, data_fingerprint="d1")
+    return ScoringOptions(
+        "clv", 3, tmp_path / "scores", chunk_customers=CHUNK, data_fingerprint="d1"
+    )
 
 
 @pytest.fixture
