@@ -47,7 +47,8 @@ torture: $(READY) ## Kill runs at 50 moments each, feed 10,000 broken inputs
 	  $(TEST_ENV) $(RUN) -m pytest -q -m slow tests/robustness
 	@CLV_TORTURE_CASES=2000 $(TEST_ENV) $(RUN) -m pytest -q tests/unit/sources/test_records.py \
 	  tests/unit/sources/test_json_records.py \
-	  tests/laws/test_own_columns.py tests/laws/test_money.py tests/unit/models/test_prospects.py \
+	  tests/laws/test_own_columns.py tests/laws/test_money.py \
+	  tests/laws/test_event_time.py tests/unit/models/test_prospects.py \
 	  tests/unit/sources/adapters/test_voice.py tests/unit/sources/adapters/test_cells.py \
 	  tests/unit/sources/adapters/test_twice_is_once.py \
 	  tests/unit/sources/test_matching.py tests/unit/models/test_calibration.py

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from clv.contract.check import check
 from clv.contract.matching import LEAST_MATCH
@@ -19,6 +19,7 @@ from clv.errors import QuarantineError
 from clv.events.histories import make_histories
 from clv.features.contacts import build_contact_table
 from clv.features.table import build_feature_table
+from clv.labels.follow_up import build_follow_up
 from clv.labels.outcomes import build_outcomes
 from clv.markers.base import Pack
 from clv.markers.contacts import prepare_markers
@@ -267,22 +268,35 @@ class Company:
             discount_rate_annual=discount_rate_annual,
         )
 
-    def contacts(self, cutoff: Day, horizon_days: int, *, exposure_days: int) -> pd.DataFrame:
-        """Return one row per contact in the days up to a cutoff, with what was known before it.
+    def contacts(
+        self, horizon_days: int, *, since: Day | None = None, until: Day | None = None
+    ) -> pd.DataFrame:
+        """Return one row per agents' contact, with what was known before it and what was done.
 
         Parameters
         ----------
-        cutoff : str or datetime.date
         horizon_days : int
-            Of the outcome that the contacts are studied for.
-        exposure_days : int
-            Contacts of that many days up to the cutoff.
+            Contacts count of which so many days after them lie in what is used.
+        since, until : str or datetime.date, optional
+            The first and the last day that are used; by default all.
         """
         return build_contact_table(
-            self.histories,
-            Window(_day(cutoff), horizon_days),
-            exposure_days=exposure_days,
+            self.histories, horizon_days, since=_day(since), until=_day(until)
         )
+
+    def follow_up(
+        self, horizon_days: int, *, since: Day | None = None, until: Day | None = None
+    ) -> pd.DataFrame:
+        """Return what the customer did in the days after each of those contacts.
+
+        Parameters
+        ----------
+        horizon_days : int
+            Days after each contact, in its own time.
+        since, until : str or datetime.date, optional
+            As in ``contacts``: the same rows come out.
+        """
+        return build_follow_up(self.histories, horizon_days, since=_day(since), until=_day(until))
 
     def panel(
         self, windows: Sequence[Window] | None = None, *, horizon_days: int | None = None
@@ -342,5 +356,11 @@ def _spec(place: str | Path | Mapping[str, Any] | SourceSpec) -> SourceSpec:
     return SourceSpec(database=text) if database else SourceSpec(folder=text)
 
 
-def _day(day: Day) -> dt.date:
-    return day if isinstance(day, dt.date) else dt.date.fromisoformat(day)
+@overload
+def _day(day: Day) -> dt.date: ...
+@overload
+def _day(day: None) -> None: ...
+@overload
+def _day(day: Day | None) -> dt.date | None: ...
+def _day(day: Day | None) -> dt.date | None:
+    return dt.date.fromisoformat(day) if isinstance(day, str) else day

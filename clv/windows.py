@@ -110,6 +110,49 @@ class Window:
 
 
 @dataclass(frozen=True)
+class FollowUp:
+    """Which events can be followed for a horizon of their own, within the days that are used.
+
+    Attributes
+    ----------
+    since : datetime.date or None
+        The first day whose events count; None is no bound.
+    until : datetime.date
+        The last day that is used, to its end: nothing after it is known.
+    horizon_days : int
+        Days of 86,400 seconds after each event that its outcome covers.
+
+    Examples
+    --------
+    >>> follow = FollowUp(None, dt.date(1970, 1, 3), horizon_days=1)
+    >>> follow.complete(2 * DAY_SECONDS - 1), follow.complete(2 * DAY_SECONDS)
+    (True, False)
+    """
+
+    since: dt.date | None
+    until: dt.date
+    horizon_days: int
+
+    def __post_init__(self) -> None:
+        if self.horizon_days < 0:
+            raise UsageError(f"horizon_days is {self.horizon_days}; expected 0 or more.")
+
+    @property
+    def horizon_s(self) -> int:
+        """Seconds after an event that its outcome covers."""
+        return self.horizon_days * DAY_SECONDS
+
+    def seen(self, at_s: Any) -> Any:
+        """Say whether what happened at ``at_s`` is known by the end of ``until``."""
+        return at_s < day_start_s(self.until) + DAY_SECONDS
+
+    def complete(self, at_s: Any) -> Any:
+        """Say whether an event counts: not before ``since``, and its horizon is known whole."""
+        whole = self.seen(at_s + self.horizon_s)
+        return whole if self.since is None else (at_s >= day_start_s(self.since)) & whole
+
+
+@dataclass(frozen=True)
 class Span:
     """From when to when the data reach, and what lies so far off that it does not say so.
 

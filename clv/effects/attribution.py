@@ -24,7 +24,7 @@ from clv.effects.premium import premium_effect
 from clv.effects.wording import PhraseOptions
 from clv.effects.workload import workload
 from clv.errors import DataError, UsageError
-from clv.features.contacts import build_contact_table
+from clv.features.contacts import contacts_before
 from clv.labels.outcomes import build_outcomes
 from clv.labels.reactions import build_reactions
 from clv.notes import Note, silent
@@ -211,7 +211,7 @@ def read(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the contacts, and every customer's outcomes and reactions."""
     days = options.exposure_days
-    contacts = build_contact_table(histories, window, exposure_days=days)
+    contacts = contacts_before(histories, window, exposure_days=days)
     outcomes = build_outcomes(histories, window)
     if options.outcomes:
         outcomes["repeat_purchase"] = 1.0 - outcomes["churned"]

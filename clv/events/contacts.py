@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import ibis
 
 from clv.engines.physical import thousandths
-from clv.events.moments import NEVER, given
+from clv.events.moments import ALWAYS, NEVER, given
 from clv.windows import DAY_SECONDS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from clv.contract.tables import Tables
+    from clv.windows import FollowUp
 
 UNATTENDED = ("bot", "self_service")
 """Channels without an agent: first-contact resolution is unknown there."""
@@ -106,6 +107,13 @@ def contact_rows(tables: Tables) -> ir.Table:
     return rows.select(*_CONTACT_COLUMNS)
 
 
+def followed(contacts: ir.Table, follow: FollowUp) -> ir.Table:
+    """Return contacts that customers began and agents answered, whose horizon is known whole."""
+    return contacts.filter(
+        contacts.by_customer & contacts.attended & follow.complete(contacts.at_s)
+    )
+
+
 def _settled(at_s: ir.Value, ended_s: ir.Value, after_s: int) -> ir.Value:
     """Return when a contact is decided: some days after its end, else after its beginning.
 
@@ -181,11 +189,24 @@ def survey_rows(tables: Tables) -> ir.Table:
     mine = ibis.window(
         group_by=[raw.customer_id, raw.kind], order_by=[raw.responded_at, raw.survey_id]
     )
-    return raw.select(
+    rows = raw.select(
         "survey_id",
         "customer_id",
         "kind",
+        asked=given(raw, "surveys", "interaction_id"),
         at_s=raw.responded_at,
         score_m=thousandths(raw.score),
         sequence=ibis.row_number().over(mine) + 1,
     )
+    if "interactions" not in tables or not tables.has("surveys", "interaction_id"):
+        return rows.drop("asked").mutate(about_s=rows.at_s)
+    contacts = tables["interactions"]
+    begun = contacts.select(
+        about=contacts.interaction_id, whose=contacts.customer_id, about_s=contacts.started_at
+    )
+    same = [rows.asked == begun.about, rows.customer_id == begun.whose]
+    joined = rows.left_join(begun, same)
+    known_s = joined.about_s.fill_null(ibis.literal(ALWAYS, "int64"))
+    return joined.mutate(
+        about_s=joined.asked.isnull().ifelse(joined.at_s, ibis.least(known_s, joined.at_s))
+    ).drop("asked", "about", "whose")

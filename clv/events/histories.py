@@ -83,7 +83,9 @@ class Histories:
         ``unresolved_s``, ``sla_miss_s``, ``bad_s`` and more, and the times in thousandths
         (``handle_ms`` …).
     surveys : ibis Table or None
-        One row per answer: ``at_s``, ``kind``, ``score_m`` (thousandths), ``sequence``.
+        One row per answer: ``at_s``, ``kind``, ``score_m`` (thousandths), ``sequence``, and
+        ``about_s`` (when the customer's contact that it names began, before anything where
+        that is unknown; ``at_s`` where it names none).
     customers : ibis Table or None
         As given.
     columns : mapping of str to frozenset of str

@@ -10,7 +10,7 @@ import pandas as pd
 
 from clv.errors import DataError, UsageError
 from clv.experiments.compare import cross_fitted
-from clv.features.contacts import build_contact_table
+from clv.features.contacts import contacts_before
 from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
 
@@ -71,7 +71,7 @@ def past_outcomes(
     predicted = cross_fitted(features, outcome, predictor, FOLDS, seed)
     if unit == "customer":
         return Past(outcome, predicted, None, 0.0)
-    contacts = build_contact_table(histories, window).dropna(subset=["agent_id"])
+    contacts = contacts_before(histories, window).dropna(subset=["agent_id"])
     place = pd.Series(np.arange(len(values)), index=values.index)
     row = contacts["customer_id"].map(place).dropna().astype(int)
     if row.empty:

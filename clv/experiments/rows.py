@@ -16,7 +16,7 @@ import pandas as pd
 
 from clv.errors import DataError, UsageError
 from clv.experiments.read import read
-from clv.features.contacts import build_contact_table
+from clv.features.contacts import contacts_before
 from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
 from clv.notes import Note
@@ -119,7 +119,7 @@ def trial_rows(
     contacts = None
     if "interactions" in tables and start < window.cutoff:
         days = (window.cutoff - start).days
-        contacts = build_contact_table(histories, window, exposure_days=days)
+        contacts = contacts_before(histories, window, exposure_days=days)
     if unit == "customer":
         rows, named = _by_customer(assigned, contacts, behaviours)
     else:

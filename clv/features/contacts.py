@@ -15,15 +15,20 @@ import pandas as pd
 
 from clv.engines.physical import THOUSANDTHS, in_currency, missing, significant
 from clv.errors import SchemaError
+from clv.events.contacts import followed
+from clv.events.moments import ALWAYS, NEVER
+from clv.events.spans import Events, Span, sums_around
 from clv.schema import Kind
-from clv.windows import DAY_SECONDS, EXPOSURE_DAYS
+from clv.windows import DAY_SECONDS, EXPOSURE_DAYS, FollowUp
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     import ibis.expr.types as ir
     from numpy.typing import NDArray
 
     from clv.contract.tables import Tables
-    from clv.events.histories import Histories
+    from clv.events.histories import Histories, Part
     from clv.windows import Window
 
 MIN_BLOCK_AGENTS = 2
@@ -36,41 +41,60 @@ NUMBERS = (
     "sequence",
     "days_since_contact",
     "orders_before",
+    "orders_year_before",
+    "orders_quarter_before",
     "spend_before",
     "spend_year_before",
+    "spend_quarter_before",
+    "refunds_before",
     "days_since_order",
     "opening_sentiment",
 )
 """Controls: columns of the contact table that were known when the contact began."""
 
-MONEY = ("spend_before", "spend_year_before")
+MONEY = ("spend_before", "spend_year_before", "spend_quarter_before", "refunds_before")
 """Those of them that are in currency."""
+
+_EVER, _YEAR, _QUARTER = (
+    Span(None if days is None else -days * DAY_SECONDS - 1, -1) for days in (None, 365, 90)
+)
+_BEFORE = {
+    "orders_before": ("purchases", _EVER),
+    "orders_year_before": ("purchases", _YEAR),
+    "orders_quarter_before": ("purchases", _QUARTER),
+    "spend_before": ("spend", _EVER),
+    "spend_year_before": ("spend", _YEAR),
+    "spend_quarter_before": ("spend", _QUARTER),
+    "refunds_before": ("refunds", _EVER),
+}
+"""What was bought and given back before a contact: ever, in 365 and in 90 days."""
 
 
 def build_contact_table(
     histories: Histories,
-    window: Window,
+    horizon_days: int,
     *,
-    exposure_days: int = EXPOSURE_DAYS,
+    since: dt.date | None = None,
+    until: dt.date | None = None,
 ) -> pd.DataFrame:
-    """Return agents' contacts of the exposure, with controls and behaviours.
+    """Return agents' contacts that can be followed for a horizon, with controls and behaviours.
 
     Parameters
     ----------
     histories : Histories
-        A company's, with ``<marker>_hits`` and ``<marker>_occasions`` per contact where markers
-        were counted.
-    window : Window
-        The exposure ends with its cutoff.
-    exposure_days : int
-        Days before the end of the cutoff that count.
+        Of a company with contacts; with ``<marker>_hits`` and ``<marker>_occasions`` per
+        contact where markers were counted.
+    horizon_days : int
+        Days of 86,400 seconds after a contact that have to lie in what is used.
+    since, until : datetime.date, optional
+        The first and the last day that are used; by default all up to the last order's day.
 
     Returns
     -------
     DataFrame, sorted by ``interaction_id``
         Contacts that customers began and agents answered: ``KEYS`` (``stratum`` is a code
         of pool × time block), ``queue``, controls (``CATEGORIES``, ``NUMBERS``; unknown is
-        null), and
+        null; what lies in the contact's own second is not known before it), and
         what the contact led to (``transfers``, ``repeated``, ``bad``: never controls),
         ``goodwill`` (given in it, null where unknown),
         ``trained`` (1 after its agent's training, 0 before, null without one), and
@@ -88,27 +112,43 @@ def build_contact_table(
             "interactions: the table was not given, and effects are about contacts. Add a file "
             "interactions.parquet or interactions.csv, or map one under sources.interactions."
         )
-    rows = contact_rows(histories, window, exposure_days)
-    frame = histories.tables.engine.to_pandas(rows.order_by("interaction_id"))
+    follow = FollowUp(since, until or histories.tables.span()[1], horizon_days)
+    engine = histories.tables.engine
+    frames = [engine.to_pandas(contact_rows(histories, part, follow)) for part in histories.parts]
+    frame = pd.concat(frames, ignore_index=True) if frames[1:] else frames[0]
+    frame = frame.sort_values("interaction_id", ignore_index=True)
     frame["stratum"] = strata(frame)
     return frame
 
 
-def contact_rows(histories: Histories, window: Window, exposure_days: int) -> ir.Table:
-    """Return the expression of the contact table; ``stratum`` is added later."""
-    contacts = histories.contacts
+def contacts_before(
+    histories: Histories, window: Window, *, exposure_days: int = EXPOSURE_DAYS
+) -> pd.DataFrame:
+    """Return agents' contacts of the days up to a window's cutoff; see ``build_contact_table``.
+
+    What became known of them by the end of the window's horizon is known.
+    """
+    since = window.shifted(1 - exposure_days).cutoff
+    return build_contact_table(
+        histories, window.horizon_days, since=since, until=window.horizon_end
+    )
+
+
+def contact_rows(histories: Histories, part: Part, follow: FollowUp) -> ir.Table:
+    """Return the expression of some customers' contacts; ``stratum`` is added later."""
+    contacts = part.contacts
     assert contacts is not None
-    if histories.markers is not None:
-        said = histories.markers.contacts(None)
-        contacts = contacts.left_join(said, "interaction_id").drop("interaction_id_right")
     mine = ibis.window(
         group_by=contacts.customer_id, order_by=[contacts.at_s, contacts.interaction_id]
     )
-    rows = contacts.mutate(since_s=contacts.at_s - contacts.at_s.lag().over(mine))
-    rows = rows.filter(window.within(rows.at_s, exposure_days) & rows.by_customer & rows.attended)
+    rows = followed(contacts.mutate(since_s=contacts.at_s - contacts.at_s.lag().over(mine)), follow)
+    if histories.markers is not None:
+        heard = histories.markers.contacts(None)
+        rows = rows.left_join(heard, "interaction_id").drop("interaction_id_right")
     rows = _with_agents(rows, histories.tables)
-    history = orders_before(rows, histories.orders)
+    history = sums_around(rows, _bought(part.orders), _BEFORE, {"last_s": ("purchase_s", -1)})
     rows = rows.left_join(history, "interaction_id").drop("interaction_id_right")
+    over = follow.seen(rows.end_s)
     return rows.select(
         "interaction_id",
         "customer_id",
@@ -123,23 +163,29 @@ def contact_rows(histories: Histories, window: Window, exposure_days: int) -> ir
         wait_log=(1.0 + _seconds(rows.wait_ms)).ln(),
         sequence=rows.sequence.cast("float64"),
         days_since_contact=rows.since_s / float(DAY_SECONDS),
-        orders_before=rows.orders_before.fill_null(0).cast("float64"),
-        spend_before=significant(in_currency(rows.spend_before.fill_null(0))),
-        spend_year_before=significant(in_currency(rows.spend_year_before.fill_null(0))),
+        **{
+            name: significant(in_currency(rows[name]))
+            if name in MONEY
+            else rows[name].cast("float64")
+            for name in _BEFORE
+        },
         days_since_order=(rows.at_s - rows.last_s) / float(DAY_SECONDS),
         opening_sentiment=_column(rows, "opening_sentiment", Kind.NUMBER),
-        handle_seconds=_seconds(rows.handle_ms),
+        handle_seconds=_known(over, _seconds(rows.handle_ms)),
         wait_seconds=_seconds(rows.wait_ms),
-        fcr=window.seen(rows.settle_s).ifelse(
-            rows.first_contact_resolved.cast("float64"), missing(Kind.NUMBER)
-        ),
+        fcr=_known(follow.seen(rows.settle_s), rows.first_contact_resolved.cast("float64")),
         goodwill=in_currency(rows.goodwill),
-        transfers=rows.hand_offs.cast("float64"),
-        repeated=rows.repeated.cast("float64"),
-        bad=window.seen(rows.bad_s).cast("float64"),
+        transfers=_known(over, rows.hand_offs.cast("float64")),
+        repeated=_known(follow.seen(rows.settle_s), rows.repeated.cast("float64")),
+        bad=follow.seen(rows.bad_s).cast("float64"),
         trained=trained(rows),
         **behaviour_shares(rows, histories.columns.get("behaviours", frozenset())),
     )
+
+
+def _known(by_then: ir.BooleanValue, value: ir.Value) -> ir.Value:
+    """Leave out what became known only after the last day that is used."""
+    return by_then.ifelse(value, missing(Kind.NUMBER))
 
 
 def _column(rows: ir.Table, name: str, kind: Kind) -> ir.Value:
@@ -173,20 +219,31 @@ def trained(rows: ir.Table) -> ir.Value:
     return (rows.at_s >= rows.training_s).cast("float64")
 
 
-def orders_before(rows: ir.Table, orders: ir.Table) -> ir.Table:
-    """Return what each contact's customer had bought when it began; money moves when it moves."""
-    asked = rows.select("interaction_id", buyer=rows.customer_id, began_s=rows.at_s)
-    moved = orders.select("customer_id", "own_s", "margin", "is_purchase")
-    earlier = asked.inner_join(
-        moved, [asked.buyer == moved.customer_id, moved.own_s < asked.began_s]
+def _bought(orders: ir.Table) -> list[Events]:
+    """Return what a customer had bought and given back, and when that was known.
+
+    Money lies on its order's day, net of the refunds known by a contact. A purchase that was
+    given back whole is none from then on, though the day it was made stays the last one.
+    """
+    revised = (orders.known_s != orders.own_s) | (orders.at_s != orders.own_s)
+    moved = orders.select(
+        "customer_id",
+        at_s=orders.own_s,
+        spend=revised.ifelse(0, orders.margin),
+        refunds=ibis.greatest(-orders.amount, 0),
+        purchases=orders.is_purchase.cast("int64"),
+        purchase_s=orders.is_purchase.ifelse(orders.own_s, missing(Kind.TIME)),
     )
-    recent = earlier.own_s >= earlier.began_s - EXPOSURE_DAYS * DAY_SECONDS
-    return earlier.group_by("interaction_id").aggregate(
-        orders_before=earlier.is_purchase.sum(),
-        spend_before=earlier.margin.sum().cast("int64"),
-        spend_year_before=recent.ifelse(earlier.margin, 0).sum().cast("int64"),
-        last_s=earlier.own_s.max(where=earlier.is_purchase),
+    refunds = orders.filter(revised).select("customer_id", "at_s", "known_s", spend="margin")
+    void = orders.is_purchase & (orders.void_s > ALWAYS) & (orders.void_s < NEVER)
+    returned = orders.filter(void).select(
+        "customer_id", at_s="own_s", known_s="void_s", purchases=ibis.literal(-1, "int64")
     )
+    return [
+        Events(moved, ("spend", "refunds", "purchases", "purchase_s")),
+        Events(refunds, ("spend",), revised=True),
+        Events(returned, ("purchases",), revised=True),
+    ]
 
 
 def behaviour_shares(rows: ir.Table, given: frozenset[str]) -> dict[str, ir.Value]:

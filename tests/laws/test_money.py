@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from clv.engines.duckdb import DuckDBEngine
 from clv.events.histories import make_histories
 from clv.features.base import declared
-from clv.features.contacts import build_contact_table
+from clv.features.contacts import MONEY as SPENT
+from clv.features.contacts import contacts_before
 from clv.features.table import build_feature_table
+from clv.labels.follow_up import build_follow_up
 from clv.labels.outcomes import build_outcomes
 from clv.labels.reactions import build_reactions
 from clv.windows import Window
@@ -98,7 +100,8 @@ def numbers(engine: DuckDBEngine, frames: Frames, rate: float) -> dict[str, pd.D
             "features": build_feature_table(histories, CUTOFF).to_pandas(),
             "outcomes": build_outcomes(histories, WINDOW, **rates),
             "reactions": build_reactions(histories, WINDOW),
-            "contacts": build_contact_table(histories, Window(CUTOFF)),
+            "follow_up": build_follow_up(histories, 40, until=CUTOFF),
+            "contacts": contacts_before(histories, Window(CUTOFF)),
         }
     finally:
         histories.close()
@@ -121,7 +124,8 @@ MONEY_COLUMNS = {
     "features": {name for name, f in declared().items() if f.unit == "currency"},
     "outcomes": {"value", "value_undiscounted", "revenue"},
     "reactions": {"refunds"},
-    "contacts": {"goodwill", "spend_before", "spend_year_before"},
+    "contacts": {"goodwill", *SPENT},
+    "follow_up": {"value_undiscounted", "value_before", "value_month_01", "refunds"},
 }
 
 

@@ -20,7 +20,7 @@ from clv.contract.tables import Terms
 from clv.engines.duckdb import DuckDBEngine
 from clv.errors import SchemaError
 from clv.events.histories import make_histories
-from clv.features.contacts import build_contact_table
+from clv.features.contacts import contacts_before
 from clv.features.table import build_feature_table
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
@@ -111,7 +111,7 @@ def results(engine: Recording, frames: Frames, folder: Path) -> dict[str, pd.Dat
     histories = make_histories(tables, markers=markers)
     found = {
         "features": build_feature_table(histories, CUTOFF).to_pandas(),
-        "contacts": build_contact_table(histories, Window(CUTOFF)),
+        "contacts": contacts_before(histories, Window(CUTOFF)),
     }
     for name, rows in tables.frames.items():
         own = [column for column in rows.columns if column not in SCHEMA[name]]

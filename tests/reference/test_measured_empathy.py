@@ -16,7 +16,7 @@ from clv.effects.estimators.examiner import instrumented
 from clv.effects.estimators.study import EffectOptions, build_study
 from clv.engines.connect import connect
 from clv.events.histories import make_histories
-from clv.features.contacts import build_contact_table
+from clv.features.contacts import contacts_before
 from clv.labels.outcomes import build_outcomes
 from clv.markers.aggregate import by_opportunity
 from clv.markers.contacts import prepare_markers
@@ -41,7 +41,7 @@ def measured(seed, customers):
         tables = Tables.from_frames(engine, company.frames(), Terms(currency="USD"))
         markers = prepare_markers(tables, load_pack())
         ready = make_histories(tables, markers=markers)
-        contacts = build_contact_table(ready, window)
+        contacts = contacts_before(ready, window)
         outcomes = build_outcomes(ready, window)
     found = encode(contacts, outcomes, behaviours=[one.name for one in CHANNELS])
     latent = company.latent

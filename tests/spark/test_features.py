@@ -8,6 +8,7 @@ import pytest
 from clv.events.histories import make_histories
 from clv.features.contacts import build_contact_table
 from clv.features.table import build_feature_table
+from clv.labels.follow_up import build_follow_up
 from clv.labels.outcomes import build_outcomes
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
@@ -23,6 +24,7 @@ KEYS = {
     "markers": ["interaction_id"],
     "answers": ["interaction_id", "heard"],
     "contacts": ["interaction_id"],
+    "follow_up": ["interaction_id"],
 }
 
 
@@ -38,7 +40,8 @@ def computed(tables, horizon_days=180):
         "answers": engine.to_pandas(markers.answers(None)),
         "features": with_features.to_pandas(),
         "outcomes": build_outcomes(histories, window, discount_rate_annual=0.1),
-        "contacts": build_contact_table(histories, window),
+        "contacts": build_contact_table(histories, horizon_days),
+        "follow_up": build_follow_up(histories, horizon_days),
     }
 
 
@@ -60,12 +63,14 @@ def test_money_of_any_size_is_the_same(spark, duckdb):
     frames |= {"orders": pd.concat([frames["orders"], large], ignore_index=True)}
     found = [numbers(engine, frames, 0.1) for engine in (duckdb, spark)]
     for name, left in found[0].items():
-        keys = ["interaction_id"] if name == "contacts" else ["customer_id"]
+        keys = ["interaction_id"] if name in ("contacts", "follow_up") else ["customer_id"]
         assert differences(left, found[1][name], keys) == {}, name
     assert found[1]["outcomes"]["value"].max() > 9e11
 
 
-@pytest.mark.parametrize("name", ["markers", "answers", "features", "outcomes", "contacts"])
+@pytest.mark.parametrize(
+    "name", ["markers", "answers", "features", "outcomes", "contacts", "follow_up"]
+)
 def test_every_column_is_the_same(both, name):
     left, right = (frames[name] for frames in both)
     assert len(left) > 1_000

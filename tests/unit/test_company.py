@@ -179,5 +179,7 @@ def test_panels_outcomes_and_contacts_are_asked_of_it(frames):
         assert panel.horizon_days == 90
         outcomes = held.outcomes(CUTOFF, 90)
         assert {"customer_id", "value", "purchases"} <= set(outcomes)
-        contacts = held.contacts(CUTOFF, 90, exposure_days=365)
+        contacts = held.contacts(90, until="2025-06-30")
         assert contacts["interaction_id"].is_unique
+        followed = held.follow_up(90, until="2025-06-30")
+        assert followed["interaction_id"].equals(contacts["interaction_id"])

@@ -17,7 +17,7 @@ from clv.effects.journeys import bad_experiences, friction, referral_value
 from clv.engines.connect import connect
 from clv.errors import DataError, SchemaError, UsageError
 from clv.events.histories import make_histories
-from clv.features.contacts import NUMBERS, build_contact_table, strata
+from clv.features.contacts import NUMBERS, contacts_before, strata
 from clv.labels.outcomes import build_outcomes
 from clv.labels.reactions import build_reactions
 from clv.simulation import SimulationOptions, simulate
@@ -157,7 +157,7 @@ def test_every_outcome_can_be_asked_about(found, ready, window):
 
 
 def found_customers(found, ready, window):
-    contacts = build_contact_table(ready, window)
+    contacts = contacts_before(ready, window)
     outcomes = build_outcomes(ready, window)
     return encode(contacts, outcomes).customers
 
@@ -250,7 +250,7 @@ def test_too_few_customers_is_an_error(plain):
 
 @pytest.fixture(scope="module")
 def contacts(window, plain):
-    return build_contact_table(plain, window)
+    return contacts_before(plain, window)
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +286,7 @@ def test_controls_are_known_before_the_contact(company, contacts, tables, engine
     changed = Tables.from_frames(
         engine, {**frames, "orders": orders, "interactions": interactions}, tables.terms
     )
-    again = build_contact_table(make_histories(changed), window).set_index("interaction_id")
+    again = contacts_before(make_histories(changed), window).set_index("interaction_id")
     same = again.loc[row["interaction_id"], list(NUMBERS)].astype(float)
     np.testing.assert_array_equal(same, row[list(NUMBERS)].astype(float))
 
@@ -301,7 +301,7 @@ def test_spend_before_is_the_sum_of_earlier_margins(company, contacts):
 
 
 def test_empathy_less_repetition_stands_beside_the_share(ready, window):
-    contacts = build_contact_table(ready, window)
+    contacts = contacts_before(ready, window)
     asked = contacts["empathy"].notna()
     assert 0 < asked.mean() < 1
     assert contacts["empathy_unique"].notna().equals(asked)
@@ -342,7 +342,7 @@ def test_a_sample_is_drawn_and_said(contacts, outcomes):
 def test_without_interactions_there_are_no_effects(company, engine):
     only = Tables.from_frames(engine, {"orders": company.frames()["orders"]})
     with pytest.raises(SchemaError, match="effects are about contacts"):
-        build_contact_table(make_histories(only), Window(company.options.as_of, 365))
+        contacts_before(make_histories(only), Window(company.options.as_of, 365))
 
 
 def test_each_bad_experience_costs_what_was_planted(contacts, outcomes):

@@ -9,7 +9,6 @@ from clv.contract.tables import Tables
 from clv.engines.connect import connect
 from clv.events.histories import make_histories
 from clv.features.contacts import build_contact_table
-from clv.windows import Window
 
 CUTOFF = dt.date(2025, 3, 31)
 
@@ -31,7 +30,7 @@ def test_fcr_of_contacts_not_yet_settled_is_null():
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, {"orders": orders, "interactions": contacts})
         found = (
-            build_contact_table(make_histories(tables), Window(CUTOFF, 30))
+            build_contact_table(make_histories(tables), 0, until=CUTOFF)
             .set_index("interaction_id")
             .fcr
         )
