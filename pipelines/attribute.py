@@ -138,6 +138,6 @@ def _line(effect: dict[str, Any], currency: str) -> str:
         refused = [level["refused"]["why"] for level in effect["levels"] if level["refused"]]
         return f"{effect['behaviour']} ({change}): no estimate; {'; '.join(dict.fromkeys(refused))}"
     return (
-        f"{effect['behaviour']} ({change}): {best['estimate']:+.2f} {currency} a customer, "
-        f"{best['low']:+.2f} to {best['high']:+.2f} ({effect['headline']})"
+        f"{effect['behaviour']} ({change}): {best['estimate']:+.2f} {currency} a customer and "
+        f"year, {best['low']:+.2f} to {best['high']:+.2f} ({effect['headline']})"
     )

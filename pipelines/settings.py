@@ -187,14 +187,16 @@ class Scoring(Section):
 class Attribution(Section):
     """How effects of service behaviours are estimated."""
 
-    exposure_days: int = Field(365, ge=1, description="days of contacts before the cutoff")
+    exposure_days: int | None = Field(
+        None, ge=1, description="days of contacts before the cutoff; by default all"
+    )
     customers: int = Field(200_000, ge=1, description="above this many, a sample of customers")
     level: float = Field(0.95, gt=0, lt=1, description="of intervals")
     behaviours: tuple[str, ...] = Field(
         (), description="markers to ask about besides empathy, handle time, FCR and waits"
     )
     experiments: tuple[Path, ...] = Field(
-        (), description="read-outs, or folders of them, that enter the effects as level 3"
+        (), description="read-outs, or folders of them, that enter the effects as experimental"
     )
     outcomes: tuple[str, ...] = Field(
         (), description="asked about besides value: churn, refunds, next_contacts, csat, nps …"

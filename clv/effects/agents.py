@@ -159,14 +159,12 @@ def shrunk(values: Floats, variances: Floats, counts: Floats) -> Floats:
 def residual_value(study: Study, fit: Instrumented) -> Floats:
     """Return each agent's mean residual outcome per contact beyond behaviours, shrunk."""
     exposure = study.exposure
-    error = study.outcome - study.treatment @ fit.coefficients
-    counts = np.bincount(exposure.customer, minlength=exposure.customers)
-    per = (error / np.maximum(counts, 1))[exposure.customer]
-    known = exposure.agent >= 0
+    error = study.outcome - study.residuals @ fit.coefficients
+    known = (exposure.agent >= 0) & study.followed
     agent, size = exposure.agent[known], exposure.n_agents
     n = np.maximum(np.bincount(agent, minlength=size), 1).astype(np.float64)
-    means = np.bincount(agent, weights=per[known], minlength=size) / n
-    squares = np.bincount(agent, weights=per[known] ** 2, minlength=size) / n
+    means = np.bincount(agent, weights=error[known], minlength=size) / n
+    squares = np.bincount(agent, weights=error[known] ** 2, minlength=size) / n
     variance = np.maximum(squares - means**2, 1e-300) / np.maximum(n - 1, 1)
     return shrunk(means, variance, n)
 
@@ -207,7 +205,7 @@ def score_agents(
     Parameters
     ----------
     study, fit : Study and Instrumented
-        Behaviours and their prices at level 2.
+        Behaviours and their prices, with agents as instruments.
     level : float
         Of the intervals: prices and means both vary.
     min_contacts : int
@@ -273,13 +271,6 @@ def better_quarter(
     return found
 
 
-def compounded(study: Study, name: str, fit: Instrumented) -> float:
-    """Return how much less sure an effect is than the prices that it is made of."""
-    weights = study.weights(name)
-    plain = float(np.sqrt(weights @ fit.covariance @ weights))
-    return study.effect(name, fit)[1] / plain if plain > 0 else 1.0
-
-
 def _team_gaps(members: Sequence[AgentScore]) -> list[dict[str, object]]:
     """Sum agents' gaps, each times the agent's contacts; their ends come from the same prices."""
     sums: dict[str, tuple[float, float, float, int]] = {}
@@ -307,8 +298,7 @@ def coaching_gaps(
 ) -> tuple[Gap, ...]:
     """Return what an agent would gain per contact by the better quarter's habits.
 
-    Intervals reach ``reach`` standard errors of the prices, wider where the effect's own is:
-    what compounds is less sure than its price.
+    Intervals reach ``reach`` standard errors of the prices.
     """
     gaps = []
     for name, (goal, nearest) in better.items():
@@ -319,7 +309,6 @@ def coaching_gaps(
             now, then = (one.natural(float(v)) for v in (values[columns][0], nearest[0]))
             step = nearest - values[columns]
             half = reach * float(np.sqrt(step @ fit.covariance[columns, columns] @ step))
-            half *= max(compounded(study, name, fit), 1.0)
             gaps.append(Gap(name, now, then, worth, worth - half, worth + half))
     return tuple(sorted(gaps, key=lambda gap: -gap.worth_per_contact))
 

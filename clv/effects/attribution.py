@@ -18,17 +18,17 @@ from clv.effects.effects import estimate_effects
 from clv.effects.estimators.experiment import experimental_levels, unmoved
 from clv.effects.estimators.study import EffectOptions
 from clv.effects.journeys import build_journey
+from clv.effects.lasting import effect_curves
 from clv.effects.outcomes import OUTCOMES, outcome_effects
 from clv.effects.phrases import phrases_of
 from clv.effects.premium import premium_effect
 from clv.effects.wording import PhraseOptions
 from clv.effects.workload import workload
 from clv.errors import DataError, UsageError
-from clv.features.contacts import contacts_before
+from clv.features.contacts import build_contact_table
+from clv.labels.follow_up import build_follow_up
 from clv.labels.outcomes import build_outcomes
-from clv.labels.reactions import build_reactions
 from clv.notes import Note, silent
-from clv.windows import EXPOSURE_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,8 +61,8 @@ class AttributionOptions:
         Folds, gates and seeds.
     targets : TargetOptions
         When a move is recommended.
-    exposure_days : int
-        Days of contacts before the cutoff.
+    exposure_days : int, optional
+        Contacts of that many days before the cutoff; by default of all days.
     outcomes : tuple of str
         Further outcomes that the channels' effects are estimated on; see ``OUTCOMES``.
     premium_queue : str or None
@@ -73,7 +73,7 @@ class AttributionOptions:
 
     effects: EffectOptions = field(default_factory=EffectOptions)
     targets: TargetOptions = field(default_factory=TargetOptions)
-    exposure_days: int = EXPOSURE_DAYS
+    exposure_days: int | None = None
     outcomes: tuple[str, ...] = ()
     premium_queue: str | None = None
     min_agent_contacts: int = 30
@@ -105,7 +105,8 @@ def attribute(
     histories : Histories
         A company's; with markers, ``empathy`` is the share of upset moments answered with any.
     window : Window
-        Contacts up to its cutoff, outcome in its horizon, which must lie in the data.
+        Contacts up to its cutoff; each is followed for as many days as its horizon has, which
+        must lie in the data.
     contributions : sequence of dict, optional
         Portfolio contributions of the value model; without them they are unavailable.
     model_version : int, optional
@@ -115,7 +116,7 @@ def attribute(
     options : AttributionOptions, optional
         Gates, seeds, outcome.
     experiments : sequence of ReadOut
-        Read-outs of experiments; each enters the effects of what it moved as level 3.
+        Read-outs of experiments; each enters the effects of what it moved as experimental.
     on_progress : callable
         Told about each step.
 
@@ -129,13 +130,14 @@ def attribute(
     options = options or AttributionOptions()
     tables = histories.tables
     on_progress("contacts", 0, 1)
-    contacts, outcomes = read(histories, window, options)
+    contacts, follow_up = read(histories, window, options)
     on_progress("contacts", 1, 1)
     chosen = _chosen(asked, contacts, histories)
-    studied = study_of(contacts, outcomes, chosen, window, options)
+    studied = study_of(contacts, follow_up, chosen, window, options)
     effects, found = _effects_of(studied, chosen, window, experiments, options, on_progress)
+    outcomes = build_outcomes(histories, window)
     known = circumstances_of(tables, studied, window, experiments)
-    money = worth(tables, studied, effects, outcomes, chosen, options, known)
+    money = worth(tables, studied, effects, follow_up, outcomes, chosen, options, known)
     on_progress("phrases", 0, 1)
     phrases = spoken_phrases(histories, window, studied, options)
     missing = unavailable(found, money.agents, has_contributions=contributions is not None)
@@ -146,10 +148,11 @@ def attribute(
         model_version=model_version,
         contributions=tuple(contributions or ()),
         effects=found,
+        curves=effect_curves(effects, studied, follow_up, window.horizon_days, options.effects),
         unavailable=(*missing, *money.unavailable),
         notes=_noted(studied, effects, histories, experiments, phrases),
         phrases=phrases,
-        workload=workload(tables, contacts, window, options.exposure_days),
+        workload=workload(tables, contacts),
     )
 
 
@@ -163,7 +166,7 @@ def _effects_of(
 ) -> tuple[Effects, tuple[Effect, ...]]:
     """Estimate on every level, and what is shown: a premium queue's effect among it.
 
-    What an experiment read out is level 3.
+    What an experiment read out is experimental.
     """
     levels = experimental_levels(
         experiments,
@@ -209,45 +212,53 @@ def _noted(
 def read(
     histories: Histories, window: Window, options: AttributionOptions
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the contacts, and every customer's outcomes and reactions."""
-    days = options.exposure_days
-    contacts = contacts_before(histories, window, exposure_days=days)
-    outcomes = build_outcomes(histories, window)
-    if options.outcomes:
-        outcomes["repeat_purchase"] = 1.0 - outcomes["churned"]
-        reactions = build_reactions(histories, window, exposure_days=days)
-        outcomes = outcomes.merge(reactions, on="customer_id", how="left")
-    return contacts, outcomes
+    """Return the contacts up to the cutoff, and what followed each in days of its own."""
+    days, last = window.horizon_days, window.horizon_end
+    back = options.exposure_days
+    since = None if back is None else window.shifted(1 - back).cutoff
+    contacts = build_contact_table(histories, days, since=since, until=last)
+    return contacts, build_follow_up(histories, days, since=since, until=last)
 
 
 def study_of(
     contacts: pd.DataFrame,
-    outcomes: pd.DataFrame,
+    follow_up: pd.DataFrame,
     asked: Sequence[Behaviour],
     window: Window,
     options: AttributionOptions,
 ) -> Studied:
-    """Hold contacts and value as arrays, where there are customers enough."""
+    """Hold contacts and what followed them as arrays, where there are customers enough."""
     studied = encode(
         contacts,
-        outcomes,
+        follow_up,
         max_customers=options.effects.max_customers,
         seed=options.effects.seed,
         behaviours=[one.name for one in (*CHANNELS, *asked)],
     )
     if len(studied.customers) < MIN_CUSTOMERS:
         raise DataError(
-            f"interactions: {len(studied.customers)} customers were in contact with an agent in "
-            f"the {options.exposure_days} days to {window.cutoff}; at least {MIN_CUSTOMERS} are "
-            "needed to compare them. Set attribution.exposure_days higher, or bring more contacts."
+            f"interactions: {len(studied.customers)} customers were in contact with an agent "
+            f"{_when(options.exposure_days)} {window.cutoff}, after a purchase; at least "
+            f"{MIN_CUSTOMERS} are needed to compare them. {_more(options.exposure_days)}"
         )
     return studied
+
+
+def _when(exposure_days: int | None) -> str:
+    return "up to" if exposure_days is None else f"in the {exposure_days} days to"
+
+
+def _more(exposure_days: int | None) -> str:
+    if exposure_days is None:
+        return "Bring more contacts, or ask for a shorter horizon."
+    return "Set attribution.exposure_days higher, or bring more contacts."
 
 
 def worth(
     tables: Tables,
     studied: Studied,
     effects: Effects,
+    follow_up: pd.DataFrame,
     outcomes: pd.DataFrame,
     asked: Sequence[Behaviour],
     options: AttributionOptions,
@@ -258,7 +269,7 @@ def worth(
     targets, no_targets = build_targets(effects, cost, options.targets, circumstances)
     by_part, no_parts = part_targets(studied, cost, options.effects, options.targets)
     others, no_outcomes = outcome_effects(
-        effects, studied, outcomes, options.outcomes, options.effects
+        effects, studied, follow_up, options.outcomes, options.effects
     )
     both = {target.behaviour for target in targets} >= {"handle_seconds", "empathy"}
     frontier = None
@@ -266,7 +277,7 @@ def worth(
         assert effects.study is not None
         assert effects.second is not None
         frontier = frontier_of(effects.study, effects.second, cost, options.targets)
-    journey, no_journey = build_journey(tables, studied, outcomes, effects)
+    journey, no_journey = build_journey(tables, studied, follow_up, outcomes, effects)
     return Attribution(
         currency=tables.terms.currency,
         as_of="",
@@ -364,7 +375,7 @@ def cost_per_minute(tables: Tables, contacts: pd.DataFrame) -> float | None:
 def scores_of(
     effects: Effects, studied: Studied, options: AttributionOptions
 ) -> tuple[AgentScore, ...]:
-    """Score agents where level 2 is claimed for every behaviour that prices them."""
+    """Score agents where they are claimed as instruments for every behaviour that prices them."""
     if effects.second is None or effects.study is None or not all_claimed(effects):
         return ()
     known = studied.contacts.dropna(subset=["agent_id", "team"])
@@ -379,7 +390,7 @@ def scores_of(
 
 
 def all_claimed(effects: Effects) -> bool:
-    """Say whether level 2 is claimed for every channel of the study."""
+    """Say whether agents are claimed as instruments for every channel of the study."""
     assert effects.study is not None
     names = {one.behaviour.name for one in effects.study.bases}
     levels = [e.level("quasi-experimental") for e in effects.effects if e.behaviour in names]

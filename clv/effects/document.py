@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from clv.effects.decisions.frontier import Frontier
     from clv.effects.decisions.results import Target
     from clv.effects.journeys import Journey
+    from clv.effects.lasting import EffectCurve
     from clv.effects.outcomes import OutcomeEffects
     from clv.effects.phrases import Phrases
     from clv.effects.results import Effect
@@ -29,7 +30,7 @@ class Attribution:
     currency, as_of, horizon_days : str, str, int
         What the numbers are in, and of when.
     customers : int
-        Customers with a contact in the exposure.
+        Customers with a contact that was studied.
     model_version : int or None
         Of the model that gave the contributions.
     contributions : tuple of dict
@@ -39,13 +40,13 @@ class Attribution:
     outcomes : tuple of OutcomeEffects
         The channels' effects on whatever else was asked about.
     targets : tuple of Target
-        Where level 2 is claimed.
+        Where agents are claimed as instruments.
     part_targets : tuple of dict
         Targets by queue and issue type, each through its own gates.
     frontier : Frontier or None
         Empathy and handle time together, where both have a target.
     agents : tuple of AgentScore
-        Where level 2 is claimed.
+        Where agents are claimed as instruments.
     segments : tuple of dict
         Effects by segment, each through its own gates.
     journey : Journey or None
@@ -54,6 +55,8 @@ class Attribution:
         ``{"what", "why"}`` of whatever could not be computed.
     notes : tuple of Note
         What was left out on the way.
+    curves : tuple of EffectCurve
+        How the channels' effects come and go, month by month after a contact.
     phrases : Phrases or None
         Phrases of agents that go with value; None without markers of the messages.
     workload : tuple of dict
@@ -75,6 +78,7 @@ class Attribution:
     journey: Journey | None
     unavailable: tuple[Mapping[str, str], ...]
     notes: tuple[Note, ...] = ()
+    curves: tuple[EffectCurve, ...] = ()
     outcomes: tuple[OutcomeEffects, ...] = ()
     part_targets: tuple[Mapping[str, Any], ...] = ()
     frontier: Frontier | None = None
@@ -92,6 +96,7 @@ class Attribution:
             "model_version": self.model_version,
             "contributions": [dict(row) for row in self.contributions],
             "effects": [effect.as_dict() for effect in self.effects],
+            "effect_curves": [curve.as_dict() for curve in self.curves],
             "outcomes": [row.as_dict(self.currency) for row in self.outcomes],
             "targets": [target.as_dict() for target in self.targets],
             "refused": [dict(row) for row in self.refused],

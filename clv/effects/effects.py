@@ -1,9 +1,9 @@
 """What changing a service behaviour does, at every level of evidence that the data allow.
 
-Level 1 (adjusted) compares customers alike in everything that was known. Level 2
-(quasi-experimental) compares customers whom chance gave to different agents, and is refused
-where its gates do not hold. Level 3 (experimental) comes from read-outs. A refused level
-says why, and what would mend it.
+The adjusted estimate compares contacts alike in everything that was known when they began. Agents
+as instruments (quasi-experimental) compare contacts that chance gave to different agents, and are
+refused where their gates do not hold. Experiments come from read-outs. A refused estimate says
+why, and what would mend it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from clv.effects.checks.agents import Agents
-from clv.effects.checks.balance import Balance
 from clv.effects.checks.base import Estimated, run_checks
-from clv.effects.checks.comparable import Comparable
-from clv.effects.checks.first_stage import FirstStage
-from clv.effects.checks.overlap import Overlap
+from clv.effects.checks.gates.agents import Agents
+from clv.effects.checks.gates.balance import Balance
+from clv.effects.checks.gates.comparable import Comparable
+from clv.effects.checks.gates.first_stage import FirstStage
+from clv.effects.checks.gates.overlap import Overlap
+from clv.effects.checks.gates.routing_rule import RoutingRule
 from clv.effects.design.eligibility import Usable, screen
 from clv.effects.design.exposure import CHANNELS, GOODWILL, Behaviour
 from clv.effects.estimators.nuisance import learner_of
@@ -44,7 +45,7 @@ HARDER_CLIP = (0.02, 0.98)
 
 @dataclass(frozen=True)
 class Gates:
-    """The gates of level 2 that do not depend on the behaviour.
+    """The gates of agents as instruments that do not depend on the behaviour.
 
     Attributes
     ----------
@@ -69,9 +70,10 @@ class Effects:
     study : Study or None
         Of the channels (empathy, handle time, resolution); None where none is usable.
     first, second : Adjusted and Instrumented, or None
-        The channels' coefficients at levels 1 and 2; the latter is None where refused.
+        The channels' coefficients, adjusted and with agents as instruments; the latter is None
+        where refused.
     gates : Gates
-        Of level 2.
+        Of agents as instruments.
     """
 
     effects: tuple[Effect, ...]
@@ -125,7 +127,7 @@ def estimate_effects(
     first = study.adjusted() if study else None
     second = study.instrumented() if study and gates.refused is None else None
     pending = Effects((), study, first, second, gates)
-    # One clipped study serves all channels, and none is made where level 2 is refused.
+    # One clipped study serves all channels, and none is made where agents are refused.
     harder = cache(lambda: harder_study(study, options)) if study else None
     found = []
     for number, behaviour in enumerate(behaviours):
@@ -139,9 +141,10 @@ def estimate_effects(
 
 
 def with_outcome(effects: Effects, outcome: Floats, options: EffectOptions) -> Effects:
-    """Return the channels' effects on another outcome of the same customers, shape (n,).
+    """Return the channels' effects on another outcome of the same contacts, shape (C,).
 
-    Contacts are the same, so that gates and residual behaviours are not computed again.
+    NaN stands where it is unknown. Contacts are the same, so that gates and residual behaviours
+    are not computed again.
     """
     assert effects.study is not None
     study = effects.study.with_outcome(outcome)
@@ -177,7 +180,7 @@ def effect_of(exposure: Exposure, behaviour: Behaviour, levels: tuple[Level, ...
 
 
 def run_gates(exposure: Exposure, usable: Usable, options: EffectOptions) -> Gates:
-    """Run the gates of level 2 that hold for all behaviours, cheapest first."""
+    """Run the gates of agents as instruments that hold for all behaviours, cheapest first."""
     unknown = float((exposure.agent < 0).mean()) if exposure.contacts else 1.0
     if exposure.n_agents == 0 or unknown > options.max_unknown_agents:
         return Gates((), usable.no_agents(unknown))
@@ -191,7 +194,10 @@ def run_gates(exposure: Exposure, usable: Usable, options: EffectOptions) -> Gat
         return Gates((agents, comparable), usable.alone(comparable))
     balance = Balance(options.min_balance_p, options.permutations, options.seed).run(exposure)
     results = (agents, comparable, balance)
-    return Gates(results, None if balance.passed else usable.unbalanced(balance))
+    if not balance.passed:
+        return Gates(results, usable.unbalanced(balance))
+    rule = RoutingRule(permutations=options.permutations, seed=options.seed).run(exposure)
+    return Gates((*results, rule), None if rule.passed else usable.changed(rule))
 
 
 def behaviour_levels(
@@ -203,7 +209,7 @@ def behaviour_levels(
     learner: Learner,
     harder: Callable[[], Study] | None,
 ) -> tuple[Level, ...]:
-    """Return levels 1 and 2 of one behaviour, claimed or refused."""
+    """Return a behaviour's adjusted estimate and that by agents, claimed or refused."""
     if behaviour.name not in usable.kept:
         why = usable.refused[behaviour.name]
         return (
@@ -242,15 +248,13 @@ def behaviour_levels(
 def adjusted_level(
     study: Study, fit: Adjusted, behaviour: Behaviour, options: EffectOptions
 ) -> Level:
-    """Return level 1, with what a hidden factor could do to it."""
-    weights = study.weights(behaviour.name)
-    estimate = float(weights @ fit.coefficients)
-    error = float(np.sqrt(weights @ fit.covariance @ weights))
+    """Return the adjusted estimate, with what a hidden factor could do to it."""
+    estimate, error = study.effect(behaviour.name, fit)
     overlap = Overlap().run(study, behaviour.name)
     if not overlap.passed:
         return Level.refusal(
             "adjusted",
-            f"{behaviour.name} hardly differs between customers alike in what was known before",
+            f"{behaviour.name} hardly differs between contacts alike in what was known before",
             "bring contacts in which it differs, or ask about another behaviour",
             (overlap,),
         )
@@ -269,7 +273,10 @@ def quasi_level(
     options: EffectOptions,
     harder: Callable[[], Study] | None = None,
 ) -> Level:
-    """Return level 2, or why it is refused; ``harder`` makes the study of its clipping check."""
+    """Return the estimate by agents, or why it is refused.
+
+    ``harder`` makes the study of its clipping check.
+    """
     evidence: Evidence = "quasi-experimental"
     if not behaviour.by_agent:
         why = usable.not_by_agent(behaviour)
@@ -291,7 +298,7 @@ def quasi_level(
 def harder_study(study: Study, options: EffectOptions) -> Study:
     """Return the same study with durations and the outcome clipped harder."""
     outcome = study.exposure.outcome
-    held = np.minimum(outcome, np.quantile(outcome, 0.995))
+    held = np.minimum(outcome, np.nanquantile(outcome, 0.995))
     return build_study(
         study.exposure.with_outcome(held),
         [one.behaviour for one in study.bases],

@@ -10,17 +10,18 @@ import pandas as pd
 from scipy import stats
 
 from clv.effects.estimators.plr import partialled_out
-from clv.effects.estimators.residuals import customer_folds, ridge
-from clv.effects.estimators.study import customer_design
+from clv.effects.estimators.residuals import customer_folds, within_residuals
 from clv.effects.results import rounded
 from clv.windows import DAY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
     from clv.contract.tables import Tables
     from clv.effects.design.encode import Studied
-    from clv.effects.design.exposure import Basis, Exposure, Floats
+    from clv.effects.design.exposure import Basis, Codes, Exposure, Floats
     from clv.effects.effects import Effects
     from clv.effects.estimators.examiner import Instrumented
     from clv.effects.estimators.study import Study
@@ -32,18 +33,18 @@ REFERRAL_SHARE = 0.5
 
 @dataclass(frozen=True)
 class BadExperience:
-    """What one more bad experience goes with, at equal customers and contacts (adjusted).
+    """What a contact that ends badly goes with, at equal customers and contacts (adjusted).
 
     Attributes
     ----------
     which : str
-        ``first``, ``second`` or ``third or later``.
+        ``first``, ``second`` or ``third or later`` of the customer.
     outcome : str
         ``value`` or ``churned``.
     customers : int
-        With at least that many.
+        Whose contact it was; those with a third or later one may have several.
     estimate, low, high : float
-        Currency, or a difference in probability, per customer over the horizon.
+        Currency, or a difference in probability, over the days of follow-up after it.
     """
 
     which: str
@@ -79,7 +80,7 @@ class Journey:
     referrals : dict or None
         Own and brought value; nobody's value is counted twice.
     trends : tuple of dict
-        Behaviours by team and week, and their money where level 2 is claimed.
+        Behaviours by team and week, and their money where agents as instruments are claimed.
     trainings : tuple of dict
         Behaviours of trained agents after against before, beside untrained peers.
     """
@@ -102,7 +103,11 @@ class Journey:
 
 
 def build_journey(
-    tables: Tables, studied: Studied, outcomes: pd.DataFrame, effects: Effects
+    tables: Tables,
+    studied: Studied,
+    follow_up: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    effects: Effects,
 ) -> tuple[Journey, list[Mapping[str, str]]]:
     """Build every part that the tables allow, and name the others."""
     missing: list[Mapping[str, str]] = []
@@ -124,7 +129,7 @@ def build_journey(
     if not trainings:
         missing.append({"what": "before and after training", "why": "no agent was trained in it"})
     journey = Journey(
-        bad_experiences(studied.exposure, studied, outcomes),
+        bad_experiences(studied.exposure, studied, follow_up),
         friction(studied.contacts),
         referrals,
         trends,
@@ -134,28 +139,37 @@ def build_journey(
 
 
 def bad_experiences(
-    exposure: Exposure, studied: Studied, outcomes: pd.DataFrame, level: float = 0.95
+    exposure: Exposure, studied: Studied, follow_up: pd.DataFrame, level: float = 0.95
 ) -> tuple[BadExperience, ...]:
-    """Return what each further bad experience goes with, at equal customers and contacts."""
-    n = exposure.customers
-    bad = np.bincount(exposure.customer, weights=studied.contacts["bad"].fillna(0.0), minlength=n)
-    reached = [int((bad >= number).sum()) for number in (1, 2, 3)]
+    """Return what a contact that ends badly goes with, at equal customers and contacts.
+
+    Parameters
+    ----------
+    follow_up : DataFrame
+        ``interaction_id`` with ``value_undiscounted`` and ``churned`` after the contact.
+    """
+    bad = studied.contacts["bad"].fillna(0.0).to_numpy(np.float64) > 0
+    earlier = bad_before(bad, exposure.customer)
+    groups = np.minimum(earlier, len(ORDINALS) - 1)
+    reached = [int((bad & (groups == number)).sum()) for number in range(len(ORDINALS))]
     kept = [number for number, count in enumerate(reached) if count >= MIN_ARM]
     if not kept:
         return ()
-    treatment = np.stack([(bad >= number + 1).astype(np.float64) for number in kept], axis=1)
-    controls, _ = customer_design(exposure, ())
-    contacts = np.bincount(exposure.customer, minlength=n)
-    many = [(contacts >= number).astype(np.float64) for number in (2, 3, 4, 6)]
-    controls = np.column_stack([controls, *many])
-    folds = customer_folds(n, 5, 0)
-    rest = treatment - ridge(controls, treatment, folds)
-    table = outcomes.set_index("customer_id").reindex(studied.customers)
+    treatment = np.stack([bad & (groups == number) for number in kept], axis=1).astype(np.float64)
+    history = np.stack([earlier >= number for number in (1, 2)], axis=1).astype(np.float64)
+    controls = np.hstack([exposure.controls, history])
+    folds = customer_folds(int(exposure.customer.max()) + 1, 5, 0)[exposure.customer]
+    table = follow_up.set_index("interaction_id").reindex(studied.contacts["interaction_id"])
     half = float(stats.norm.ppf(0.5 + level / 2))
     found = []
     for name, column in (("value", "value_undiscounted"), ("churned", "churned")):
         values = table[column].to_numpy(np.float64)
-        fit = partialled_out(rest, values - ridge(controls, values[:, None], folds)[:, 0])
+        rows = np.flatnonzero(np.isfinite(values))
+        sides = np.column_stack([treatment, values])[rows]
+        rest = within_residuals(sides, controls[rows], exposure.stratum[rows], folds[rows])
+        fit = partialled_out(
+            rest[:, :-1], rest[:, -1], exposure.customer[rows], exposure.agent[rows]
+        )
         errors = np.sqrt(np.diag(fit.covariance))
         for place, number in enumerate(kept):
             estimate, margin = float(fit.coefficients[place]), half * float(errors[place])
@@ -166,6 +180,20 @@ def bad_experiences(
                 )
             )  # fmt: skip
     return tuple(found)
+
+
+def bad_before(bad: NDArray[np.bool_], customer: Codes) -> Codes:
+    """Count each contact's earlier bad ones of its customer; rows are by customer and time.
+
+    Examples
+    --------
+    >>> bad_before(np.array([True, False, True, True]), np.array([0, 0, 0, 1])).tolist()
+    [0, 1, 1, 0]
+    """
+    total: Codes = np.cumsum(bad, dtype=np.int64) - bad
+    first = np.flatnonzero(np.diff(customer, prepend=-1))
+    sizes = np.diff(np.append(first, len(customer)))
+    return total - np.repeat(total[first], sizes)
 
 
 def friction(contacts: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from clv.effects.design.exposure import CHANNELS
-from clv.effects.effects import estimate_effects, with_outcome
+from clv.effects.effects import with_outcome
 from clv.effects.results import rounded
 
 if TYPE_CHECKING:
@@ -20,13 +19,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from clv.effects.design.encode import Studied
-    from clv.effects.design.exposure import Codes, Floats
+    from clv.effects.design.exposure import Floats
     from clv.effects.effects import Effects
     from clv.effects.estimators.study import EffectOptions
     from clv.effects.results import Effect
 
 MIN_KNOWN = 200
-"""Fewer customers than that with a known outcome are not compared."""
+"""Fewer contacts than that with a known outcome are not compared."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Outcome:
     column : str
         Where it is found.
     unit : str
-        Of it, and so of its effects, per customer; ``currency`` stands for the company's.
+        Of it, and so of its effects; ``currency`` stands for the company's.
     better : {"more", "less"}
         Which direction is good.
     needs : str
@@ -60,10 +59,10 @@ OUTCOMES = {
         Outcome("value", "value_undiscounted", "currency", "more", "orders"),
         Outcome("churn", "churned", "probability", "less", "orders"),
         Outcome("repeat_purchase", "repeat_purchase", "probability", "more", "orders"),
-        Outcome("purchases", "purchases", "purchase days", "more", "orders"),
+        Outcome("purchases", "orders", "purchases", "more", "orders"),
         Outcome("refunds", "refunds", "currency", "less", "orders with negative amounts"),
-        Outcome("next_contacts", "next_contacts", "contacts", "less", "interactions"),
-        Outcome("csat", "csat", "points of 1 to 5", "more", "surveys of the kind csat"),
+        Outcome("next_contacts", "contacts_after", "contacts", "less", "interactions"),
+        Outcome("csat", "satisfaction", "points of 1 to 5", "more", "surveys of the kind csat"),
         Outcome("nps", "nps", "points of 0 to 10", "more", "surveys of the kind nps"),
         Outcome("ces", "ces", "points of 1 to 7", "more", "surveys of the kind ces"),
         Outcome("review", "review", "points of 1 to 5", "more", "surveys of the kind review"),
@@ -81,16 +80,16 @@ class OutcomeEffects:
     outcome : Outcome
         Which.
     mean : float
-        Of the customers in whom it is known.
-    customers : int
+        Over the days of follow-up, of the contacts after which it is known.
+    contacts : int
         How many they are.
     effects : tuple of Effect
-        One per channel, with levels 1 and 2.
+        One per channel: adjusted, and with agents as instruments.
     """
 
     outcome: Outcome
     mean: float
-    customers: int
+    contacts: int
     effects: tuple[Effect, ...]
 
     def as_dict(self, currency: str) -> dict[str, Any]:
@@ -101,7 +100,7 @@ class OutcomeEffects:
             "unit": unit,
             "better": self.outcome.better,
             "mean": rounded(self.mean),
-            "customers": self.customers,
+            "contacts": self.contacts,
             "effects": [effect.as_dict() for effect in self.effects],
         }
 
@@ -109,7 +108,7 @@ class OutcomeEffects:
 def outcome_effects(
     effects: Effects,
     studied: Studied,
-    outcomes: pd.DataFrame,
+    follow_up: pd.DataFrame,
     names: Sequence[str],
     options: EffectOptions,
 ) -> tuple[tuple[OutcomeEffects, ...], list[Mapping[str, str]]]:
@@ -118,11 +117,11 @@ def outcome_effects(
     Parameters
     ----------
     effects : Effects
-        Of value: its study is reused where every customer has the outcome.
+        Of value: its residual behaviours are used again.
     studied : Studied
-        The contacts and customers behind it.
-    outcomes : DataFrame
-        ``customer_id`` and the outcomes' columns; NaN where unknown.
+        The contacts behind it.
+    follow_up : DataFrame
+        ``interaction_id`` and the outcomes' columns; NaN where unknown.
     names : sequence of str
         Of ``OUTCOMES``.
     options : EffectOptions
@@ -133,40 +132,30 @@ def outcome_effects(
     tuple
         What was found, and ``{"what", "why"}`` of what could not be.
     """
-    table = outcomes.set_index("customer_id").reindex(studied.customers)
+    table = follow_up.set_index("interaction_id").reindex(studied.contacts["interaction_id"])
     found: list[OutcomeEffects] = []
     missing: list[Mapping[str, str]] = []
     for name in names:
-        one = OUTCOMES[name]
-        values = known_values(table, one)
-        known = np.flatnonzero(np.isfinite(values))
+        asked = OUTCOMES[name]
+        values = known_values(table, asked)
+        known = values[np.isfinite(values)]
+        why = None
         if len(known) < MIN_KNOWN:
-            why = f"{len(known)} customers have it, {MIN_KNOWN} are needed; bring {one.needs}"
+            why = f"{len(known)} contacts have it, {MIN_KNOWN} are needed; bring {asked.needs}"
+        elif effects.study is None:
+            why = "no behaviour can be studied"
+        elif known.min() == known.max():
+            why = f"it is {known[0]:g} after every contact"
+        if why is not None:
             missing.append({"what": f"effects on {name}", "why": why})
             continue
-        if effects.study is None:
-            missing.append({"what": f"effects on {name}", "why": "no behaviour can be studied"})
-            continue
-        if values[known].min() == values[known].max():
-            why = f"it is {values[known][0]:g} for every customer"
-            missing.append({"what": f"effects on {name}", "why": why})
-            continue
-        rows = _effects(effects, values, known, options).effects
-        found.append(OutcomeEffects(one, float(values[known].mean()), len(known), rows))
+        rows = with_outcome(effects, values, options).effects
+        found.append(OutcomeEffects(asked, float(known.mean()), len(known), rows))
     return tuple(found), missing
 
 
-def known_values(table: pd.DataFrame, one: Outcome) -> Floats:
+def known_values(table: pd.DataFrame, asked: Outcome) -> Floats:
     """Return an outcome's column; NaN throughout where it is not in the data."""
-    if one.column not in table:
+    if asked.column not in table:
         return np.full(len(table), np.nan)
-    return table[one.column].to_numpy(np.float64)
-
-
-def _effects(effects: Effects, values: Floats, known: Codes, options: EffectOptions) -> Effects:
-    assert effects.study is not None
-    if len(known) == len(values):
-        return with_outcome(effects, values, options)
-    # Those who never answered are left out, so that everything is estimated anew.
-    exposure = effects.study.exposure.only(known).with_outcome(values[known])
-    return estimate_effects(exposure, CHANNELS, options)
+    return table[asked.column].to_numpy(np.float64)

@@ -20,8 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse, stats
 
-from clv.effects.estimators.residuals import customer_folds, ridge
-from clv.effects.estimators.study import customer_design
+from clv.effects.estimators.residuals import customer_folds, within_residuals
 from clv.effects.results import rounded
 from clv.effects.wording import PhraseOptions, Spoken, counted
 from clv.markers.sentences import SPOKEN_SLOTS, agent_sentences
@@ -57,7 +56,7 @@ class Phrase:
     phrase : str
         Normalised words; what was masked stands in brackets.
     value, low, high : float
-        Currency per customer that goes with one more contact in which it was said, and its
+        Currency over the days of follow-up that goes with a contact in which it was said, and its
         interval, widened for having been chosen among many.
     log_odds, z : float
         Of the phrase where value was above expectation against below; z by the error that
@@ -128,7 +127,7 @@ class Phrases:
             "customers": self.customers,
             "agents": self.agents,
             "false_discoveries": self.false_discoveries,
-            "unit": "per customer, for one more contact with the phrase",
+            "unit": "per contact in which it was said",
             "evidence": "adjusted",
             "limits": LIMITS,
         }
@@ -167,21 +166,25 @@ def benjamini_hochberg(p_values: Floats) -> Floats:
 
 
 def unexplained(exposure: Exposure, options: PhraseOptions) -> Floats:
-    """Return customers' outcome less what controls predict of it out of fold, shape (n,).
+    """Return each contact's outcome less what was known before it, shape (C,); NaN where unknown.
 
     The few largest outcomes are clipped first: one of them could outweigh every word.
     """
-    controls, _ = customer_design(exposure, ())
-    outcome = np.clip(exposure.outcome, *np.quantile(exposure.outcome, CLIP_SHARES))
-    folds = customer_folds(exposure.customers, options.folds, options.seed)
-    rest = outcome - ridge(controls, outcome[:, None], folds)[:, 0]
-    return rest - rest.mean()
+    rows = np.flatnonzero(np.isfinite(exposure.outcome))
+    outcome = exposure.outcome[rows]
+    outcome = np.clip(outcome, *np.quantile(outcome, CLIP_SHARES)) if len(rows) else outcome
+    people = int(exposure.customer.max(initial=-1)) + 1
+    folds = customer_folds(people, options.folds, options.seed)[exposure.customer[rows]]
+    stratum = np.unique(exposure.stratum[rows], return_inverse=True)[1].astype(np.int64)
+    rest = np.full(exposure.contacts, np.nan)
+    rest[rows] = within_residuals(outcome[:, None], exposure.controls[rows], stratum, folds)[:, 0]
+    return rest
 
 
 def compared(
     counts: Counts, spoken: Spoken, rest: Floats, background: Floats, options: PhraseOptions
 ) -> Compared:
-    """Compare phrases between contacts of customers above and below expectation.
+    """Compare phrases between contacts with more and with less after them than was expected.
 
     Parameters
     ----------
@@ -190,7 +193,7 @@ def compared(
     spoken : Spoken
         Whose contacts they are.
     rest : float64 array, shape (C,)
-        Of each contact's customer: outcome less its expectation.
+        Of each contact: outcome less its expectation.
     background : float64 array, shape (W,)
         The share of all contacts in which the phrase is said: the prior's mean.
     options : PhraseOptions
@@ -202,67 +205,59 @@ def compared(
     more, less = counts.said.T @ above + prior, counts.said.T @ below + prior
     all_more, all_less = above.sum() + prior_all, below.sum() + prior_all
     log_odds = np.log(more / (all_more - more)) - np.log(less / (all_less - less))
-    # The influence of a contact on the log-odds, and its sums by customer and by agent: people
-    # repeat themselves, so contacts are not independent.
+    # The influence of a contact on the log-odds.
     push = above / all_more - below / all_less
     gains, losses = sparse.diags_array(above), sparse.diags_array(below)
-    errors = []
+    weighed = gains @ counts.said @ sparse.diags_array(1 / more)
+    weighed = weighed - losses @ counts.said @ sparse.diags_array(1 / less)
+    error = clustered_errors(spoken, sparse.csr_array(weighed), push, np.ones(len(more)))
+    z = log_odds / error
+    degrees = np.maximum(counts.agents - 1, 1).astype(np.float64)
+    # What goes with a contact in which it was said: the slope of a regression on it.
+    share = np.asarray(counts.said.sum(axis=0)).ravel() / len(rest)
+    spread = np.maximum(len(rest) * share * (1 - share), 1e-12)
+    value = (counts.said.T @ rest - share * rest.sum()) / spread
+    heard = sparse.csr_array(sparse.diags_array(rest) @ counts.said)
+    value_error = clustered_errors(spoken, heard, rest, share) / spread
+    p_values = 2 * stats.t.sf(np.abs(z), degrees)
+    return Compared(log_odds, z, p_values, value, value_error, degrees)
+
+
+def clustered_errors(
+    spoken: Spoken, scores: sparse.csr_array, common: Floats, share: Floats
+) -> Floats:
+    """Return the errors of sums of ``scores − share × common``, the larger of two clusterings.
+
+    Contacts of one customer are not independent, nor are those of one agent.
+
+    Parameters
+    ----------
+    scores : sparse array, shape (C, W)
+    common : array, shape (C,)
+    share : array, shape (W,)
+    """
     agents = np.where(spoken.agent < 0, int(spoken.agent.max(initial=-1)) + 1, spoken.agent)
+    errors = []
     for who in (spoken.customer, agents):
         group = sparse.csr_array(
             (np.ones(len(who)), (who, np.arange(len(who)))), shape=(who.max() + 1, len(who))
         )
-        rows_more, rows_less = group @ (gains @ counts.said), group @ (losses @ counts.said)
-        sums = rows_more.multiply(1 / more[None, :]) - rows_less.multiply(1 / less[None, :])
-        sums = sparse.csr_array(sums)
-        total = group @ push
+        sums, total = sparse.csr_array(group @ scores), group @ common
         squares = np.asarray(sums.multiply(sums).sum(axis=0)).ravel()
-        errors.append(squares - 2 * (sums.T @ total) + total @ total)
-    error = np.sqrt(np.maximum.reduce(errors))
-    z = log_odds / error
-    degrees = np.maximum(counts.agents - 1, 1).astype(np.float64)
-    value, value_error = _value(counts, spoken, rest)
-    p_values = 2 * stats.t.sf(np.abs(z), degrees)
-    # Agents' habits widen the log-odds' error only: it is carried to currency where it is larger.
-    agree = np.sign(value) == np.sign(z)
-    carried = np.where(agree, np.abs(value) / np.maximum(np.abs(z), 1e-9), 0.0)
-    return Compared(log_odds, z, p_values, value, np.maximum(value_error, carried), degrees)
-
-
-def _value(counts: Counts, spoken: Spoken, rest: Floats) -> tuple[Floats, Floats]:
-    """Return what goes with one more contact that has the phrase, currency per customer."""
-    contacts, customers = counts.said.shape[0], int(spoken.customer.max()) + 1
-    group = sparse.csr_array(
-        (np.ones(contacts), (spoken.customer, np.arange(contacts))), shape=(customers, contacts)
-    )
-    own = np.zeros(customers)
-    own[spoken.customer] = rest
-    mine = np.asarray(group.sum(axis=1)).ravel()
-    heard = sparse.csr_array(group @ counts.said)
-    share = np.asarray(counts.said.sum(axis=0)).ravel() / contacts
-    # Sums of (heard − share × contacts), its square, and both times the rest.
-    cross = heard.T @ own - share * (mine @ own)
-    squares = np.asarray(heard.multiply(heard).sum(axis=0)).ravel()
-    spread = squares - 2 * share * (heard.T @ mine) + share**2 * (mine @ mine)
-    weighted = sparse.csr_array(sparse.diags_array(own**2) @ heard)
-    noise = (
-        np.asarray(weighted.multiply(heard).sum(axis=0)).ravel()
-        - 2 * share * (weighted.T @ mine)
-        + share**2 * ((own * mine) @ (own * mine))
-    )
-    spread = np.maximum(spread, 1e-12)
-    return cross / spread, np.sqrt(noise) / spread
+        errors.append(squares - 2 * share * (sums.T @ total) + share**2 * (total @ total))
+    found: Floats = np.sqrt(np.maximum.reduce(errors))
+    return found
 
 
 def find_phrases(spoken: Spoken, rest: Floats, options: PhraseOptions) -> Phrases:
-    """Return the phrases that go with what controls leave of customers' value.
+    """Return the phrases that go with what was not to be expected of value after a contact.
 
     Parameters
     ----------
     spoken : Spoken
         Sentences of C contacts of n customers.
-    rest : float64 array, shape (n,)
-        Of customers: outcome less its out-of-fold expectation.
+    rest : float64 array, shape (C,)
+        Of contacts: outcome less its out-of-fold expectation.
     options : PhraseOptions
         Thresholds.
     """
@@ -271,7 +266,7 @@ def find_phrases(spoken: Spoken, rest: Floats, options: PhraseOptions) -> Phrase
     if counts is None or not counts.phrases:
         return Phrases((), 0, *read, options.false_discoveries)
     background = np.asarray(counts.said.sum(axis=0)).ravel() / len(spoken.customer)
-    found = compared(counts, spoken, rest[spoken.customer], background, options)
+    found = compared(counts, spoken, rest - rest.mean(), background, options)
     q_values = benjamini_hochberg(found.p_values)
     sure = np.flatnonzero(q_values <= options.false_discoveries)
     by_size = _apart(counts, sure[np.argsort(found.p_values[sure], kind="stable")])
@@ -366,13 +361,13 @@ def phrases_of(
     options = options or PhraseOptions()
     exposure = studied.exposure
     rest = unexplained(exposure, options)
-    rows = np.arange(exposure.contacts)
+    rows = np.flatnonzero(np.isfinite(rest))
     notes = []
     if exposure.customers > options.max_customers:
         rng = np.random.default_rng(options.seed)
-        drawn = np.zeros(exposure.customers, dtype=bool)
-        drawn[rng.choice(exposure.customers, options.max_customers, replace=False)] = True
-        rows = np.flatnonzero(drawn[exposure.customer])
+        people = np.unique(exposure.customer)
+        drawn = rng.choice(people, options.max_customers, replace=False)
+        rows = rows[np.isin(exposure.customer[rows], drawn)]
         text = f"phrases were looked for in the contacts of {options.max_customers} customers"
         notes.append(Note("sampled", "phrases", exposure.customers, text))
     ids = studied.contacts["interaction_id"].to_numpy()[rows]
@@ -387,4 +382,4 @@ def phrases_of(
         agent=exposure.agent[rows[heard]],
         sentences=frame["text"].tolist(),
     )
-    return replace(find_phrases(spoken, rest, options), notes=tuple(notes))
+    return replace(find_phrases(spoken, rest[rows[heard]], options), notes=tuple(notes))

@@ -1,7 +1,7 @@
 """A premium queue against the standard ones, as a behaviour.
 
 Who is let into a queue is decided before any agent answers, so that agents are no instrument
-for it: level 1, or an experiment.
+for it: it is adjusted for, or tried in an experiment.
 """
 
 from __future__ import annotations

@@ -84,8 +84,8 @@ class Level:
     evidence : str
         The level's name.
     estimate, low, high : float or None
-        Currency per customer over the horizon, for the behaviour's change; None where
-        refused.
+        Currency per customer in contact and year, for the behaviour's change on every contact
+        with an occasion, each followed for the horizon; None where refused.
     standard_error : float or None
         Of the estimate.
     checks : tuple of CheckResult
@@ -139,7 +139,7 @@ class Effect:
     n, agents : int
         Customers, and agents who served them.
     treated_per_customer : float
-        Contacts with an occasion for the behaviour, per customer.
+        Contacts with an occasion for the behaviour, per customer in contact and year.
     """
 
     behaviour: str
@@ -180,8 +180,9 @@ class Effect:
             "unit": self.unit,
             "headline": self.headline,
             "levels": [level.as_dict() for level in self.levels],
-            "per": "customer over the horizon",
+            "per": "customer and year",
             "per_contact": rounded(self.per_contact),
+            "contacts_per_customer_year": rounded(self.treated_per_customer),
             "n": self.n,
             "agents": self.agents,
         }

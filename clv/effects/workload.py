@@ -16,14 +16,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from clv.contract.tables import Tables
-    from clv.windows import Window
 
 MIN_HOURS = 8.0
 
 
-def workload(
-    tables: Tables, contacts: pd.DataFrame, window: Window, exposure_days: int
-) -> tuple[Mapping[str, Any], ...]:
+def workload(tables: Tables, contacts: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
     """Return hours logged in, contacts per such hour and utilisation of each agent.
 
     Parameters
@@ -31,11 +28,7 @@ def workload(
     tables : Tables
         With ``agent_days``; without, nothing is returned.
     contacts : DataFrame
-        The contact table of the exposure.
-    window : Window
-        The exposure ends with its cutoff.
-    exposure_days : int
-        Its length.
+        The contact table; days from its first to its last contact count.
 
     Returns
     -------
@@ -44,10 +37,11 @@ def workload(
         ``utilisation``: handle time over time logged in, which may exceed 1 where an agent
         chats with several customers at once. Agents with less than a day are left out.
     """
-    if "agent_days" not in tables:
+    if "agent_days" not in tables or contacts.empty:
         return ()
     days = tables["agent_days"]
-    inside = days.filter(window.within(days.date, exposure_days))
+    first = int(contacts["at_s"].min()) // DAY_SECONDS * DAY_SECONDS
+    inside = days.filter((days.date >= first) & (days.date <= int(contacts["at_s"].max())))
     summed = inside.group_by("agent_id").aggregate(logged_s=inside.logged_in_seconds.sum())
     logged = tables.engine.to_pandas(summed).set_index("agent_id")["logged_s"].astype(float)
     hours = logged.sort_index() / (DAY_SECONDS / 24)

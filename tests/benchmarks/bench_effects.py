@@ -25,12 +25,14 @@ def synthetic(customers: int, contacts: int, agents: int, seed: int = 0) -> Expo
     customer = np.sort(np.concatenate([np.arange(customers), extra]))
     pool = rng.integers(8, size=contacts)
     agent = rng.integers(agents // 8, size=contacts) * 8 + pool
+    week = rng.integers(208, size=contacts)
     warmth, pace, skill = rng.normal(size=(3, agents))
     return Exposure(
         customer=customer,
         agent=agent,
         pool=pool,
-        stratum=pool * 208 + rng.integers(208, size=contacts),
+        stratum=pool * 208 + week,
+        at_days=week * 3.5 + rng.random(contacts),
         controls=rng.normal(size=(contacts, 30)),
         control_names=tuple(f"x{number}" for number in range(30)),
         behaviours={
@@ -42,10 +44,8 @@ def synthetic(customers: int, contacts: int, agents: int, seed: int = 0) -> Expo
             "handle_seconds": np.exp(5.9 + 0.2 * pace[agent] + 0.3 * rng.normal(size=contacts)),
             "fcr": (rng.random(contacts) < 0.7 + 0.06 * np.tanh(skill[agent])).astype(float),
         },
-        customer_controls=rng.normal(size=(customers, 10)),
-        customer_control_names=tuple(f"c{number}" for number in range(10)),
-        outcome=rng.gamma(0.5, 400.0, customers),
-        before=rng.gamma(0.5, 400.0, customers),
+        outcome=rng.gamma(0.5, 400.0, contacts),
+        before=rng.gamma(0.5, 400.0, contacts),
         agents=tuple(f"a{number}" for number in range(agents)),
     )
 

@@ -19,7 +19,6 @@ from clv.features.contacts import contacts_before
 from clv.features.table import build_feature_table
 from clv.labels.follow_up import build_follow_up
 from clv.labels.outcomes import build_outcomes
-from clv.labels.reactions import build_reactions
 from clv.windows import Window
 from tests.laws.strategies import CUTOFF, SPAN_DAYS, START, Frames, company, held
 from tests.rounds import in_rounds, rounds
@@ -99,7 +98,6 @@ def numbers(engine: DuckDBEngine, frames: Frames, rate: float) -> dict[str, pd.D
         return {
             "features": build_feature_table(histories, CUTOFF).to_pandas(),
             "outcomes": build_outcomes(histories, WINDOW, **rates),
-            "reactions": build_reactions(histories, WINDOW),
             "follow_up": build_follow_up(histories, 40, until=CUTOFF),
             "contacts": contacts_before(histories, Window(CUTOFF)),
         }
@@ -123,7 +121,6 @@ def same_in_unit(left: pd.DataFrame, right: pd.DataFrame, unit: float, scaled: s
 MONEY_COLUMNS = {
     "features": {name for name, f in declared().items() if f.unit == "currency"},
     "outcomes": {"value", "value_undiscounted", "revenue"},
-    "reactions": {"refunds"},
     "contacts": {"goodwill", *SPENT},
     "follow_up": {"value_undiscounted", "value_before", "value_month_01", "refunds"},
 }

@@ -16,8 +16,8 @@ from clv.effects.estimators.examiner import instrumented
 from clv.effects.estimators.study import EffectOptions, build_study
 from clv.engines.connect import connect
 from clv.events.histories import make_histories
-from clv.features.contacts import contacts_before
-from clv.labels.outcomes import build_outcomes
+from clv.features.contacts import build_contact_table
+from clv.labels.follow_up import build_follow_up
 from clv.markers.aggregate import by_opportunity
 from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
@@ -28,8 +28,8 @@ from clv.windows import Window
 @dataclass(frozen=True)
 class Measured:
     studied: Studied
-    true_empathy: np.ndarray  # per contact of the exposure; NaN without an occasion
-    effect: float  # of +0.1 true empathy
+    true_empathy: np.ndarray  # per contact; NaN without an occasion
+    effect: float  # of +0.1 true empathy, per contact with an occasion
     warmth: float  # correlation of agents' measured share and true warmth
 
 
@@ -37,13 +37,14 @@ def measured(seed, customers):
     """Simulate a company and read its conversations; nothing is told of what was meant."""
     company = simulate(SimulationOptions(customers=customers, years=2, seed=seed, horizon_days=180))
     window = Window(company.options.as_of, company.options.horizon_days)
+    days = window.horizon_days
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, company.frames(), Terms(currency="USD"))
         markers = prepare_markers(tables, load_pack())
         ready = make_histories(tables, markers=markers)
-        contacts = contacts_before(ready, window)
-        outcomes = build_outcomes(ready, window)
-    found = encode(contacts, outcomes, behaviours=[one.name for one in CHANNELS])
+        contacts = build_contact_table(ready, days, until=window.horizon_end)
+        follow_up = build_follow_up(ready, days, until=window.horizon_end, months=False)
+    found = encode(contacts, follow_up, behaviours=[one.name for one in CHANNELS])
     latent = company.latent
     true = latent["contacts"].set_index("interaction_id")["empathy"]
     share = contacts.groupby("agent_id")["empathy"].mean()
@@ -51,7 +52,7 @@ def measured(seed, customers):
     return Measured(
         found,
         true.reindex(found.contacts["interaction_id"]).to_numpy(np.float64),
-        company.truth().effect("empathy").value,
+        company.truth().effect("empathy").per_contact,
         float(np.corrcoef(share, warmth)[0, 1]),
     )
 
@@ -65,16 +66,8 @@ def borne(study, case):
     """
     exposure, true = study.exposure, case.true_empathy
     usual = pd.Series(true).groupby(exposure.stratum).transform("mean").to_numpy()
-    price = case.effect / (0.1 * np.isfinite(true).sum() / exposure.customers)
-    steps = np.nan_to_num(true - usual) * price
-    value = np.bincount(exposure.customer, weights=steps, minlength=exposure.customers)
-    fit = instrumented(
-        study.instrument,
-        study.treatment,
-        value[exposure.customer],
-        exposure.agent,
-        exposure.customer,
-    )
+    value = np.nan_to_num(true - usual) * case.effect / 0.1
+    fit = instrumented(study.instrument, study.residuals, value, exposure.agent, exposure.customer)
     return float(study.weights("empathy") @ fit.coefficients)
 
 

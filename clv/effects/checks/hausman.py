@@ -1,4 +1,4 @@
-"""Whether levels 1 and 2 differ by more than their errors."""
+"""Whether the adjusted estimate and that by agents differ by more than their errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Hausman:
-    """Whether levels 1 and 2 differ by more than their errors."""
+    """Whether the adjusted estimate and that by agents differ by more than their errors."""
 
     applies_to: ClassVar[tuple[Evidence, ...]] = ("quasi-experimental",)
     place: ClassVar[int] = 40

@@ -1,4 +1,4 @@
-"""The check of level 1: how strong a hidden factor would have to be."""
+"""The check of the adjusted estimate: how strong a hidden factor would have to be."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from clv.effects.checks.sensitivity import (
     scaled_strength,
     strongest_benchmark,
 )
+from clv.effects.estimators.residuals import demeaned
 from clv.effects.results import CheckResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clv.effects.checks.base import Estimated
     from clv.effects.design.exposure import Floats
-    from clv.effects.estimators.study import Study
     from clv.effects.results import Evidence
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """What a hidden factor as strong as the best observed proxy would do to level 1."""
+    """What a hidden factor as strong as the best observed proxy would do to the estimate."""
 
     applies_to: ClassVar[tuple[Evidence, ...]] = ("adjusted",)
     place: ClassVar[int] = 10
@@ -38,16 +40,20 @@ class Hidden:
         weights = study.weights(estimated.behaviour)
         estimate = float(weights @ fit.coefficients)
         error = float(np.sqrt(weights @ fit.covariance @ weights))
-        focal, others = focal_treatment(study.raw_treatment, weights)
-        controls = study.controls - study.controls.mean(axis=0)
+        exposure, rows = study.exposure, np.flatnonzero(study.followed)
+        stratum = np.unique(exposure.stratum[rows], return_inverse=True)[1].astype(np.int64)
+        focal, others = focal_treatment(demeaned(study.terms[rows], stratum), weights)
+        # Whether there was an occasion stays in the model: without one a term says nothing.
+        occasions = demeaned(study.present[rows].astype(np.float64), stratum)
+        controls = demeaned(exposure.controls[rows], stratum)
         proxy = strongest_benchmark(
             controls,
-            control_groups(study),
-            centred(focal),
-            others - others.mean(axis=0),
-            centred(study.exposure.outcome),
+            control_groups(exposure.control_names),
+            focal,
+            np.hstack([others, occasions]),
+            demeaned(exposure.outcome[rows, None], stratum)[:, 0],
         )
-        degrees = study.exposure.customers - controls.shape[1] - len(weights)
+        degrees = len(rows) - int(stratum.max(initial=0)) - controls.shape[1] - len(weights)
         robust = robustness_value(estimate / error, degrees) if error > 0 else 0.0
         half = float(stats.norm.ppf(0.5 + estimated.options.level / 2)) * error
         details = {"robustness_value": robust}
@@ -71,11 +77,6 @@ class Hidden:
         )
 
 
-def centred(values: Floats) -> Floats:
-    """Subtract the mean."""
-    return values - values.mean()
-
-
 def focal_treatment(treatment: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Turn terms so that one coefficient is ``weights @ coefficients``.
 
@@ -90,11 +91,15 @@ def focal_treatment(treatment: Floats, weights: Floats) -> tuple[Floats, Floats]
     return focal, np.delete(others, lead, axis=1)
 
 
-def control_groups(study: Study) -> dict[str, list[int]]:
-    """Return the columns of each control; ``priority=high`` belongs to ``priority``."""
+def control_groups(names: Sequence[str]) -> dict[str, list[int]]:
+    """Return the columns of each control.
+
+    Examples
+    --------
+    >>> control_groups(["priority=high", "priority=urgent", "sequence"])
+    {'priority': [0, 1], 'sequence': [2]}
+    """
     groups: dict[str, list[int]] = {}
-    for number, name in enumerate(study.control_names):
-        stem = name.split("=")[0]
-        if stem not in ("contacts", "occasions"):
-            groups.setdefault(stem, []).append(number)
+    for number, name in enumerate(names):
+        groups.setdefault(name.split("=")[0], []).append(number)
     return groups

@@ -29,16 +29,18 @@ class PlaceboBehaviour:
         study = estimated.study
         column = study.columns(estimated.behaviour).start
         exposure = study.exposure
-        rows = np.flatnonzero(study.present[:, column] & (exposure.agent >= 0))
+        usable = study.present[:, column] & (exposure.agent >= 0) & study.followed
+        rows = np.flatnonzero(usable)
         rows = rows[np.argsort(exposure.stratum[rows], kind="stable")]
         habit = study.instrument[rows, column]
         stratum = exposure.stratum[rows].astype(np.float64)
-        outcome, customer = study.outcome, exposure.customer[rows]
+        outcome, customer = study.outcome[rows], exposure.customer[rows]
         rng = np.random.default_rng(estimated.options.seed)
         alarms = 0
         for _ in range(self.draws):
             dealt = habit[np.argsort(stratum + rng.random(len(rows)))]
-            scores = np.bincount(customer, weights=dealt, minlength=len(outcome)) * outcome
+            # Windows of one customer's contacts overlap: scores are summed over them.
+            scores = np.bincount(customer, weights=dealt * outcome)
             alarms += abs(scores.sum()) > 1.96 * np.sqrt((scores**2).sum())
         share = alarms / self.draws
         return CheckResult(

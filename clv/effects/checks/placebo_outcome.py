@@ -1,4 +1,4 @@
-"""Agents cannot have moved what a customer spent before the first contact."""
+"""Agents cannot have moved what a customer spent before the contact."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from clv.effects.estimators.examiner import instrumented
-from clv.effects.estimators.study import outcome_ahead
+from clv.effects.estimators.study import outcome_residual
 from clv.effects.results import CheckResult
 
 if TYPE_CHECKING:
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlaceboOutcome:
-    """Agents cannot have moved what a customer spent before the first contact."""
+    """Agents cannot have moved what a customer spent before the contact."""
 
     applies_to: ClassVar[tuple[Evidence, ...]] = ("quasi-experimental",)
     place: ClassVar[int] = 20
 
     def run(self, estimated: Estimated) -> CheckResult:
-        """Estimate level 2 on the value before the exposure."""
+        """Estimate the effect on the same measure before the contact."""
         study, behaviour = estimated.study, estimated.behaviour
         before, confidence = study.exposure.before, estimated.options.level
         if before is None:
             return CheckResult(
-                "placebo_outcome", None, None, None, "No value before the first contact is known."
+                "placebo_outcome", None, None, None, "No value before the contact is known."
             )
         exposure = study.exposure
-        rest = outcome_ahead(exposure, before, study.folds, study.learner, blind="before")
+        rest = outcome_residual(exposure, before, study.folds, study.learner, blind="before")
         found = instrumented(
-            study.instrument, study.treatment, rest, exposure.agent, exposure.customer
+            study.instrument, study.residuals, rest, exposure.agent, exposure.customer
         )
         weights = study.weights(behaviour)
         error = float(np.sqrt(weights @ found.covariance @ weights))

@@ -93,7 +93,7 @@ class Frontier:
 def frontier_of(
     study: Study, fit: Instrumented, cost_per_minute: float, options: TargetOptions
 ) -> Frontier:
-    """Return the joint frontier from the coefficients of level 2."""
+    """Return the joint frontier from the coefficients by agents as instruments."""
     slow, warm = study.basis("handle_seconds"), study.basis("empathy")
     raw = study.exposure.behaviours
     mean = float(raw["empathy"][warm.present].mean())

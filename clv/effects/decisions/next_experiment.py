@@ -188,8 +188,8 @@ def sizes(study: Study, one: Basis, circumstances: Circumstances, max_weeks: int
 
 def contact_residuals(study: Study) -> tuple[np.ndarray, np.ndarray]:
     """Return each known agent's contacts' outcome less what was known before, and the agent."""
-    known = study.exposure.agent >= 0
-    return study.ahead[known], study.exposure.agent[known]
+    known = (study.exposure.agent >= 0) & study.followed
+    return study.outcome[known], study.exposure.agent[known]
 
 
 def next_experiment(

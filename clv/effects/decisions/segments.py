@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clv.effects.checks.first_stage import FirstStage
+from clv.effects.checks.gates.first_stage import FirstStage
 from clv.effects.decisions.targets import target_of
 from clv.effects.design.eligibility import screen
 from clv.effects.design.exposure import CHANNELS, EMPATHY, HANDLE
@@ -44,13 +44,13 @@ def segment_effects(
         mine = (segment == name).to_numpy()
         if mine.sum() < MIN_SEGMENT:
             continue
-        part = studied.exposure.only(np.flatnonzero(mine))
+        part = studied.exposure.of_contacts(np.flatnonzero(mine[studied.exposure.customer]))
         effects = estimate_effects(part, channels, options)
         found.append(
             {
                 "name": str(name),
                 "customers": int(mine.sum()),
-                "clv": float(part.outcome.mean()),
+                "clv": float(np.nanmean(part.outcome)),
                 "effects": [effect.as_dict() for effect in effects.effects],
             }
         )
@@ -60,10 +60,10 @@ def segment_effects(
 def part_targets(
     studied: Studied, cost_per_minute: float | None, options: EffectOptions, targets: TargetOptions
 ) -> tuple[tuple[Mapping[str, Any], ...], list[Mapping[str, str]]]:
-    """Set targets by queue and by issue type, where the part passes level 2's gates itself.
+    """Set targets by queue and by issue type, where the part passes the agents' gates itself.
 
-    A part is the contacts of one queue or issue: its customers' outcome is compared over
-    those contacts alone. The draws behind many parts' bands are each at their own level.
+    A part is the contacts of one queue or issue. The draws behind many parts' bands are each
+    at their own level.
 
     Returns
     -------

@@ -86,6 +86,15 @@ class Usable:
             "log the routing rule as queue or certification, or randomise a share of contacts",
         )
 
+    def changed(self, check: CheckResult) -> Refusal:
+        """Say that routing was not random all the time."""
+        half = min(("first", "second"), key=lambda name: check.details[f"{name}_half_p"])
+        return Refusal(
+            f"routing was not close to random in the {half} half of the time: "
+            f"balance p = {check.details[f'{half}_half_p']:.3f}",
+            "study the time before the rule changed, or log the rule as queue or certification",
+        )
+
     def weak(self, behaviour: Behaviour, check: CheckResult) -> Refusal:
         """Say that agents hardly differ in the behaviour."""
         return Refusal(

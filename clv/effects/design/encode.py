@@ -11,6 +11,7 @@ import pandas as pd
 from clv.effects.design.exposure import Exposure
 from clv.features.contacts import CATEGORIES, MONEY, NUMBERS
 from clv.notes import Note
+from clv.windows import DAY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 MAX_LEVELS = 20
 SEEN_ONCE = 20
-HISTORY = ("orders_before", "spend_before", "spend_year_before", "days_since_order", "at_s")
 _OTHER = "other"
 
 
@@ -47,39 +47,40 @@ class Studied:
 
 def encode(
     contacts: pd.DataFrame,
-    outcomes: pd.DataFrame,
+    follow_up: pd.DataFrame,
     *,
     outcome: str = "value_undiscounted",
+    before: str = "value_before",
     max_customers: int | None = None,
     seed: int = 0,
     behaviours: Sequence[str] = (),
 ) -> Studied:
-    """Join contacts with their customers' outcomes, and hold both as arrays.
+    """Join contacts with what followed each, and hold both as arrays.
+
+    Contacts of people who had not bought before are left out: what they are worth later says
+    whether they became customers at all.
 
     Parameters
     ----------
     contacts : DataFrame
         As ``build_contact_table`` returns it.
-    outcomes : DataFrame
-        ``customer_id`` and the outcome, one row per customer of the population.
-    outcome : str
-        The column that is the outcome.
+    follow_up : DataFrame
+        ``interaction_id`` and outcomes, one row per contact whose follow-up is complete.
+    outcome, before : str
+        The columns of the outcome, and of the same measure before the contact.
     max_customers : int, optional
-        Of more, a sample of that many is drawn.
+        Of more, the contacts of a sample of that many are studied.
     seed : int
         Of the sample.
     behaviours : sequence of str
         Columns to hold as behaviours, where they are given.
     """
-    values = outcomes.dropna(subset=[outcome]).set_index("customer_id")[outcome]
-    known = contacts["customer_id"].isin(values.index)
     notes = []
-    if (~known).any():
-        lost = int((~known).sum())
-        notes.append(
-            Note("without_outcome", "attribution", lost, "contacts of customers who never bought")
-        )
-    rows = contacts[known]
+    rows = contacts[contacts["orders_before"] > 0]
+    if len(rows) < len(contacts):
+        lost = len(contacts) - len(rows)
+        text = "contacts of people who had not bought before them"
+        notes.append(Note("before_first_purchase", "attribution", lost, text))
     ids = np.sort(rows["customer_id"].unique())
     if max_customers is not None and len(ids) > max_customers:
         drawn = np.random.default_rng(seed).choice(len(ids), max_customers, replace=False)
@@ -89,35 +90,40 @@ def encode(
         ids = np.sort(ids[drawn])
         rows = rows[rows["customer_id"].isin(ids)]
     rows = rows.sort_values(["customer_id", "at_s", "interaction_id"]).reset_index(drop=True)
-    exposure = _exposure(rows, ids, values, behaviours)
+    held = follow_up.set_index("interaction_id")
+    held = held[[name for name in (outcome, before) if name in held]]
+    found = held.reindex(rows["interaction_id"])
+    exposure = _exposure(rows, ids, found, (outcome, before), behaviours)
     return Studied(exposure, rows, ids, tuple(notes))
 
 
 def _exposure(
-    rows: pd.DataFrame, ids: np.ndarray, values: pd.Series[float], behaviours: Sequence[str]
+    rows: pd.DataFrame,
+    ids: np.ndarray,
+    found: pd.DataFrame,
+    names: tuple[str, str],
+    behaviours: Sequence[str],
 ) -> Exposure:
     customer = np.searchsorted(ids, rows["customer_id"].to_numpy())
     agent, agents = pd.factorize(rows["agent_id"], sort=True)
-    controls, names = control_matrix(rows)
-    first = rows.groupby("customer_id", sort=True).head(1)
-    history, history_names = numeric_controls(first, HISTORY)
+    controls, labels = control_matrix(rows)
     held = {
         name: rows[name].to_numpy(np.float64)
         for name in behaviours
         if name in rows.columns and rows[name].notna().any()
     }
+    outcome, before = names
     return Exposure(
         customer=customer.astype(np.int64),
         agent=agent.astype(np.int64),
         pool=pd.factorize(rows["pool"], sort=True)[0].astype(np.int64),
         stratum=rows["stratum"].to_numpy(np.int64),
+        at_days=rows["at_s"].to_numpy(np.float64) / DAY_SECONDS,
         controls=controls,
-        control_names=names,
+        control_names=labels,
         behaviours=held,
-        customer_controls=history,
-        customer_control_names=history_names,
-        outcome=np.asarray(values.loc[ids], dtype=np.float64),
-        before=first["spend_year_before"].to_numpy(np.float64),
+        outcome=found[outcome].to_numpy(np.float64),
+        before=found[before].to_numpy(np.float64) if before in found else None,
         agents=tuple(map(str, agents)),
     )
 

@@ -1,4 +1,4 @@
-"""The service contacts of one exposure year, with what happened after it, as arrays.
+"""Service contacts, each with what happened after it, as arrays.
 
 Everything that estimates works on these arrays; nothing here knows tables or engines.
 """
@@ -6,6 +6,7 @@ Everything that estimates works on these arrays; nothing here knows tables or en
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.int64]
+
+YEAR_DAYS = 365.0
 
 CLIP_SHARES = (0.005, 0.995)
 """Handle times outside these quantiles are set to them before logarithms are taken."""
@@ -99,7 +102,7 @@ a busy shift share them, so a balance test must not look at them."""
 
 @dataclass(frozen=True)
 class Exposure:
-    """Contacts of the exposure, and their customers' outcome.
+    """Contacts, each with what happened after it: the unit of every estimate is a contact.
 
     C contacts of n customers, held by code; a code of -1 is an unknown agent.
 
@@ -107,20 +110,18 @@ class Exposure:
     ----------
     customer, agent, pool, stratum : int64 arrays, shape (C,)
         Codes: customers 0..n-1, agents 0..J-1, agent pools, strata (pool × time block).
+    at_days : float64 array, shape (C,)
+        When the contact began, in days from any origin.
     controls : float64 array, shape (C, p)
         What was known before the contact; no missing values.
     control_names : tuple of str
         Names of the p columns; ``"priority=high"`` belongs to the control ``priority``.
     behaviours : mapping of str to float64 array, shape (C,)
         In their own units; NaN where there was no occasion, or the value is unknown.
-    customer_controls : float64 array, shape (n, q)
-        What was known of the customer before the first contact; no missing values.
-    customer_control_names : tuple of str
-        Names of the q columns.
-    outcome : float64 array, shape (n,)
-        What happened in the horizon after the exposure.
-    before : float64 array or None, shape (n,)
-        The same measure before the first contact: the placebo outcome.
+    outcome : float64 array, shape (C,)
+        What the customer did in the days of follow-up after the contact; NaN where unknown.
+    before : float64 array or None, shape (C,)
+        The same measure over as many days before the contact: the placebo outcome.
     agents : tuple of str
         The ids behind the agent codes.
     """
@@ -129,11 +130,10 @@ class Exposure:
     agent: Codes
     pool: Codes
     stratum: Codes
+    at_days: Floats
     controls: Floats
     control_names: tuple[str, ...]
     behaviours: Mapping[str, Floats]
-    customer_controls: Floats
-    customer_control_names: tuple[str, ...]
     outcome: Floats
     before: Floats | None = None
     agents: tuple[str, ...] = field(default=())
@@ -143,26 +143,40 @@ class Exposure:
         """The number of contacts."""
         return len(self.customer)
 
-    @property
+    @cached_property
     def customers(self) -> int:
         """The number of customers."""
-        return len(self.outcome)
+        return len(np.unique(self.customer))
 
     @property
     def n_agents(self) -> int:
         """The number of agents that are known."""
         return int(self.agent.max(initial=-1)) + 1
 
-    def treated(self, behaviour: str) -> float:
-        """Return contacts with an occasion for a behaviour, per customer."""
-        column = self.behaviours.get(behaviour)
-        return 0.0 if column is None else float(np.isfinite(column).sum()) / self.customers
+    @cached_property
+    def contacts_per_customer_year(self) -> float:
+        """Contacts a year of a customer who is in contact in that year.
 
-    def only(self, customers: Codes) -> Exposure:
-        """Return all contacts of some customers, with codes of their own."""
-        asked = np.zeros(self.customers, dtype=bool)
-        asked[customers] = True
-        return self.of_contacts(np.flatnonzero(asked[self.customer]))
+        Years are counted back from the last contact, and only whole ones count; where there is
+        none, all contacts do.
+        """
+        if self.contacts == 0:
+            return 0.0
+        back = np.floor((self.at_days.max() - self.at_days) / YEAR_DAYS).astype(np.int64)
+        whole = int((self.at_days.max() - self.at_days.min() + 1.0) // YEAR_DAYS)
+        inside = back < whole if whole else np.ones(self.contacts, dtype=bool)
+        pairs = np.unique(back[inside] * (int(self.customer.max()) + 1) + self.customer[inside])
+        return float(inside.sum()) / len(pairs)
+
+    @property
+    def customer_years(self) -> float:
+        """Customers in contact, summed over years: sums over contacts are divided by it."""
+        return self.contacts / max(self.contacts_per_customer_year, 1e-300)
+
+    def treated(self, behaviour: str) -> float:
+        """Return contacts with an occasion for a behaviour, per customer in contact and year."""
+        column = self.behaviours.get(behaviour)
+        return 0.0 if column is None else float(np.isfinite(column).sum()) / self.customer_years
 
     def without_control(self, name: str) -> Exposure:
         """Return the same contacts with one control left out."""
@@ -171,26 +185,26 @@ class Exposure:
         return replace(self, controls=self.controls[:, kept], control_names=names)
 
     def of_contacts(self, rows: Codes) -> Exposure:
-        """Return some contacts, with the customers who had them."""
-        customers, own = np.unique(self.customer[rows], return_inverse=True)
+        """Return some contacts, with codes of their own."""
+        customer = np.unique(self.customer[rows], return_inverse=True)[1]
         known = np.unique(self.agent[rows][self.agent[rows] >= 0])
         agent = np.where(self.agent[rows] < 0, -1, np.searchsorted(known, self.agent[rows]))
         return replace(
             self,
-            customer=own.astype(np.int64),
+            customer=customer.astype(np.int64),
             agent=agent.astype(np.int64),
             pool=self.pool[rows],
             stratum=self.stratum[rows],
+            at_days=self.at_days[rows],
             controls=self.controls[rows],
             behaviours={name: column[rows] for name, column in self.behaviours.items()},
-            customer_controls=self.customer_controls[customers],
-            outcome=self.outcome[customers],
-            before=None if self.before is None else self.before[customers],
+            outcome=self.outcome[rows],
+            before=None if self.before is None else self.before[rows],
             agents=tuple(self.agents[code] for code in known) if self.agents else (),
         )
 
     def with_outcome(self, outcome: Floats) -> Exposure:
-        """Return the same contacts with another outcome."""
+        """Return the same contacts with another outcome, shape (C,)."""
         return replace(self, outcome=outcome)
 
 
@@ -207,8 +221,8 @@ class Basis:
     present : bool array, shape (C,)
         Whether the contact was treated.
     gradient : float64 array, shape (m,)
-        The mean per customer of what the change adds to each term's customer sum, so that
-        ``gradient @ coefficients`` is the effect per customer.
+        What the change adds to each term over the contacts of a customer in a year, so that
+        ``gradient @ coefficients`` is the effect per customer and year.
     reference : float
         The median h0 of a logarithmic behaviour; 1 for a linear one.
     """
@@ -255,7 +269,7 @@ def basis(
     if behaviour.transform == "linear":
         present = np.isfinite(raw)
         terms = np.where(present, raw, 0.0)[:, None]
-        gradient = np.array([behaviour.change * present.sum() / exposure.customers])
+        gradient = np.array([behaviour.change * present.sum() / exposure.customer_years])
         return Basis(behaviour, terms, present, gradient, 1.0)
     held = clipped(raw, shares)
     present = np.isfinite(held)
@@ -265,4 +279,5 @@ def basis(
     terms[present] = log_terms(treated / reference)
     moved = np.maximum(treated + behaviour.change, 1e-9)
     added = log_terms(moved / reference) - terms[present]
-    return Basis(behaviour, terms, present, added.sum(axis=0) / exposure.customers, reference)
+    gradient = added.sum(axis=0) / exposure.customer_years
+    return Basis(behaviour, terms, present, gradient, reference)

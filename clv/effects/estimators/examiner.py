@@ -1,9 +1,10 @@
-"""Level 2: agents as instruments, by their habits with other customers.
+"""Agents as instruments: what an agent does with other customers, for this contact.
 
 Which agent picks up is close to random within a queue and period; agents differ in warmth
-and pace; so an agent's mean residual over *other* customers' contacts moves this contact's
-behaviour and nothing else of it. Examiner or leniency design: Kolesár (2013);
-Goldsmith-Pinkham, Hull & Kolesár (2025, arXiv:2511.03572).
+and pace; so an agent's mean residual over *other* customers' contacts (the leave-one-out agent
+mean) moves this contact's behaviour and nothing else of it. Examiner or leniency design: Kolesár
+(2013); Goldsmith-Pinkham, Hull & Kolesár (2025, arXiv:2511.03572). Every contact is a row, with
+its own days of follow-up: nothing is summed over customers.
 """
 
 from __future__ import annotations
@@ -13,16 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.effects.estimators.residuals import demeaned, group_sums
+from clv.effects.estimators.residuals import clustered, demeaned, group_sums, positive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from clv.effects.design.exposure import Codes, Floats
-
-
-RATIO_SPREAD = 0.2
-"""How far the worth of the customers behind a coefficient usually lies from that of all."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +29,9 @@ class Instrumented:
     Attributes
     ----------
     coefficients : float64 array, shape (k,)
-        Currency per unit of a term's customer sum.
+        Of the outcome, per contact and unit of a term.
     covariance : float64 array, shape (k, k)
-        Delete-one-agent jackknife.
+        Over agents and customers: ``V_agent + V_customer − V_contact``.
     replicates : float64 array, shape (J, k)
         Coefficients without each agent.
     """
@@ -76,61 +73,66 @@ def leave_out_means(
 def instruments(
     residuals: Floats, present: NDArray[np.bool_], agent: Codes, customer: Codes, stratum: Codes
 ) -> Floats:
-    """Return leave-out means as deviations from their stratum, 0 where not treated.
+    """Return leave-one-out agent means as deviations from their stratum, 0 where not treated.
 
     Returns
     -------
     array, shape (C, k)
     """
     means = leave_out_means(residuals, present, agent, customer)
-    found = np.zeros_like(means)
-    for term in range(means.shape[1]):
-        usable = np.flatnonzero(present[:, term] & (agent >= 0))
-        codes = np.unique(stratum[usable], return_inverse=True)[1].astype(np.int64)
-        found[usable, term] = demeaned(means[usable, term][:, None], codes)[:, 0]
+    return within_strata(means, present & (agent >= 0)[:, None], stratum)
+
+
+def within_strata(values: Floats, usable: NDArray[np.bool_], stratum: Codes) -> Floats:
+    """Return each column as deviations from the stratum among usable contacts, 0 elsewhere."""
+    held = np.broadcast_to(usable, values.shape)
+    found = np.zeros_like(values)
+    for term in range(values.shape[1]):
+        rows = np.flatnonzero(held[:, term])
+        codes = np.unique(stratum[rows], return_inverse=True)[1].astype(np.int64)
+        found[rows, term] = demeaned(values[rows, term][:, None], codes)[:, 0]
     return found
 
 
-def agent_moments(left: Floats, right: Floats, agent: Codes, customer: Codes, size: int) -> Floats:
+def agent_moments(left: Floats, right: Floats, agent: Codes, size: int) -> Floats:
     """Return each agent's share of ``left' right``, which adds up over contacts.
 
     Parameters
     ----------
     left : array, shape (C, k)
-        Per contact.
-    right : array, shape (n, m)
-        Per customer.
+    right : array, shape (C, m)
 
     Returns
     -------
     array, shape (J, k, m)
     """
     known = agent >= 0
-    mine, theirs = left[known], right[customer[known]]
-    products = (mine[:, :, None] * theirs[:, None, :]).reshape(len(mine), -1)
-    return group_sums(products, agent[known], size).reshape(size, left.shape[1], -1)
-
-
-def agent_sums(values: Floats, agent: Codes, size: int) -> Floats:
-    """Return sums of contacts' values over each known agent, shape (J, k)."""
-    known = agent >= 0
-    return group_sums(values[known], agent[known], size)
+    mine, others, codes = left[known], right[known], agent[known]
+    found = np.empty((size, left.shape[1], right.shape[1]))
+    # Column by column: all products at once would be k × m times the contacts.
+    for row in range(left.shape[1]):
+        for column in range(right.shape[1]):
+            products = mine[:, row] * others[:, column]
+            found[:, row, column] = np.bincount(codes, weights=products, minlength=size)
+    return found
 
 
 def instrumented(
     instrument: Floats, treatment: Floats, outcome: Floats, agent: Codes, customer: Codes
 ) -> Instrumented:
-    """Solve ``(Z'D) b = Z'Y``, with standard errors by deleting one agent at a time.
+    """Solve ``(Z'D) b = Z'Y`` over contacts, with errors of agents and of customers.
+
+    Agents differ in what is not measured, so that one agent at a time is deleted; windows after
+    the contacts of one customer overlap, so that customers are clusters too; what both count is
+    counted once: ``V = V_agent + V_customer − V_contact``.
 
     Parameters
     ----------
-    instrument : array, shape (C, k)
-        Per contact.
-    treatment : array, shape (n, k)
-        Residual treatment sums per customer.
+    instrument, treatment : arrays, shape (C, k)
+        Leave-one-out agent means, and residual behaviours.
     outcome : array, shape (C,)
-        Of each contact's customer, less what was known of it before that contact. Nothing
-        later may be taken off: how many contacts follow is moved by the agent too.
+        Less what was known of it before the contact.
+    agent, customer : int arrays, shape (C,)
 
     Raises
     ------
@@ -138,74 +140,26 @@ def instrumented(
         When the instruments do not move every term.
     """
     size = int(agent.max(initial=-1)) + 1
-    first = agent_moments(instrument, treatment, agent, customer, size)
-    reduced = agent_sums(instrument * outcome[:, None], agent, size)[:, :, None]
+    first = agent_moments(instrument, treatment, agent, size)
+    reduced = agent_moments(instrument, outcome[:, None], agent, size)
     total, right = first.sum(axis=0), reduced.sum(axis=0)
     coefficients = np.linalg.solve(total, right)[:, 0]
     replicates = np.linalg.solve(total - first, right - reduced)[:, :, 0]
     spread = replicates - replicates.mean(axis=0)
-    return Instrumented(coefficients, (size - 1) / size * spread.T @ spread, replicates)
+    of_agents = (size - 1) / size * spread.T @ spread
+    influence = influences(instrument, treatment, outcome, coefficients)
+    shared = clustered(influence, customer) - clustered(influence)
+    return Instrumented(coefficients, positive(of_agents + shared), replicates)
 
 
-def carried(
-    fit: Instrumented,
-    products: Floats,
-    outcome: Floats,
-    usual: Floats,
-    agent: Codes,
-) -> Instrumented:
-    """Carry coefficients from the customers whom agents move most to all customers.
-
-    Money moves in proportion to what a customer is worth, and agents' habits show most in
-    cases that could go either way, whose customers may be worth less than most (an agent's
-    skill decides hard cases). The coefficient is divided by the worth of the customers
-    behind it, over that of all; the ratio is drawn to 1 where it is measured badly, and its
-    error is in the jackknife.
-
-    Parameters
-    ----------
-    fit : Instrumented
-        Of k terms.
-    products : array, shape (C, k)
-        Instrument times residual, of the behaviour's first term: what agents move.
-    outcome : array, shape (C,)
-        Of each contact's customer.
-    usual : array, shape (k,)
-        Mean outcome over the treated contacts of each term.
-    agent : int array, shape (C,)
-    """
-    size = len(fit.replicates)
-    moved, worth = (
-        agent_sums(rows, agent, size) for rows in (products, products * outcome[:, None])
-    )
-    ratio = worth.sum(axis=0) / moved.sum(axis=0) / usual
-    ratios = (worth.sum(axis=0) - worth) / (moved.sum(axis=0) - moved) / usual
-    noise = (size - 1) / size * ((ratios - ratios.mean(axis=0)) ** 2).sum(axis=0)
-    trust = RATIO_SPREAD**2 / (RATIO_SPREAD**2 + noise)
-    replicates = fit.replicates / (1 + trust * (ratios - 1))
-    spread = replicates - replicates.mean(axis=0)
-    coefficients = fit.coefficients / (1 + trust * (ratio - 1))
-    return Instrumented(coefficients, (size - 1) / size * spread.T @ spread, replicates)
-
-
-def sandwich(
+def influences(
     instrument: Floats, treatment: Floats, outcome: Floats, coefficients: Floats
 ) -> Floats:
-    """Return the heteroskedasticity-robust covariance over customers.
-
-    It misses what the customers of one agent share, and is here for the comparison only:
-    with agents differing in unmeasured ways its intervals covered .80 instead of .95.
-
-    Parameters
-    ----------
-    instrument, treatment : arrays, shape (n, k)
-        Sums per customer.
-    outcome : array, shape (n,)
-    """
+    """Return what each contact adds to the coefficients' error, shape (C, k)."""
     error = outcome - treatment @ coefficients
     bread = np.linalg.inv(instrument.T @ treatment)
-    scores = instrument * error[:, None]
-    return bread @ (scores.T @ scores) @ bread.T
+    found: Floats = (instrument * error[:, None]) @ bread.T
+    return found
 
 
 def conditional_f(instrument: Floats, treatment: Floats) -> Floats:
@@ -216,8 +170,7 @@ def conditional_f(instrument: Floats, treatment: Floats) -> Floats:
 
     Parameters
     ----------
-    instrument, treatment : arrays, shape (n, k)
-        Sums per customer.
+    instrument, treatment : arrays, shape (C, k)
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Level 3: what experiments say of a behaviour, in the terms of the other levels."""
+"""Experiments: what they say of a behaviour, in the terms of the other estimates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def experimental_levels(
     outcome: str,
     level: float = 0.95,
 ) -> dict[str, Level]:
-    """Return level 3 of every behaviour that an experiment was about.
+    """Return the experimental evidence of every behaviour that an experiment was about.
 
     An experiment is about the behaviours that it moved beyond doubt. Of several, the one
     with the least error speaks; one that is refused is shown only where none is not.

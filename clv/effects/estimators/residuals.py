@@ -50,6 +50,53 @@ def standardised(values: Floats) -> Floats:
     return centred / np.where(scale > 1e-12, scale, 1.0) * (scale > 1e-12)
 
 
+def clustered(scores: Floats, *clusters: Codes) -> Floats:
+    """Return the covariance of a sum of scores that may depend within clusters, shape (k, k).
+
+    Without clusters scores are independent. Of two, what both share is counted once:
+    ``V_one + V_other − V_row`` (Cameron, Gelbach & Miller 2011, section 2.1).
+
+    Parameters
+    ----------
+    scores : array, shape (N, k)
+    *clusters : int arrays, shape (N,)
+        A row with a negative code is a cluster of its own.
+
+    Examples
+    --------
+    >>> scores = np.array([[1.0], [1.0], [-1.0]])
+    >>> clustered(scores).item(), clustered(scores, np.array([0, 0, 1])).item()
+    (3.0, 5.0)
+    """
+    alone = scores.T @ scores
+    if not clusters:
+        return alone
+    total = (1 - len(clusters)) * alone
+    for codes in clusters:
+        known = codes >= 0
+        sums = group_sums(scores[known], codes[known], int(codes.max(initial=-1)) + 1)
+        total = total + sums.T @ sums + scores[~known].T @ scores[~known]
+    return positive(total)
+
+
+def positive(matrix: Floats) -> Floats:
+    """Return the nearest matrix without negative variances.
+
+    A difference of covariances can have some in small samples (Cameron, Gelbach & Miller 2011,
+    section 2.3).
+
+    Examples
+    --------
+    >>> positive(np.diag([2.0, -1.0])).tolist()
+    [[2.0, 0.0], [0.0, 0.0]]
+    """
+    values, axes = np.linalg.eigh((matrix + matrix.T) / 2)
+    if values.min(initial=0.0) >= 0:
+        return matrix
+    held: Floats = (axes * np.maximum(values, 0.0)) @ axes.T
+    return held
+
+
 def customer_folds(customers: int, folds: int, seed: int) -> Codes:
     """Deal customers into folds of equal size."""
     order = np.random.default_rng(seed).permutation(customers)

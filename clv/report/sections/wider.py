@@ -125,7 +125,7 @@ def outcomes(attribution: Document | None) -> tuple[Outcome, ...]:
         said = words(row, "unit")
         currency = said == words(attribution, "currency")
         measured = "currency" if currency else "share" if said in POINTS else "score"
-        mean = figure(row, "mean", measured, n=count(row, "customers"))
+        mean = figure(row, "mean", measured, n=count(row, "contacts"))
         better = words(row, "better")
         effects = tuple(_effect(e, measured, better) for e in records(row, "effects"))
         if mean is not None and any(effect.figure is not None for effect in effects):

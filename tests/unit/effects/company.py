@@ -1,4 +1,4 @@
-"""A service year with known effects, drawn as arrays: the test bed of the estimators."""
+"""Service contacts with known effects, drawn as arrays: the test bed of the estimators."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clv.effects.design.exposure import Exposure
+from clv.effects.design.exposure import YEAR_DAYS, Exposure
 
 
 @dataclass(frozen=True)
 class Planted:
     exposure: Exposure
-    effects: dict[str, float]  # currency per customer for the standard changes
+    effects: dict[str, float]  # currency per customer and year, for the standard changes
     agent_value: np.ndarray  # structural value per contact by agent
-    policy: dict[float, float]  # gross gain per customer of scaling handle time
+    policy: dict[float, float]  # gross gain per customer and year of scaling handle time
 
 
 def draw(
@@ -42,7 +42,9 @@ def draw(
     priority = np.digitize(severity + rng.normal(size=total), [-0.7, 0.7, 1.6])
     sentiment = -0.5 * severity - 0.4 * fussy[customer] + rng.normal(size=total)
     queue = rng.integers(queues, size=total)
-    period = rng.integers(periods, size=total)
+    at_days = rng.random(total) * 2 * YEAR_DAYS
+    at_days = at_days[np.lexsort((at_days, customer))]
+    period = (at_days / (2 * YEAR_DAYS) * periods).astype(np.int64)
     warmth, pace, skill = np.linalg.cholesky(
         [[1, 0.3, 0.3], [0.3, 1, 0.2], [0.3, 0.2, 1]]
     ) @ rng.normal(size=(3, agents))
@@ -76,33 +78,31 @@ def draw(
             + 0.19 * (resolved - 0.7)
         )
 
-    def expected(emp, length, resolved):
-        push = service(emp, length, resolved) - weight * severity + other[agent]
-        return base * np.exp(np.bincount(customer, push) - drag * fussy)
+    # What a contact does stays: a customer is worth what all contacts so far have made of them.
+    push = service(empathy, handle, fcr) - weight * severity + other[agent]
+    now = base[customer] * np.exp(so_far(push, customer) - drag * fussy[customer])
+    # Windows of contacts in one year overlap, and so share the customer's luck.
+    year = customer * 2 + (at_days > YEAR_DAYS)
+    luck = (rng.random(2 * customers) < 0.54) / 0.54 * rng.gamma(1.2, 1 / 1.2, 2 * customers)
+    value = now * luck[year]
 
-    now = expected(empathy, handle, fcr)
-    buys = rng.random(customers) < 0.54
-    value = now * buys / 0.54 * rng.gamma(1.2, 1 / 1.2, customers)
-    truth = {
-        "empathy": float((expected(empathy + 0.1, handle, fcr) - now).mean()),
-        "handle_seconds": float((expected(empathy, handle + 60, fcr) - now).mean()),
-        "fcr": float((expected(empathy, handle, fcr + 0.1) - now).mean()),
-    }
-    policy = {
-        k: float((expected(empathy, handle * k, fcr) - now).mean())
-        for k in np.round(np.arange(0.6, 1.61, 0.05), 2)
-    }
+    def gained(emp, length, resolved):
+        more = service(emp, length, resolved) - service(empathy, handle, fcr)
+        return float((now * np.expm1(more)).sum())
+
     worth = service(empathy, handle, chance)
+    history = base * rng.gamma(2.0, 0.5, customers)
+    spent = history[customer] * np.exp(so_far(push, customer) - push)
     mean_value = now.mean()
     by_agent = np.bincount(agent, worth, agents) / np.maximum(
         np.bincount(agent, minlength=agents), 1
     )
-    history = base * rng.gamma(2.0, 0.5, customers)
     controls = np.column_stack(
         [
             *(priority == level for level in (1, 2, 3)),
             sentiment,
-            np.log1p(history)[customer],
+            np.log1p(spent),
+            spent,
         ]
     ).astype(float)
     exposure = Exposure(
@@ -110,6 +110,7 @@ def draw(
         agent=agent,
         pool=queue,
         stratum=queue * periods + period,
+        at_days=at_days,
         controls=controls,
         control_names=(
             "priority=normal",
@@ -117,16 +118,32 @@ def draw(
             "priority=urgent",
             "opening_sentiment",
             "log_spend_before",
+            "spend_before",
         ),
         behaviours={
             "empathy": np.where(occasion, empathy, np.nan),
             "handle_seconds": handle,
             "fcr": fcr,
         },
-        customer_controls=np.column_stack([np.log1p(history), history]),
-        customer_control_names=("log_spend_before", "spend_before"),
         outcome=value,
-        before=history,
+        before=spent,
         agents=tuple(f"a{code}" for code in range(agents)),
     )
+    years = exposure.customer_years
+    truth = {
+        "empathy": gained(empathy + 0.1, handle, fcr) / years,
+        "handle_seconds": gained(empathy, handle + 60, fcr) / years,
+        "fcr": gained(empathy, handle, fcr + 0.1) / years,
+    }
+    policy = {
+        k: gained(empathy, handle * k, fcr) / years for k in np.round(np.arange(0.6, 1.61, 0.05), 2)
+    }
     return Planted(exposure, truth, by_agent * mean_value, policy)
+
+
+def so_far(steps, customer):
+    """Sum steps up to each contact of its customer; rows are by customer and time."""
+    total = np.cumsum(steps)
+    first = np.flatnonzero(np.diff(customer, prepend=-1))
+    before = (total - steps)[first]
+    return total - np.repeat(before, np.diff(np.append(first, len(customer))))

@@ -1,35 +1,181 @@
-"""Simulated service years as the arrays that estimators take."""
+"""Contacts of a simulated company, each with what followed it, in pandas: the engine's oracle."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clv.effects.design.encode import Studied, encode
 from clv.features.contacts import strata
 from clv.simulation import SimulationOptions
-from clv.simulation.truths.latent import ServiceYear, simulate_service_year
+from clv.simulation.contacts import problem_share
+from clv.simulation.purchases import KEPT, levels_at, purchase_intensity
+from clv.simulation.service import log_handle
+from clv.simulation.truths.latent import ServiceYear, latent_contacts, simulate_service_year
+from clv.simulation.world import World, build_world
+from clv.windows import DAY_SECONDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MONTH_DAYS = 30
+WIDTH_S = 10**11  # more than any span in seconds: persons do not overlap on the joint axis
 
 
-def studied(year: ServiceYear) -> Studied:
-    """Encode a year as the contact table would be, with empathy as it truly was."""
-    known = year.customers.set_index("customer_id")
-    rows = year.contacts.rename(columns={"started_at_s": "at_s", "opening": "opening_sentiment"})
+class Sums:
+    """Running sums of one column of orders, asked for any stretch of any person's time."""
+
+    def __init__(self, person: np.ndarray, at_s: np.ndarray, values: np.ndarray) -> None:
+        order = np.lexsort((at_s, person))
+        self.keys = person[order] * WIDTH_S + at_s[order]
+        self.totals = np.concatenate([[0.0], np.cumsum(values[order])])
+
+    def until(self, person: np.ndarray, second: np.ndarray, side: str) -> np.ndarray:
+        return self.totals[np.searchsorted(self.keys, person * WIDTH_S + second, side=side)]
+
+    def within(self, person: np.ndarray, after: np.ndarray, until: np.ndarray) -> np.ndarray:
+        """Sum over (after, until]."""
+        return self.until(person, until, "right") - self.until(person, after, "right")
+
+    def before(self, person: np.ndarray, since: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """Sum over [since, at)."""
+        return self.until(person, at, "left") - self.until(person, since, "left")
+
+
+def contact_frame(world: World, horizon_days: int) -> pd.DataFrame:
+    """Return agents' contacts with complete follow-up, of customers who had bought before."""
+    rows = latent_contacts(world).rename(
+        columns={"started_at_s": "at_s", "opening": "opening_sentiment"}
+    )
+    end_s = world.calendar.start_s + world.calendar.span_days * DAY_SECONDS
+    span_s = horizon_days * DAY_SECONDS
+    rows = rows[rows["agent_id"].notna() & (rows["at_s"] + span_s < end_s)]
+    rows = rows.reset_index(drop=True)
+    person = rows["customer_id"].str[1:].astype(int).to_numpy()  # ids count persons
+    at_s = rows["at_s"].to_numpy()
+    orders = world.orders
+    margin = Sums(orders.person, orders.at_s, orders.margin)
+    bought = Sums(orders.person, orders.at_s, orders.is_order.astype(float))
+    begin = np.full(len(rows), world.calendar.start_s - 10**8)
+    last = np.searchsorted(bought.keys, person * WIDTH_S + at_s, side="left") - 1
     rows = rows.assign(
+        person=person,
         pool=rows["queue"].astype(str) + " · " + rows["channel"].astype(str),
         team=None,
         wait_log=np.log1p(rows["wait_seconds"]),
         sequence=rows["prior_contacts_90d"].astype(float),
-        spend_before=rows["customer_id"].map(known["prior_margin"]),
-        spend_year_before=rows["customer_id"].map(known["prior_margin"]),
-        orders_before=rows["customer_id"].map(known["prior_orders"]),
-        days_since_order=np.nan,
-        days_since_contact=np.nan,
+        days_since_contact=rows.groupby("customer_id")["at_s"].diff() / DAY_SECONDS,
+        orders_before=bought.before(person, begin, at_s),
+        orders_year_before=bought.before(person, at_s - 365 * DAY_SECONDS, at_s),
+        orders_quarter_before=bought.before(person, at_s - 90 * DAY_SECONDS, at_s),
+        spend_before=margin.before(person, begin, at_s),
+        spend_quarter_before=margin.before(person, at_s - 90 * DAY_SECONDS, at_s),
+        spend_year_before=margin.before(person, at_s - 365 * DAY_SECONDS, at_s),
+        days_since_order=(at_s - bought.keys[last] % WIDTH_S) / DAY_SECONDS,
+        value_undiscounted=margin.within(person, at_s, at_s + span_s),
+        orders=bought.within(person, at_s, at_s + span_s),
+        value_before=margin.before(person, at_s - span_s, at_s),
+        **months(margin, person, at_s, horizon_days),
     )
+    rows["churned"] = (rows["orders"] == 0).astype(float)
+    rows = rows[rows["orders_before"] > 0].reset_index(drop=True)
     rows["stratum"] = strata(rows)
+    return rows
+
+
+def months(
+    margin: Sums, person: np.ndarray, at_s: np.ndarray, horizon_days: int
+) -> dict[str, np.ndarray]:
+    """Return margin by month since the contact; the last one reaches to the horizon's end."""
+    ends = [*range(MONTH_DAYS, horizon_days - MONTH_DAYS + 1, MONTH_DAYS), horizon_days]
+    found, begin = {}, 0
+    for number, end in enumerate(ends, start=1):
+        found[f"value_month_{number:02d}"] = margin.within(
+            person, at_s + begin * DAY_SECONDS, at_s + end * DAY_SECONDS
+        )
+        begin = end
+    return found
+
+
+@dataclass(frozen=True)
+class Case:
+    """A simulated company with its contacts as arrays, and the truth by integration.
+
+    Later contacts move S by about nothing on average, so that S stays where a contact left it.
+    """
+
+    world: World
+    horizon_days: int
+    studied: Studied
+
+    def gain(self, steps: np.ndarray) -> np.ndarray:
+        """Return what extra steps of the studied contacts are worth in the horizon, shape (C,)."""
+        return self.margin(steps) - self.margin(np.zeros_like(steps))
+
+    def margin(self, steps: np.ndarray, parts: int = 12) -> np.ndarray:
+        """Return the expected margin in the horizon after each studied contact, shape (C,)."""
+        rows, world = self.studied.contacts, self.world
+        effects, crowd = world.options.effects, world.crowd
+        person = rows["person"].to_numpy()
+        days = world.calendar.days(rows["at_s"].to_numpy())
+        start = np.maximum(days, crowd.joined[person])
+        level = levels_at(world.path, person, start + 1e-6) + steps
+        worth = (crowd.rate * crowd.spend * crowd.margin_rate)[person] * KEPT
+        share = problem_share(world.options, crowd)[person]
+        pace = purchase_intensity(effects, level, share)
+        pace = pace * np.exp((1 - effects.rate_share) * level)
+        hazard = crowd.leaving[person] * np.exp(-effects.survival * level) / 365.0
+        total = np.zeros(len(rows))
+        step = self.horizon_days / parts
+        for part in range(parts):
+            season = np.diff(
+                world.calendar.season_at(np.stack([days + part * step, days + (part + 1) * step])),
+                axis=0,
+            )[0]
+            total += season * np.exp(-hazard * (part + 0.5) * step)
+        return worth * pace * total
+
+    def truth(self) -> dict[str, float]:
+        """Return the true mean effects per contact with an occasion, of the standard changes."""
+        rows, effects = self.studied.contacts, self.world.options.effects
+        occasion = (rows["occasions"] > 0).to_numpy()
+        handle = rows["handle_seconds"].to_numpy()
+        x, y = log_handle(handle), log_handle(handle + 60.0)
+        steps = {
+            "empathy": np.where(occasion, 0.1 * effects.empathy, 0.0),
+            "handle_seconds": effects.handle_log * (y - x) + effects.handle_log2 * (y**2 - x**2),
+            "fcr": np.full(len(rows), 0.1 * effects.fcr),
+        }
+        touched = {"empathy": occasion}
+        return {
+            name: float(self.gain(step)[touched.get(name, slice(None))].mean())
+            for name, step in steps.items()
+        }
+
+
+def case_of(world: World, horizon_days: int = 365) -> Case:
+    """Encode the contacts of a simulated company, with empathy as it truly was."""
+    return Case(world, horizon_days, encoded(contact_frame(world, horizon_days)))
+
+
+def encoded(frame: pd.DataFrame) -> Studied:
+    """Hold a frame of contacts as arrays."""
     behaviours = ("empathy", "handle_seconds", "fcr", "wait_seconds")
-    return encode(rows, year.customers, outcome="value", behaviours=behaviours)
+    return encode(frame, frame, behaviours=behaviours)
+
+
+def case(horizon_days: int = 365, **options: object) -> Case:
+    """Simulate a company and encode its contacts."""
+    return case_of(build_world(SimulationOptions(**options)), horizon_days)
+
+
+def studied(year: ServiceYear) -> Studied:
+    """Encode all contacts of a simulated company."""
+    world = year.exposed.world
+    return case_of(world, world.options.horizon_days).studied
 
 
 @cache

@@ -45,8 +45,8 @@ def test_the_score_beats_what_is_usually_done(company, study, scores):
     index = {score.agent_id: score.index for score in scores}
     priced = correlation(np.array([index[name] for name in exposure.agents]), company)
     counts = np.bincount(exposure.agent)
-    raw = np.bincount(exposure.agent, study.outcome[exposure.customer]) / counts
-    spread = np.bincount(exposure.agent, study.outcome[exposure.customer] ** 2) / counts - raw**2
+    raw = np.bincount(exposure.agent, study.outcome) / counts
+    spread = np.bincount(exposure.agent, study.outcome**2) / counts - raw**2
     quick = -np.bincount(exposure.agent, exposure.behaviours["handle_seconds"]) / counts
     table = {
         "priced": priced,

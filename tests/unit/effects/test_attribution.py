@@ -13,13 +13,12 @@ from clv.contract.tables import Tables, Terms
 from clv.effects.attribution import AttributionOptions, attribute
 from clv.effects.design.encode import encode
 from clv.effects.estimators.study import EffectOptions
-from clv.effects.journeys import bad_experiences, friction, referral_value
+from clv.effects.journeys import bad_before, bad_experiences, friction, referral_value
 from clv.engines.connect import connect
 from clv.errors import DataError, SchemaError, UsageError
 from clv.events.histories import make_histories
-from clv.features.contacts import NUMBERS, contacts_before, strata
-from clv.labels.outcomes import build_outcomes
-from clv.labels.reactions import build_reactions
+from clv.features.contacts import NUMBERS, build_contact_table, strata
+from clv.labels.follow_up import build_follow_up
 from clv.simulation import SimulationOptions, simulate
 from clv.simulation.truths.latent import latent_contacts
 from clv.windows import Window
@@ -111,7 +110,8 @@ def test_the_document_has_the_keys_that_others_read(found):
     }  # fmt: skip
     effect = document["effects"][0]
     assert set(effect) == {
-        "behaviour", "change", "unit", "headline", "levels", "per", "per_contact", "n", "agents",
+        "behaviour", "change", "unit", "headline", "levels", "per", "per_contact",
+        "contacts_per_customer_year", "n", "agents",
     }  # fmt: skip
     for level in effect["levels"]:
         assert {"evidence", "estimate", "low", "high", "checks", "refused"} <= set(level)
@@ -151,46 +151,34 @@ def test_every_outcome_can_be_asked_about(found, ready, window):
             if mine["estimate"] is not None:
                 assert mine["estimate"] == pytest.approx(-theirs["estimate"], rel=1e-6)
     assert rows["refunds"]["unit"] == "USD"
-    reactions = build_reactions(ready, window).set_index("customer_id")
-    answered = reactions["csat"].reindex(found_customers(found, ready, window)).notna()
-    assert rows["csat"]["customers"] == answered.sum()
+    follow_up = build_follow_up(ready, 365, until=window.horizon_end)
+    studied = encode(build_contact_table(ready, 365, until=window.horizon_end), follow_up)
+    mine = follow_up.set_index("interaction_id").loc[studied.contacts["interaction_id"]]
+    assert rows["csat"]["contacts"] == mine["satisfaction"].notna().sum()
+    checks = [
+        check["name"]
+        for effect in rows["csat"]["effects"]
+        for level in effect["levels"]
+        for check in level["checks"]
+    ]
+    assert "follow_up" in checks or found.effects[0].headline != "quasi-experimental"
 
 
-def found_customers(found, ready, window):
-    contacts = contacts_before(ready, window)
-    outcomes = build_outcomes(ready, window)
-    return encode(contacts, outcomes).customers
+def test_months_of_the_curve_add_up_to_the_effect_per_contact(found):
+    curves = {row["behaviour"]: row for row in found.as_dict()["effect_curves"]}
+    assert set(curves) == {"empathy", "handle_seconds", "fcr"}
+    for name, curve in curves.items():
+        level = next(effect for effect in found.effects if effect.behaviour == name)
+        mine = level.level(curve["evidence"])
+        assert curve["until_days"] == [*range(30, 331, 30), 365]
+        assert sum(curve["estimate"]) == pytest.approx(
+            mine.estimate / level.treated_per_customer, rel=1e-6
+        )
+        for low, middle, high in zip(curve["low"], curve["estimate"], curve["high"], strict=True):
+            assert low < middle < high
 
 
-def test_reactions_are_what_the_rows_say(company, ready, window):
-    found = build_reactions(ready, window).set_index("customer_id")
-    frames = company.frames()
-    start, end = window.ahead_s, window.beyond_s
-
-    def seconds(column):
-        return pd.to_datetime(column).astype("datetime64[s]").astype("int64")
-
-    orders, calls, answers = frames["orders"], frames["interactions"], frames["surveys"]
-    at_s = seconds(orders["ordered_at"])
-    back = orders[(at_s >= start) & (at_s < end) & (orders["amount"] < 0)]
-    total = -back["amount"].astype(float).sum()
-    assert found["refunds"].sum() == pytest.approx(total, rel=1e-6)
-    at_s = seconds(calls["started_at"])
-    begun = (at_s >= start) & (at_s < end) & (calls["initiated_by"] == "customer")
-    assert found["next_contacts"].sum() == (begun & calls["customer_id"].notna()).sum()
-    at_s = seconds(answers["responded_at"])
-    inside = {
-        "csat": (at_s < start) & (at_s >= start - 365 * 86_400),
-        "nps": (at_s >= start) & (at_s < end),
-    }
-    for kind, when in inside.items():
-        mean = answers[(answers["kind"] == kind) & when].groupby("customer_id")["score"].mean()
-        both = found[kind].dropna()
-        assert sorted(both.index) == sorted(mean.index)
-        np.testing.assert_allclose(both.sort_index(), mean.sort_index(), rtol=1e-8)
-
-
-def test_a_premium_queue_is_compared_at_level_one_only(found, ready, window):
+def test_a_premium_queue_is_compared_by_adjustment_only(found, ready, window):
     effect = next(one for one in found.effects if one.behaviour == "premium_queue")
     assert effect.headline in ("adjusted", None)
     assert "before any agent answers" in effect.level("quasi-experimental").refused.why
@@ -200,10 +188,11 @@ def test_a_premium_queue_is_compared_at_level_one_only(found, ready, window):
     assert "premium_queue is 0 in every contact" in why
 
 
-def test_workload_is_contacts_over_hours_logged_in(company, found, contacts, window):
+def test_workload_is_contacts_over_hours_logged_in(company, found, contacts):
     days = company.frames()["agent_days"]
     at_s = pd.to_datetime(days["date"]).astype("datetime64[s]").astype("int64")
-    days = days[(at_s < window.ahead_s) & (at_s >= window.ahead_s - 365 * 86_400)]
+    first = contacts["at_s"].min() // 86_400 * 86_400
+    days = days[(at_s <= contacts["at_s"].max()) & (at_s >= first)]
     hours = days.groupby("agent_id")["logged_in_seconds"].sum() / 3600
     counted = contacts.groupby("agent_id").size()
     assert found.workload
@@ -236,7 +225,7 @@ def test_a_refused_level_feeds_no_target_and_no_score(window, ready):
     assert all(effect.headline in ("adjusted", None) for effect in found.effects)
 
 
-def test_without_messages_level_two_is_refused_by_name(window, plain):
+def test_without_messages_agents_are_refused_by_name(window, plain):
     found = attribute(plain, window=window, options=OPTIONS)
     refused = found.effects[1].level("quasi-experimental").refused
     assert "empathy is not measured" in refused.why
@@ -250,24 +239,19 @@ def test_too_few_customers_is_an_error(plain):
 
 @pytest.fixture(scope="module")
 def contacts(window, plain):
-    return contacts_before(plain, window)
+    return build_contact_table(plain, 365, until=window.horizon_end)
 
 
 @pytest.fixture(scope="module")
-def outcomes(window, plain):
-    return build_outcomes(plain, window)
+def follow_up(window, plain):
+    return build_follow_up(plain, 365, until=window.horizon_end)
 
 
-def test_contacts_are_agents_contacts_that_customers_began_in_the_exposure(
-    company, contacts, window
-):
+def test_contacts_are_all_agents_contacts_that_customers_began(company, contacts, window):
     raw = company.frames()["interactions"]
     at_s = pd.to_datetime(raw["started_at"]).astype("datetime64[s]").astype("int64")
     kept = raw[
-        raw["agent_id"].notna()
-        & (raw["initiated_by"] == "customer")
-        & (at_s >= window.ahead_s - 365 * 86_400)
-        & (at_s < window.ahead_s)
+        raw["agent_id"].notna() & (raw["initiated_by"] == "customer") & (at_s < window.ahead_s)
     ]
     assert sorted(kept["interaction_id"]) == contacts["interaction_id"].tolist()
 
@@ -286,7 +270,9 @@ def test_controls_are_known_before_the_contact(company, contacts, tables, engine
     changed = Tables.from_frames(
         engine, {**frames, "orders": orders, "interactions": interactions}, tables.terms
     )
-    again = contacts_before(make_histories(changed), window).set_index("interaction_id")
+    again = build_contact_table(make_histories(changed), 365, until=window.horizon_end).set_index(
+        "interaction_id"
+    )
     same = again.loc[row["interaction_id"], list(NUMBERS)].astype(float)
     np.testing.assert_array_equal(same, row[list(NUMBERS)].astype(float))
 
@@ -301,7 +287,7 @@ def test_spend_before_is_the_sum_of_earlier_margins(company, contacts):
 
 
 def test_empathy_less_repetition_stands_beside_the_share(ready, window):
-    contacts = contacts_before(ready, window)
+    contacts = build_contact_table(ready, 365, until=window.horizon_end)
     asked = contacts["empathy"].notna()
     assert 0 < asked.mean() < 1
     assert contacts["empathy_unique"].notna().equals(asked)
@@ -326,15 +312,18 @@ def test_strata_do_not_depend_on_row_order(contacts):
     assert pairs["b"].is_unique
 
 
-def test_customers_who_never_bought_are_left_out_and_counted(contacts, outcomes):
-    studied = encode(contacts, outcomes, behaviours=["handle_seconds"])
-    left = contacts[~contacts["customer_id"].isin(outcomes["customer_id"])]
-    assert sum(n.count for n in studied.notes if n.code == "without_outcome") == len(left)
+def test_contacts_before_a_first_purchase_are_left_out_and_counted(contacts, follow_up):
+    studied = encode(contacts, follow_up, behaviours=["handle_seconds"])
+    left = contacts[contacts["orders_before"] == 0]
+    assert len(left) > 0
+    assert [n.count for n in studied.notes if n.code == "before_first_purchase"] == [len(left)]
     assert studied.exposure.contacts == len(contacts) - len(left)
+    mine = follow_up.set_index("interaction_id").loc[studied.contacts["interaction_id"]]
+    np.testing.assert_array_equal(studied.exposure.outcome, mine["value_undiscounted"])
 
 
-def test_a_sample_is_drawn_and_said(contacts, outcomes):
-    studied = encode(contacts, outcomes, max_customers=300)
+def test_a_sample_is_drawn_and_said(contacts, follow_up):
+    studied = encode(contacts, follow_up, max_customers=300)
     assert len(studied.customers) == 300
     assert any(note.code == "sampled" for note in studied.notes)
 
@@ -342,20 +331,20 @@ def test_a_sample_is_drawn_and_said(contacts, outcomes):
 def test_without_interactions_there_are_no_effects(company, engine):
     only = Tables.from_frames(engine, {"orders": company.frames()["orders"]})
     with pytest.raises(SchemaError, match="effects are about contacts"):
-        contacts_before(make_histories(only), Window(company.options.as_of, 365))
+        build_contact_table(make_histories(only), 365)
 
 
-def test_each_bad_experience_costs_what_was_planted(contacts, outcomes):
-    studied = encode(contacts, outcomes, behaviours=["handle_seconds"])
+def test_each_bad_experience_costs_what_was_planted(contacts, follow_up):
+    studied = encode(contacts, follow_up, behaviours=["handle_seconds"])
     rng = np.random.default_rng(0)
-    bad = studied.contacts["bad"].to_numpy()
-    count = np.bincount(studied.exposure.customer, bad)
-    value = 100 - 30 * (count >= 1) - 10 * (count >= 2) + rng.normal(0, 5, len(count))
+    bad = studied.contacts["bad"].to_numpy() > 0
+    earlier = bad_before(bad, studied.exposure.customer)
+    cost = np.where(earlier == 0, 30, 10) * bad
     planted = pd.DataFrame(
         {
-            "customer_id": studied.customers,
-            "value_undiscounted": value,
-            "churned": (rng.random(len(count)) < 0.2 + 0.1 * (count >= 1)).astype(float),
+            "interaction_id": studied.contacts["interaction_id"],
+            "value_undiscounted": 100 - 20 * (earlier >= 1) - cost + rng.normal(0, 5, len(bad)),
+            "churned": (rng.random(len(bad)) < 0.2 + 0.1 * (bad & (earlier == 0))).astype(float),
         }
     )
     rows = bad_experiences(studied.exposure, studied, planted)

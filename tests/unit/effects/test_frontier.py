@@ -102,19 +102,18 @@ def test_goodwill_is_netted_like_minutes(company):
     given = habit * rng.gamma(2.0, 0.5, exposure.contacts)
     # Every unit given brings 3 later: worth its cost; or nothing: lost.
     for worth, gains in ((3.0, True), (0.0, False)):
-        extra = np.bincount(exposure.customer, worth * given, exposure.customers)
         held = replace(
-            exposure.with_outcome(exposure.outcome + extra),
+            exposure.with_outcome(exposure.outcome + worth * given),
             behaviours={**exposure.behaviours, "goodwill": given},
         )
         effects = estimate_effects(held, (*CHANNELS, GOODWILL), QUICK)
         level = effects["goodwill"].level("quasi-experimental")
-        treated = exposure.contacts / exposure.customers
+        treated = exposure.contacts_per_customer_year
         assert level.low < worth * treated < level.high
         targets, _ = build_targets(effects, COST)
         target = next(one for one in targets if one.behaviour == "goodwill")
         more = target.curve[-1]
-        cost = (more.scale - 1) * given.sum() / exposure.customers
+        cost = (more.scale - 1) * given.sum() / exposure.customer_years
         gross = np.array(target.terms[-1]) @ np.array(target.coefficients)
         assert target.net_of_cost
         assert more.net == pytest.approx(gross - cost, rel=1e-9)

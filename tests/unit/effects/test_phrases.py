@@ -39,7 +39,7 @@ def drawn(seed, planted=0.0, habits=0.0, customers=3_000, agents=60):
     worth = planted * warm + habits * rng.normal(size=agents)[agent]
     # Values of customers are mostly small with a long tail, and centred on their expectation.
     rest = rng.exponential(size=customers) * 20 - 20
-    rest += np.bincount(customer, weights=worth - worth.mean(), minlength=customers)
+    rest = rest[customer] + worth - worth.mean()  # windows of a customer's contacts overlap
     order = np.argsort(contact, kind="stable")
     spoken = Spoken(
         np.array(contact, dtype=np.int64)[order], customer, agent, [said[n] for n in order]
@@ -193,8 +193,7 @@ def _studied(contacts):
         controls=np.zeros((size, 0)),
         control_names=(),
         behaviours={},
-        customer_controls=np.zeros((size, 0)),
-        customer_control_names=(),
+        at_days=np.zeros(size),
         outcome=rng.exponential(size=size),
     )
     return Studied(exposure, contacts, contacts["customer_id"].to_numpy(), ())

@@ -39,10 +39,10 @@ def test_the_curve_is_what_the_coefficients_say(company, effects, target):
         raw = np.exp(one.values[:, 0]) * one.reference
         logs = np.log(raw * point.scale / one.reference)
         added = np.stack([logs, logs**2]) - one.values.T
-        gain = coefficients @ added.sum(axis=1) / company.exposure.customers
+        gain = coefficients @ added.sum(axis=1) / company.exposure.customer_years
         minutes = company.exposure.behaviours["handle_seconds"].sum() * (point.scale - 1) / 60
         assert point.net == pytest.approx(
-            gain - COST * minutes / company.exposure.customers, rel=1e-9
+            gain - COST * minutes / company.exposure.customer_years, rel=1e-9
         )
 
 
@@ -157,7 +157,7 @@ def moves(seeds, optimum, **planted):
         exposure = company.exposure
         minutes = exposure.behaviours["handle_seconds"].sum() / 60 * (scale - 1)
         true = np.interp(scale, list(company.policy), list(company.policy.values()))
-        gains.append(true - COST * minutes / exposure.customers)
+        gains.append(true - COST * minutes / exposure.customer_years)
     return np.array(gains)
 
 

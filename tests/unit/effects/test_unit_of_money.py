@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from clv.effects.decisions.targets import build_targets
 from clv.effects.design.exposure import CHANNELS
 from clv.effects.effects import estimate_effects
 from clv.effects.estimators.study import EffectOptions
-from tests.unit.effects.service import service_year, studied
+from clv.simulation import SimulationOptions
+from clv.simulation.world import build_world
+from tests.unit.effects.service import contact_frame, encoded
 
 QUICK = EffectOptions(permutations=19)
 SAME = 1e-6
 
 
 @pytest.fixture(scope="module")
-def year():
-    return service_year(customers=6_000, agents=100, seed=3)
+def contacts():
+    world = build_world(SimulationOptions(customers=4_000, agents=100, seed=3))
+    return contact_frame(world, 365)
 
 
-def in_unit(year, unit):
-    money = ["value", "prior_margin"]
-    customers = year.customers.assign(**{name: year.customers[name] * unit for name in money})
-    return studied(replace(year, customers=customers))
+def in_unit(contacts, unit):
+    money = [name for name in contacts if name.startswith(("spend", "value"))]
+    return encoded(contacts.assign(**{name: contacts[name] * unit for name in money}))
 
 
 @pytest.fixture(scope="module")
-def ours(year):
-    return estimate_effects(in_unit(year, 1.0).exposure, CHANNELS, QUICK)
+def ours(contacts):
+    return estimate_effects(in_unit(contacts, 1.0).exposure, CHANNELS, QUICK)
 
 
 @pytest.mark.parametrize("unit", [16_000.0, 0.01])
-def test_effects_and_their_evidence_are_the_same(year, ours, unit):
-    theirs = estimate_effects(in_unit(year, unit).exposure, CHANNELS, QUICK)
+def test_effects_and_their_evidence_are_the_same(contacts, ours, unit):
+    theirs = estimate_effects(in_unit(contacts, unit).exposure, CHANNELS, QUICK)
     assert len(ours.effects) == len(theirs.effects) > 0
     told = 0
     for one, other in zip(ours.effects, theirs.effects, strict=True):
@@ -51,9 +51,9 @@ def test_effects_and_their_evidence_are_the_same(year, ours, unit):
     assert told > 5
 
 
-def test_targets_are_the_same(year, ours):
+def test_targets_are_the_same(contacts, ours):
     unit = 16_000.0
-    theirs = estimate_effects(in_unit(year, unit).exposure, CHANNELS, QUICK)
+    theirs = estimate_effects(in_unit(contacts, unit).exposure, CHANNELS, QUICK)
     pairs = [build_targets(found, cost)[0] for found, cost in ((ours, 0.5), (theirs, 0.5 * unit))]
     assert len(pairs[0]) == len(pairs[1]) > 0
     for one, other in zip(*pairs, strict=True):

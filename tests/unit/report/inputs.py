@@ -432,7 +432,7 @@ def _outcome(name: str, unit: str, better: str, mean: float, moved: float) -> di
             "adjusted": (-moved / 3, -moved, moved / 3)}, "adjusted", -moved / 6),
     ]  # fmt: skip
     return {
-        "outcome": name, "unit": unit, "better": better, "mean": mean, "customers": 9_120,
+        "outcome": name, "unit": unit, "better": better, "mean": mean, "contacts": 9_120,
         "effects": effects,
     }  # fmt: skip
 

@@ -22,8 +22,8 @@ class Overlap:
     def run(self, study: Study, behaviour: str) -> CheckResult:
         """Measure what share of the behaviour's spread controls leave."""
         columns = study.columns(behaviour)
-        raw = study.raw_treatment[:, columns]
-        rest = raw - study.learner(study.controls, raw, study.folds)
+        rows = np.flatnonzero(study.present[:, columns.start])
+        raw, rest = study.terms[rows, columns], study.residuals[rows, columns]
         share = float((rest.var(axis=0) / np.maximum(raw.var(axis=0), 1e-300)).min())
         return CheckResult(
             "overlap",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from clv.effects.estimators.examiner import conditional_f
-from clv.effects.estimators.residuals import group_sums
 from clv.effects.results import CheckResult
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ class FirstStage:
 
     def run(self, study: Study, behaviour: str) -> CheckResult:
         """Return the smallest conditional F among the behaviour's terms."""
-        sums = group_sums(study.instrument, study.exposure.customer, study.exposure.customers)
-        found = conditional_f(sums, study.treatment)[study.columns(behaviour)]
+        rows = np.flatnonzero(study.followed)
+        found = conditional_f(study.instrument[rows], study.residuals[rows])
+        found = found[study.columns(behaviour)]
         least = float(found.min())
         return CheckResult(
             "first_stage",

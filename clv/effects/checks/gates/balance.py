@@ -84,6 +84,7 @@ class Balance:
         """Permute agents within strata, over customers' first contacts."""
         # A customer's next contact resembles the last; first contacts are free of one another.
         known = np.flatnonzero(exposure.agent >= 0)
+        known = known[np.lexsort((exposure.at_days[known], exposure.customer[known]))]
         rows = known[np.unique(exposure.customer[known], return_index=True)[1]]
         cases = [
             number
