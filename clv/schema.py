@@ -275,6 +275,26 @@ ASSIGNMENTS = Table(
     time="assigned_at",
 )
 
+ROLLOUTS = Table(
+    "rollouts",
+    "What reached agents, teams or queues, and when.",
+    (
+        Column(
+            "unit",
+            _TEXT,
+            "What was reached.",
+            required=True,
+            allowed=("agent", "team", "queue"),
+        ),
+        Column("unit_id", _ID, "Which one.", required=True),
+        Column("since", _TIME, "From when on.", required=True, past=True),
+        Column("what", _TEXT, "The training, tool or policy.", required=True),
+        Column("cost_per_agent", _MONEY, "What it cost, once, for each agent.", minimum=0),
+    ),
+    key=("what", "unit", "unit_id"),
+    time="since",
+)
+
 SCHEMA: dict[str, Table] = {
     table.name: table
     for table in (
@@ -286,5 +306,6 @@ SCHEMA: dict[str, Table] = {
         AGENTS,
         AGENT_DAYS,
         ASSIGNMENTS,
+        ROLLOUTS,
     )
 }

@@ -22,7 +22,7 @@ from clv.simulation.surveys import surveys_frame
 from clv.simulation.truths.latent import latent_agents, latent_contacts, latent_customers
 from clv.simulation.truths.statement import Truth, exposure_of, state_truth
 from clv.simulation.words.transcripts import messages_frame
-from clv.simulation.workforce import agent_days_frame, assignments_frame
+from clv.simulation.workforce import agent_days_frame, assignments_frame, rollouts_frame
 from clv.simulation.world import World, build_world, stream
 from clv.storage import whole, write_text
 
@@ -132,6 +132,9 @@ def simulate(options: SimulationOptions, on_progress: OnProgress = silent) -> Co
             options, calendar, crowd, world.arms, ids["customer"], stream(seed, "assignments")
         ),
     }
+    if options.rollouts:
+        teams = tables["agents"]["team"].to_numpy(dtype=object)
+        tables["rollouts"] = rollouts_frame(options, calendar, staff, teams)
     on_progress("simulate", 2, 3)
     warm_turns = pd.DataFrame({"interaction_id": [], "position": []})
     if options.transcripts:

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from clv.errors import UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 Routing = Literal["random", "skill"]
 
@@ -125,6 +127,59 @@ class Effects:
         return replace(self, handle_log=-2.0 * self.handle_log2 * math.log(scale))
 
 
+def _read(kind: type[T], what: str, values: object) -> T:
+    """Make options of a mapping by name; what is none of them is named."""
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{what} is {values!r}; expected names with values.")
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    for name in values:
+        if name not in known:
+            raise UsageError(
+                f"{name} is none of the {what} of a simulated company; expected one of "
+                f"{', '.join(known)}."
+            )
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise UsageError(f"{what} of the simulated company: {error}.") from error
+
+
+@dataclass(frozen=True)
+class RollOut:
+    """Something new that reaches teams one after the other: a training, a tool.
+
+    Attributes
+    ----------
+    what : str
+        Its name.
+    teams : int
+        How many teams it reaches; the others never get it.
+    empathy_lift : float
+        What it adds to the log-odds of meeting an occasion.
+    handle_log : float
+        What it adds to the log of handle time.
+    first, last : float
+        When it reaches the first and the last team, as shares of the days of data.
+    cost_per_agent : float
+        Currency.
+    """
+
+    what: str
+    teams: int = 9
+    empathy_lift: float = 0.0
+    handle_log: float = 0.0
+    first: float = 0.25
+    last: float = 0.6
+    cost_per_agent: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.first <= self.last <= 1:
+            raise UsageError(
+                f"rollouts: {self.what} goes from {self.first} to {self.last}; expected shares of "
+                "the days of data, the first no later than the last."
+            )
+
+
 @dataclass(frozen=True)
 class SimulationOptions:
     """The company to simulate; the same options give the same bytes.
@@ -177,6 +232,8 @@ class SimulationOptions:
     experiment_lost : float
         Share of the coached customers who are missing from the assignment log: a sample
         ratio mismatch.
+    rollouts : tuple of RollOut
+        What reached teams at staggered dates; the table ``rollouts`` tells of it.
     german_share : float
         Share of customers who write German.
     agent_cost_per_hour : float
@@ -214,6 +271,7 @@ class SimulationOptions:
     experiment_share: float = 0.2
     experiment_lift: float = 0.1
     experiment_lost: float = 0.0
+    rollouts: tuple[RollOut, ...] = ()
     german_share: float = 0.02
     agent_cost_per_hour: float = 27.0
     currency: str = "USD"
@@ -256,21 +314,12 @@ class SimulationOptions:
         120
         """
         given = dict(values)
-        effects = given.pop("effects", {})
-        if not isinstance(effects, Mapping):
-            raise UsageError(f"effects is {effects!r}; expected names of effects with numbers.")
-        for what, names, kind in (("effects", effects, Effects), ("options", given, cls)):
-            known = [field.name for field in fields(kind)]
-            for name in names:
-                if name not in known:
-                    raise UsageError(
-                        f"{name} is none of the {what} of a simulated company; expected one of "
-                        f"{', '.join(known)}."
-                    )
-        try:
-            return cls(effects=Effects(**effects), **given)  # type: ignore[arg-type]
-        except TypeError as error:
-            raise UsageError(f"options of the simulated company: {error}.") from error
+        rollouts = given.pop("rollouts", ())
+        if not isinstance(rollouts, list | tuple):
+            raise UsageError(f"rollouts is {rollouts!r}; expected a list of roll-outs.")
+        effects = _read(Effects, "effects", given.pop("effects", {}))
+        reached = tuple(_read(RollOut, "rollouts", one) for one in rollouts)
+        return _read(cls, "options", {"effects": effects, "rollouts": reached} | given)
 
     @classmethod
     def default(cls) -> SimulationOptions:

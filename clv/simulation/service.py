@@ -192,10 +192,13 @@ class Desk:
         mood = -0.35 * severity - 0.25 * temper - 0.35 * (repeat > 0)
         mood = mood + 0.85 * rng.standard_normal(size)
         occasions = self._occasions(causes, mood, severity, temper, repeat, rng)
-        warmth = self.staff.warmth[answering] + self._trained(answering, started_s)
-        leaning = empathy_leaning(warmth, severity, temper)
-        leaning = np.minimum(leaning + self._coached(causes.person, started_s), 1.0)
-        handle = self._handle(causes, self.staff.pace[answering], temper, rng)
+        leaning = self.leaning(causes, started_s, answering)
+        pace = self.staff.pace[answering]
+        for rollout, there in zip(
+            self.options.rollouts, self.reached(answering, started_s), strict=True
+        ):
+            pace = pace + rollout.handle_log * there
+        handle = self._handle(causes, pace, temper, rng)
         odds = resolution_log_odds(
             effects, log_handle(handle), self.staff.skill[answering], causes.issue, severity, temper
         )
@@ -220,6 +223,27 @@ class Desk:
             step=np.zeros(size),
         )
         return _with(served, step=raw_step(effects, served, self.staff.style[answering]))
+
+    def reached(self, agent: NDArray[np.int64], started_s: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say which roll-outs had reached the agents by then, shape (roll-outs, contacts)."""
+        return self.calendar.days(started_s) >= self.staff.reached[:, agent]
+
+    def leaning(
+        self,
+        causes: Causes,
+        started_s: NDArray[np.int64],
+        agent: NDArray[np.int64],
+        without: int | None = None,
+    ) -> NDArray[np.float64]:
+        """Return the probability that an occasion is met; ``without`` one of the roll-outs."""
+        warmth = self.staff.warmth[agent] + self._trained(agent, started_s)
+        reached = self.reached(agent, started_s)
+        for place, rollout in enumerate(self.options.rollouts):
+            if place != without:
+                warmth = warmth + rollout.empathy_lift * reached[place]
+        temper = self.crowd.temperament[causes.person]
+        leaning = empathy_leaning(warmth, causes.severity, temper)
+        return np.minimum(leaning + self._coached(causes.person, started_s), 1.0)
 
     def _occasions(
         self,

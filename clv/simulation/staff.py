@@ -46,6 +46,8 @@ class Staff:
         Per queue and calendar week: the agents in the order of their shifts.
     cuts : tuple of ndarray, each of shape (5,)
         Per queue: where in a roster's row the shifts begin and end.
+    reached : ndarray of shape (roll-outs, j)
+        Day on which each roll-out reached each agent; infinite where it never did.
     """
 
     queue: NDArray[np.int64]
@@ -61,6 +63,7 @@ class Staff:
     load: NDArray[np.float64]
     rosters: tuple[NDArray[np.int64], ...]
     cuts: tuple[NDArray[np.int64], ...]
+    reached: NDArray[np.float64]
 
 
 def shift_cuts(agents: int) -> NDArray[np.int64]:
@@ -78,8 +81,29 @@ def shift_cuts(agents: int) -> NDArray[np.int64]:
     return np.concatenate(([0], sizes.cumsum()))
 
 
-def hire(options: SimulationOptions, calendar: Calendar, rng: np.random.Generator) -> Staff:
-    """Draw the agents and, for every week, a fresh random roster."""
+def roll_out(
+    options: SimulationOptions,
+    calendar: Calendar,
+    team: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Draw which teams each roll-out reaches, and say when: at even distances, in that order."""
+    reached = np.full((len(options.rollouts), team.size), np.inf)
+    for place, rollout in enumerate(options.rollouts):
+        chosen = rng.permutation(int(team.max()) + 1)[: rollout.teams]
+        days = calendar.span_days * np.linspace(rollout.first, rollout.last, chosen.size)
+        for one, day in zip(chosen, np.floor(days), strict=True):
+            reached[place, team == one] = day
+    return reached
+
+
+def hire(
+    options: SimulationOptions,
+    calendar: Calendar,
+    rng: np.random.Generator,
+    later: np.random.Generator,
+) -> Staff:
+    """Draw the agents, for every week a fresh random roster, and (``later``) the roll-outs."""
     agents = options.agents
     queue = np.arange(agents) % len(QUEUES)
     team = queue * TEAMS_PER_QUEUE + (np.arange(agents) // len(QUEUES)) % TEAMS_PER_QUEUE
@@ -106,6 +130,7 @@ def hire(options: SimulationOptions, calendar: Calendar, rng: np.random.Generato
         load=0.45 * rng.standard_normal((len(QUEUES), weeks, 4)),
         rosters=rosters,
         cuts=tuple(shift_cuts(int((queue == q).sum())) for q in range(len(QUEUES))),
+        reached=roll_out(options, calendar, team, later),
     )
 
 

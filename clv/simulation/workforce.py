@@ -61,6 +61,19 @@ def assignments_frame(
     return frame
 
 
+def rollouts_frame(
+    options: SimulationOptions, calendar: Calendar, staff: Staff, teams: NDArray[np.object_]
+) -> pd.DataFrame:
+    """Return the contract's ``rollouts``: when each team was reached; ``teams`` by agent."""
+    rows = []
+    for rollout, reached in zip(options.rollouts, staff.reached, strict=True):
+        for team in np.unique(teams[np.isfinite(reached)]):
+            day = reached[teams == team][:1]
+            cost = rollout.cost_per_agent
+            rows.append(("team", team, rollout.what, moments(calendar.seconds(day))[0], cost))
+    return pd.DataFrame(rows, columns=["unit", "unit_id", "what", "since", "cost_per_agent"])
+
+
 def agent_days_frame(
     calendar: Calendar,
     staff: Staff,

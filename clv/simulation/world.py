@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _STREAMS = (
     "people", "staff", "arms", "causes", "service", "purchases", "records", "names",
     "surveys", "days", "assignments", "transcripts", "truth", "repeats",
+    "rollouts",
 )  # fmt: skip
 
 
@@ -88,7 +89,8 @@ def build_world(options: SimulationOptions) -> World:
     """Let the company live: customers, contacts, service, leaving, purchases."""
     calendar = Calendar.of(options)
     crowd = people(options, calendar, stream(options.seed, "people"))
-    staff = hire(options, calendar, stream(options.seed, "staff"))
+    seed = options.seed
+    staff = hire(options, calendar, stream(seed, "staff"), stream(seed, "rollouts"))
     arms = experiment_arms(options, crowd, stream(options.seed, "arms"))
     desk = Desk(options, calendar, crowd, staff, arms == 1)
     first = causes(options, calendar, crowd, stream(options.seed, "causes"))

@@ -78,6 +78,32 @@ class ContactEffect:
 
 
 @dataclass(frozen=True)
+class RollOutEffect:
+    """What a roll-out did in the contacts that it reached, on average.
+
+    Attributes
+    ----------
+    what : str
+        Its name.
+    contacts : int
+        Contacts whose agent it had reached.
+    value, error : float
+        Currency per such contact over the horizon, and the Monte Carlo error of it.
+    empathy, handle_seconds, fcr : float
+        By how much it moved the behaviours: the share of occasions met (of contacts with an
+        occasion), seconds, and the share of contacts resolved.
+    """
+
+    what: str
+    contacts: int
+    value: float
+    error: float
+    empathy: float
+    handle_seconds: float
+    fcr: float
+
+
+@dataclass(frozen=True)
 class ContactTruth:
     """The true effects per contact of a company.
 
@@ -98,6 +124,8 @@ class ContactTruth:
         resolution fixed, ``value_total`` lets it move.
     best_scale : float
         The scale with the highest net value, resolution held fixed.
+    rollouts : tuple of RollOutEffect
+        What each roll-out did.
     """
 
     horizon_days: int
@@ -108,6 +136,7 @@ class ContactTruth:
     effects: tuple[ContactEffect, ...]
     frontier: list[dict[str, float]]
     best_scale: float
+    rollouts: tuple[RollOutEffect, ...] = ()
 
     def effect(self, behaviour: str) -> ContactEffect:
         """Return the effect of a behaviour."""
@@ -115,7 +144,11 @@ class ContactTruth:
 
     def as_dict(self) -> dict[str, object]:
         """Return JSON-able values."""
-        return asdict(self) | {"effects": [asdict(effect) for effect in self.effects]}
+        lists = {
+            "effects": [asdict(effect) for effect in self.effects],
+            "rollouts": [asdict(rollout) for rollout in self.rollouts],
+        }
+        return asdict(self) | lists
 
 
 @dataclass(frozen=True)
@@ -168,6 +201,41 @@ def contact_truth(
         effects=_effects(studied, usual, resolved, customers * years),
         frontier=frontier,
         best_scale=max(frontier, key=lambda point: point["net"])["scale"],
+        rollouts=tuple(
+            _rollout(studied, usual, resolved, place)
+            for place in range(len(world.options.rollouts))
+        ),
+    )
+
+
+def _rollout(studied: FollowUp, usual: Floats, resolved: _Resolution, place: int) -> RollOutEffect:
+    """Compare the contacts that a roll-out reached with the same contacts without it."""
+    world, served = studied.world, studied.world.served
+    rollout, effects = world.options.rollouts[place], world.options.effects
+    rows = studied.rows
+    reached = world.desk.reached(served.agent[rows], served.started_s[rows])[place]
+    if not reached.any():
+        return RollOutEffect(rollout.what, 0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    few, rows = studied.only(reached), rows[reached]
+    causes = served.causes.only(rows)
+    without = world.desk.leaning(causes, served.started_s[rows], served.agent[rows], place)
+    occasion = served.occasions[rows] > 0
+    warmer = (served.leaning[rows] - without) * occasion
+    handle = served.handle_seconds[rows]
+    before = handle * np.exp(-rollout.handle_log)
+    step = _handle_step(few, before) - effects.empathy * warmer
+    bare = few.margins([few.at_contact(step)])[0].sum(axis=1)
+    odds = -_resolution_change(few, before)
+    through = float((odds * resolved.main.sum(axis=1)[reached]).mean())
+    through -= float(odds.mean() * resolved.repeats.sum())
+    return RollOutEffect(
+        what=rollout.what,
+        contacts=rows.size,
+        value=float((usual.sum(axis=1)[reached] - bare).mean()) + through,
+        error=abs(float(odds.mean())) * resolved.error,
+        empathy=float(warmer.sum() / max(int(occasion.sum()), 1)),
+        handle_seconds=float((handle - before).mean()),
+        fcr=float(odds.mean()),
     )
 
 

@@ -184,7 +184,7 @@ def test_rules_of_service_tables(engine, tmp_path):
         "s4": ["surveys.score:range_nps"],
         "s5": ["surveys.kind:allowed"],
     }
-    assert checked.validation.absent == ("agents", "agent_days", "assignments")
+    assert checked.validation.absent == ("agents", "agent_days", "assignments", "rollouts")
     assert SECRET not in str(checked.validation.as_dict())
     path = tmp_path / "q" / "messages.parquet"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -7,10 +7,16 @@ import pandas as pd
 import pytest
 
 from clv.schema import SCHEMA, SURVEY_RANGES, Kind
-from clv.simulation import Company, SimulationOptions, simulate
+from clv.simulation import Company, RollOut, SimulationOptions, simulate
 from clv.simulation.truths.latent import first_contact_resolution
 
-OPTIONS = SimulationOptions(customers=1_500, agents=40, seed=3, german_share=0.1)
+OPTIONS = SimulationOptions(
+    customers=1_500,
+    agents=40,
+    seed=3,
+    german_share=0.1,
+    rollouts=(RollOut("assist tool", handle_log=-0.1, cost_per_agent=120.0),),
+)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +99,8 @@ def test_same_seed_same_bytes_and_another_seed_other_bytes(tmp_path):
 
     one, again, other = digest(1, "a"), digest(1, "b"), digest(2, "c")
     assert one == again
-    assert set(one) == {f"{name}.parquet" for name in SCHEMA} | {"truth.json"}
+    told = set(SCHEMA) - {"rollouts"}  # the default company rolled nothing out
+    assert set(one) == {f"{name}.parquet" for name in told} | {"truth.json"}
     assert all(one[name] != other[name] for name in one)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from clv.errors import UsageError
-from clv.simulation import Effects, SimulationOptions, simulate
+from clv.simulation import Effects, RollOut, SimulationOptions, simulate
 from clv.simulation.contacts import causes, problem_share
 from clv.simulation.purchases import KEPT, course
 from clv.simulation.service import run_desk
@@ -273,3 +273,40 @@ def test_truth_json_holds_both_truths_per_contact_by_month(tmp_path):
     assert names == ["empathy", "handle_seconds", "handle_seconds_total", "fcr"]
     assert all(len(effect["by_month"]) == 3 for effect in per_contact["effects"])
     assert per_contact["effects"][0]["contacts"] < per_contact["contacts"]
+
+
+def test_roll_outs_reach_teams_one_after_the_other_and_do_what_they_are_planted_to_do():
+    training = RollOut("training", teams=9, empathy_lift=1.0)
+    tool = RollOut("tool", teams=5, handle_log=-0.3, cost_per_agent=40.0)
+    options = {"customers": 3_000, "agents": 60, "seed": 1, "trained_teams": 0}
+    company = simulate(SimulationOptions(rollouts=(training, tool), transcripts=False, **options))
+    table, world = company.frames()["rollouts"], company.world
+    assert table.groupby("what")["unit_id"].nunique().to_dict() == {"training": 9, "tool": 5}
+    assert table["since"].nunique() >= 9
+    truth = contact_truth(world, HORIZON)
+    warm, fast = truth.rollouts
+    assert (warm.handle_seconds, warm.fcr, fast.empathy) == (0.0, 0.0, 0.0)
+    assert 0.1 < warm.empathy < 0.3
+    assert fast.handle_seconds < -60
+    assert fast.fcr < 0
+    studied = follow_up(world, HORIZON)
+    day, agent = studied.day, world.served.agent[studied.rows]
+    reached = day >= world.staff.reached[0][agent]
+    assert warm.contacts == reached.sum()
+    lift = 0.3 * warm.empathy * (world.served.occasions[studied.rows][reached] > 0).mean()
+    usual = studied.margins([studied.at_contact(np.zeros(day.size))])[0].sum(axis=1)
+    assert warm.value == pytest.approx(lift * usual[reached].mean(), rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"rollouts": 3}, "rollouts is 3; expected a list"),
+        ({"rollouts": [3]}, "rollouts is 3; expected names"),
+        ({"rollouts": [{"what": "tool", "team": 2}]}, "team is none of the rollouts"),
+        ({"rollouts": [{"what": "tool", "first": 0.9}]}, "tool goes from 0.9 to 0.6"),
+    ],
+)
+def test_impossible_roll_outs_are_refused_in_words(values, told):
+    with pytest.raises(UsageError, match=told):
+        SimulationOptions.of(values)
