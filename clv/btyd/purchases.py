@@ -18,6 +18,7 @@ from clv.models.btyd.uncertainty import standard_errors
 from clv.models.discounting import log_discount_per_day
 
 if TYPE_CHECKING:
+    from clv.btyd.pictures import PurchasePlots
     from clv.models.btyd.base import PurchaseModel
 
 
@@ -103,6 +104,14 @@ class PurchaseEstimator(FittedEstimator):
         x, t_x, t = self._known(rows)
         alive = self._kind.p_alive(self._fitted.parameters, x, t_x, t)
         return pd.Series(alive, index=rows.index, name="p_alive")
+
+    @property
+    def plot(self) -> PurchasePlots:
+        """Return the pictures: frequency_recency, p_alive, customer, tracking; time in days."""
+        from clv.btyd.pictures import PurchasePlots
+
+        in_days = self._fitted.in_units_of(1 / self.time_unit_days)
+        return PurchasePlots(self.model, in_days.parameters)
 
     def p_none(self, rows: pd.DataFrame, days: float) -> pd.Series:
         """Return the probability that each customer buys nothing in the days to come."""

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from clv.contract.matching import LEAST_MATCH, Match, require_matches
 from clv.contract.quarantine import target
+from clv.display import Displayed
 from clv.errors import QuarantineError
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
     from pathlib import Path
+
+    import pandas as pd
 
     from clv.contract.expectations import SuiteResult
     from clv.contract.rules import Rule
@@ -69,8 +72,8 @@ class TableResult:
         }
 
 
-@dataclass(frozen=True)
-class ValidationResult:
+@dataclass(frozen=True, repr=False)
+class ValidationResult(Displayed):
     """How the tables kept the contract.
 
     Attributes
@@ -95,6 +98,29 @@ class ValidationResult:
     notes: tuple[Note, ...]
     quarantine: Path
     matches: tuple[Match, ...] = ()
+
+    def in_one_line(self) -> str:
+        """Return how many rows keep the contract."""
+        rows = sum(table.rows for table in self.tables.values())
+        held = sum(table.quarantined for table in self.tables.values())
+        absent = f"; absent: {', '.join(self.absent)}" if self.absent else ""
+        return f"{rows - held:,} of {rows:,} rows accepted in {len(self.tables)} tables{absent}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each table, and under it one for each rule that its rows broke."""
+        import pandas as pd
+
+        columns = ["table", "rule", "rows", "accepted", "quarantined", "first", "last"]
+        rows: list[tuple[object, ...]] = []
+        for name, table in self.tables.items():
+            counts = (table.rows, table.accepted, table.quarantined, table.first, table.last)
+            rows.append((name, "", *counts))
+            rows += [
+                (name, f"{rule.column} {rule.message}", None, None, count, None, None)
+                for rule, count in table.rules.items()
+            ]
+        frame = pd.DataFrame(rows, columns=columns)
+        return frame.astype(dict.fromkeys(("rows", "accepted", "quarantined"), "Int64"))
 
     @property
     def fingerprint(self) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clv.display import Displayed
 from clv.effects.agents import LIMITS, team_scores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from clv.effects.agents import AgentScore
     from clv.effects.decisions.frontier import Frontier
@@ -17,12 +20,13 @@ if TYPE_CHECKING:
     from clv.effects.lasting import EffectCurve
     from clv.effects.outcomes import OutcomeEffects
     from clv.effects.phrases import Phrases
+    from clv.effects.pictures import AttributionPlots
     from clv.effects.results import Effect
     from clv.notes import Note
 
 
-@dataclass(frozen=True)
-class Attribution:
+@dataclass(frozen=True, repr=False)
+class Attribution(Displayed):
     """What service behaviours are worth in one company.
 
     Attributes
@@ -85,6 +89,45 @@ class Attribution:
     phrases: Phrases | None = None
     workload: tuple[Mapping[str, Any], ...] = ()
     refused: tuple[Mapping[str, str], ...] = ()
+
+    def __getitem__(self, behaviour: str) -> Effect:
+        """Return the effect of a behaviour on value."""
+        found = {effect.behaviour: effect for effect in self.effects}
+        if behaviour not in found:
+            raise KeyError(f"{behaviour!r} was not studied; studied: {', '.join(found) or 'none'}")
+        return found[behaviour]
+
+    def in_one_line(self) -> str:
+        """Return which effects are claimed, and with which evidence."""
+        claimed = [
+            f"{effect.behaviour} {effect.best.estimate:+,.2f} ({effect.headline})"
+            for effect in self.effects
+            if effect.best is not None
+        ]
+        return (
+            f"{self.customers:,} customers, {self.currency} per customer over "
+            f"{self.horizon_days} days: {', '.join(claimed) or 'no effect is claimed'}"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each behaviour and level of evidence, refusals with their reason."""
+        import pandas as pd
+
+        return pd.concat([effect.to_frame() for effect in self.effects], ignore_index=True)
+
+    @property
+    def plot(self) -> AttributionPlots:
+        """Return the pictures: effects, curve, target, contributions."""
+        from clv.effects.pictures import AttributionPlots
+
+        return AttributionPlots(
+            self.to_frame(),
+            {curve.behaviour: curve for curve in self.curves},
+            {target.behaviour: target for target in self.targets},
+            self.contributions,
+            self.currency,
+            self.horizon_days,
+        )
 
     def as_dict(self, *, individuals: bool = False) -> dict[str, Any]:
         """Return attribution.json; it names agents only where ``individuals`` are asked for."""

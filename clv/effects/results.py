@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from clv.display import Displayed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
+
+    from clv.plots import Picture
 
 Evidence = Literal["predictive", "adjusted", "quasi-experimental", "experimental"]
 EVIDENCE: tuple[Evidence, ...] = ("predictive", "adjusted", "quasi-experimental", "experimental")
@@ -122,8 +128,8 @@ class Level:
         }
 
 
-@dataclass(frozen=True)
-class Effect:
+@dataclass(frozen=True, repr=False)
+class Effect(Displayed):
     """What changing one behaviour does, at every level of evidence.
 
     Attributes
@@ -149,6 +155,41 @@ class Effect:
     n: int
     agents: int
     treated_per_customer: float
+
+    def in_one_line(self) -> str:
+        """Return the headline's estimate, with its interval and evidence."""
+        change = f"{self.behaviour} {self.change:+g} {self.unit}"
+        if self.best is None or self.best.estimate is None:
+            return f"{change}: no effect is claimed"
+        ends = "" if self.best.low is None else f" [{self.best.low:+,.2f}, {self.best.high:+,.2f}]"
+        return f"{change}: {self.best.estimate:+,.2f}{ends} per customer ({self.headline})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each level of evidence, refusals with their reason."""
+        import pandas as pd
+
+        rows = [
+            {
+                "name": self.behaviour.replace("_", " "),
+                "change": self.change,
+                "unit": self.unit,
+                "evidence": level.evidence,
+                "estimate": level.estimate,
+                "low": level.low,
+                "high": level.high,
+                "headline": level.evidence == self.headline,
+                "refused": "" if level.refused is None else level.refused.why,
+            }
+            for level in self.levels
+        ]
+        return pd.DataFrame(rows).astype(dict.fromkeys(("estimate", "low", "high"), float))
+
+    def plot(self) -> Picture:
+        """Draw the effect at every level of evidence that is claimed."""
+        from clv import plots
+
+        title = f"{self.behaviour.replace('_', ' ')} {self.change:+g} {self.unit}"
+        return plots.forest(self.to_frame(), "currency per customer over the horizon", title)
 
     @property
     def best(self) -> Level | None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from clv.display import Displayed
 from clv.evaluation.counterparts import as_scored, measured
 from clv.evaluation.metrics import (
     CHURN_METRICS,
@@ -30,6 +31,7 @@ from clv.notes import Note, silent
 if TYPE_CHECKING:
     import datetime as dt
 
+    from clv.evaluation.pictures import BacktestPlots
     from clv.models.options import ModelOptions
     from clv.models.training.panel import Panel
     from clv.notes import OnProgress
@@ -41,8 +43,8 @@ OF_PURCHASES = ("last_period", "zero")
 PROBABILITIES = {"blend": "p_churn", "btyd": "p_none", "lightgbm": "p_raw"}
 
 
-@dataclass(frozen=True)
-class Backtest:
+@dataclass(frozen=True, repr=False)
+class Backtest(Displayed):
     """What the models would have said, and what happened.
 
     Attributes
@@ -67,6 +69,8 @@ class Backtest:
     deciles, calibration, tracking, segments, columns, steps : list of dict
         As in ``backtest.json``.
     notes : tuple of Note
+    currency : str
+        Of values, for the pictures.
     """
 
     horizon_days: int
@@ -85,6 +89,37 @@ class Backtest:
     columns: list[dict[str, Any]]
     steps: list[dict[str, Any]]
     notes: tuple[Note, ...]
+    currency: str = ""
+
+    def in_one_line(self) -> str:
+        """Return how well customers were ranked, and how far off the total was."""
+        best = self.models[self.chosen]
+        return (
+            f"{len(self.folds)} cutoffs, {self.horizon_days} days: normalised Gini "
+            f"{best['gini'].mean:.3f} against {self.models['btyd']['gini'].mean:.3f} from "
+            f"purchases alone, total off by {best['total_bias'].mean:+.1%}, "
+            f"{self.coverage:.0%} inside the {self.level:.0%} interval"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return every metric of every model with its 95 % interval."""
+        return pd.DataFrame(
+            [
+                {"model": model, "metric": metric, **estimate.as_dict()}
+                for model, metrics in self.models.items()
+                for metric, estimate in metrics.items()
+            ]
+        )
+
+    @property
+    def plot(self) -> BacktestPlots:
+        """Return the pictures: calibration, tracking, gains, lift, deciles, skill."""
+        from clv.evaluation.pictures import BacktestPlots
+
+        return BacktestPlots(
+            self.rows, self.deciles, self.calibration, self.tracking, self.models,
+            self.horizon_days, self.currency,
+        )  # fmt: skip
 
     @property
     def at_floor(self) -> np.ndarray:
@@ -200,6 +235,7 @@ def run_backtest(
         columns=measured(scored, options.level),
         steps=steps_document(folds, final, known),
         notes=tuple(notes),
+        currency=panel.currency,
     )
 
 

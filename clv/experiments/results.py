@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from clv.display import Displayed
 from clv.errors import DataError
 from clv.experiments.compare import Difference
 from clv.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
+
+    from clv.plots import Picture
 
 UNBIASED = ("mlrate", "cuped", "plain")
 """Methods by precision; ``winsorised`` is a sensitivity, ``always-valid`` is for peeking."""
@@ -77,8 +82,8 @@ class Moved:
         )
 
 
-@dataclass(frozen=True)
-class ReadOut:
+@dataclass(frozen=True, repr=False)
+class ReadOut(Displayed):
     """What an experiment did.
 
     Attributes
@@ -119,6 +124,31 @@ class ReadOut:
     horizon_days: int = 0
     currency: str = ""
     outcome: str = ""
+
+    def in_one_line(self) -> str:
+        """Return what each arm did against control, or that no number may be used."""
+        rows = sum(self.customers.values())
+        if not self.trusted:
+            return (
+                f"{self.experiment}: arms are not as large as planned "
+                f"(p = {self.sample_ratio_p:.2g}): no number of it may be used"
+            )
+        arms = ", ".join(
+            f"{c.arm} {c.estimate:+,.2f} [{c.low:+,.2f}, {c.high:+,.2f}]" for c in self.headlines
+        )
+        return f"{self.experiment}, {rows:,} rows: {arms} {self.currency}".rstrip()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each arm and method."""
+        import pandas as pd
+
+        names = [field.name for field in fields(Comparison)]
+        return pd.DataFrame([c.as_dict() for c in self.comparisons], columns=names)
+
+    @property
+    def plot(self) -> ReadOutPlots:
+        """Return the pictures: arms, each by every method."""
+        return ReadOutPlots(self)
 
     @property
     def best(self) -> Comparison:
@@ -180,3 +210,25 @@ class ReadOut:
                 f"{where}: is no read-out of an experiment ({error}); expected a file that "
                 "`clv experiment read` wrote. Read the experiment again."
             ) from None
+
+
+@dataclass(frozen=True)
+class ReadOutPlots:
+    """The pictures of a read-out.
+
+    Attributes
+    ----------
+    read_out : ReadOut
+    """
+
+    read_out: ReadOut
+
+    def arms(self) -> Picture:
+        """Draw each arm against control, by every method."""
+        from clv import plots
+
+        facts = self.read_out.to_frame()
+        facts = facts.assign(name=facts["arm"] + ", " + facts["method"], evidence="experimental")
+        unit = f"{self.read_out.currency} per customer over {self.read_out.horizon_days} days"
+        title = f"Experiment {self.read_out.experiment}"
+        return plots.forest(facts, unit if self.read_out.currency else "per customer", title)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from clv.plots.picture import renumbered, to_svg
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -86,31 +88,17 @@ def chart(
 
 def svg(drawn: alt.TopLevelMixin, key: str, title: str, description: str, texts: Texts) -> str:
     """Turn an Altair chart into an SVG that can stand beside others on one page."""
-    # The converter embeds a JavaScript engine; a report without charts need not start it.
-    import vl_convert
-
     # Altair checks every part as it is made; checking the whole again costs as much as drawing.
     specification: dict[str, Any] = drawn.to_dict(validate=False)
-    text = vl_convert.vegalite_to_svg(
-        specification,
-        config=_config(),
-        allowed_base_urls=[],
-        format_locale=texts.formats.d3_locale(),
-    )
+    text = to_svg(specification, _config(), texts.formats.d3_locale())
     return dress(text, key, title, description)
 
 
 def dress(text: str, key: str, title: str, description: str) -> str:
-    """Give an SVG its own ids, the page's colours and words, and a title for screen readers.
-
-    The converter numbers its ids on and on within a process, so they are numbered afresh:
-    the same facts give the same bytes.
-    """
+    """Give an SVG its own ids, the page's colours and words, and a title for screen readers."""
     for colour, variable in PAINT.items():
         text = text.replace(colour, variable)
-    for number, name in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]*)"', text))):
-        text = text.replace(f'id="{name}"', f'id="{key}-{number}"')
-        text = text.replace(f"url(#{name})", f"url(#{key}-{number})")
+    text = renumbered(text, key)
     for useless in _USELESS:
         text = useless.sub("", text)
     text = re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found.group()):.2f}", text)

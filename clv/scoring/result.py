@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from clv.display import Displayed
+
 if TYPE_CHECKING:
     import datetime as dt
     from pathlib import Path
 
+    import pandas as pd
+
     from clv.notes import Note
+    from clv.plots import Picture
     from clv.scoring.changes import Changes
 
 PACKAGES = ("clv", "duckdb", "ibis-framework", "lightgbm", "numpy", "pandas", "pyarrow", "scipy")
@@ -21,8 +26,8 @@ def versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in PACKAGES}
 
 
-@dataclass(frozen=True)
-class ScoringResult:
+@dataclass(frozen=True, repr=False)
+class ScoringResult(Displayed):
     """What a scoring run did.
 
     Attributes
@@ -75,6 +80,26 @@ class ScoringResult:
     finished_at: str | None
     notes: tuple[Note, ...]
 
+    def in_one_line(self) -> str:
+        """Return how many customers were scored, and what they are worth together."""
+        place = "nothing published" if self.path is None else f"in {self.path}"
+        return (
+            f"{self.scored:,} of {self.customers:,} customers scored as of {self.as_of} by "
+            f"{self.model_name}/{self.model_version}, worth {self.portfolio['total_clv']:,.0f} "
+            f"together, {place}"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return customers and value by tenth; 10 is the best."""
+        import pandas as pd
+
+        return pd.DataFrame(self.portfolio["deciles"])
+
+    @property
+    def plot(self) -> ScorePlots:
+        """Return the pictures: deciles in money, and how customers are spread over value."""
+        return ScorePlots(self)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the manifest as JSON-able values."""
         return {
@@ -97,3 +122,40 @@ class ScoringResult:
             "finished_at": self.finished_at,
             "notes": [note.as_dict() for note in self.notes],
         }
+
+
+@dataclass(frozen=True)
+class ScorePlots:
+    """The pictures of a scoring run.
+
+    Attributes
+    ----------
+    result : ScoringResult
+    """
+
+    result: ScoringResult
+
+    def deciles(self) -> Picture:
+        """Draw the mean value of each tenth of customers."""
+        from clv import plots
+
+        facts = self.result.to_frame()
+        facts = facts[facts["customers"] > 0]
+        mean = facts["clv"] / facts["customers"]
+        return plots.deciles(facts.assign(predicted=mean), self._currency)
+
+    def values(self) -> Picture:
+        """Draw how customers are spread over value; the ends hold everybody beyond."""
+        import pandas as pd
+
+        from clv import plots
+
+        bins = pd.DataFrame(self.result.portfolio["histogram"])
+        width = float((bins["high"] - bins["low"]).max())
+        low = bins["low"].fillna(bins["high"] - width)
+        high = bins["high"].fillna(bins["low"] + width)
+        return plots.values(bins.assign(low=low, high=high), self._currency)
+
+    @property
+    def _currency(self) -> str:
+        return str(self.result.portfolio.get("currency", ""))

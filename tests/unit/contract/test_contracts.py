@@ -104,6 +104,11 @@ def test_one_bad_row_of_each_kind_is_quarantined_with_its_reasons(engine, tmp_pa
     assert kept.amount.tolist() == [100_000, -40_000, -10_000]
     result = checked.validation.tables["orders"]
     assert (result.rows, result.accepted, result.quarantined) == (17, 3, 14)
+    shown = checked.validation.to_frame().set_index("rule")
+    assert "3 of 17 rows accepted in 1 tables" in repr(checked.validation)
+    assert shown.loc["", "accepted"] == 3
+    assert shown["quarantined"].iloc[1:].sum() == sum(map(len, found.values()))
+    assert "<table" in checked.validation._repr_html_()
     assert (result.first, result.last) == (dt.date(2025, 1, 3), dt.date(2025, 1, 5))
     assert checked.validation.gx["orders"].as_dict()["agrees"]
     assert not checked.validation.gx["orders"].success

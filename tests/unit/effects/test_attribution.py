@@ -381,3 +381,41 @@ def test_training_is_compared_with_untrained_peers(found):
     assert rows["empathy"]["change"] > 0
     assert rows["empathy"]["low"] < 0.12 < rows["empathy"]["high"]
     assert rows["fcr"]["low"] < 0 < rows["fcr"]["high"]
+
+
+def test_an_attribution_shows_itself_and_its_pictures(found):
+    assert repr(found).startswith(f"<Attribution: {found.customers:,} customers, ")
+    table = found.to_frame()
+    assert len(table) == sum(len(effect.levels) for effect in found.effects)
+    assert (table["estimate"].isna() == (table["refused"] != "")).all()
+    assert found._repr_html_().count("<table") == 1
+    empathy = found["empathy"]
+    assert empathy.behaviour in repr(empathy)
+    assert len(empathy.to_frame()) == len(empathy.levels)
+    assert "<svg" in empathy.plot().svg()
+    drawn = found.plot.effects().facts
+    assert set(drawn["name"]) == {effect.behaviour.replace("_", " ") for effect in found.effects}
+    with pytest.raises(KeyError, match="'tone' was not studied; studied: empathy"):
+        found["tone"]
+    month = found.plot.curve("empathy").facts
+    assert month["time"].tolist() == list(found.curves[0].until_days)
+    with pytest.raises(UsageError, match="'tone' has no target here"):
+        found.plot.target("tone")
+
+
+def test_a_targets_facts_are_its_curve_in_its_own_unit():
+    from clv.effects.decisions.results import Point, Target
+    from clv.effects.pictures import target_facts
+
+    rest = {"expected": 0.0, "probability": 0.0, "loss": 0.0, "worst": 0.0}
+    points = (Point(0.9, -1.0, -2.0, 0.0, **rest), Point(1.0, 0.0, 0.0, 0.0, **rest))
+    target = Target(
+        "handle_seconds", 300.0, (270.0, 300.0), 300.0, 270.0, 300.0, 0.0, None,
+        "settled", "adjusted", "keep", points,
+        net_of_cost=True, coefficients=(), covariance=(), h0=1.0, contacts_per_customer=1.0,
+        cost_per_minute=None,
+    )  # fmt: skip
+    facts = target_facts(target)
+    assert facts.to_dict("list") == {
+        "at": [270.0, 300.0], "net": [-1.0, 0.0], "low": [-2.0, 0.0], "high": [0.0, 0.0],
+    }  # fmt: skip

@@ -132,3 +132,25 @@ def test_a_level_that_moves_between_folds_is_noted(panel, options):
     frame.loc[frame["as_of"] == last, "value"] *= 3
     found = run_backtest(replace(panel, frame=frame), options)
     assert "fold_drift" in {note.code for note in found.notes}
+
+
+def test_a_backtest_shows_itself_and_its_pictures(backtest):
+    assert repr(backtest).startswith("<Backtest: 2 cutoffs, 90 days: normalised Gini ")
+    assert backtest._repr_html_().count("<table") == 1
+    table = backtest.to_frame().set_index(["model", "metric"])
+    assert table.loc[("blend", "gini"), "mean"] == backtest.models["blend"]["gini"].mean
+    plot = backtest.plot
+    totals = [plot.tracking(), plot.calibration(), plot.skill()]
+    assert all("<svg" in picture.svg() for picture in totals)
+    deciles = plot.deciles().facts
+    assert deciles["actual"].mean() == pytest.approx(backtest.rows["value"].mean(), rel=0.02)
+    lift = plot.lift().facts
+    assert lift["lift"].mean() == pytest.approx(1.0, rel=0.02)
+    gains = plot.gains().facts.groupby("series")["value"]
+    assert (gains.first() == 0).all()
+    np.testing.assert_allclose(gains.last(), 1.0)
+    best, model = (gains.get_group(name).to_numpy() for name in ("perfect order", "model"))
+    assert (best >= model - 1e-12).all()
+    observed = plot.calibration().facts
+    ends = observed["low"] - 1e-12, observed["high"] + 1e-12
+    assert observed["observed"].between(*ends).all()

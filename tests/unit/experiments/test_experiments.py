@@ -139,6 +139,11 @@ def test_read_out_holds_every_method_and_flags_a_skewed_ratio():
     lost = rows[(rows["arm"] == "control") | (np.arange(len(rows)) % 8 != 0)]
     broken = read("warmth", lost, behaviours=["empathy"])
     assert not broken.trusted
+    assert repr(broken).endswith("no number of it may be used>")
+    assert repr(found).startswith("<ReadOut: warmth, 4,000 rows: ")
+    assert found.to_frame()["method"].tolist() == [c.method for c in found.comparisons]
+    assert "<table" in found._repr_html_()
+    assert "<svg" in found.plot.arms().svg()
     level = experimental_level(broken, EMPATHY, 2.0)
     assert "not as large as planned" in level.refused.why
 

@@ -143,6 +143,11 @@ def test_bad_rows_go_to_quarantine_with_every_rule_they_break(table_of, order):
     assert set(reasons) == set(BAD)
     assert all(rule in reasons[name].split(";") for name, (_, rule) in BAD.items())
     assert (result.customers, result.scored, result.quarantined) == (300, 293, 7)
+    assert repr(result).startswith("<ScoringResult: 293 of 300 customers scored as of ")
+    assert "<table" in result._repr_html_()
+    assert result.to_frame()["customers"].sum() == result.portfolio["customers"]
+    assert result.plot.values().facts["customers"].sum() == result.portfolio["customers"]
+    assert len(result.plot.deciles().facts) == (result.to_frame()["customers"] > 0).sum()
     assert not set(published(order.out).customer_id) & set(BAD)
     assert {note.code for note in result.notes} == {"quarantined"}
 
