@@ -39,6 +39,12 @@ from tests.unit.effects.service import case
 
 NAMES = [one.name for one in CHANNELS]
 GROWTH = Growth(trees=150, leaves=7, learning_rate=0.06, leaf_rows=50, seed=0)
+PLANTED = {
+    "usual": Effects(),
+    "fading": Effects(half_life_days=120.0),
+    "ceiling": Effects(need=1.1),
+    "none": Effects.none(),
+}
 CHECKS = (Stability(), CrossEffects(), PlaceboOutcome())
 
 Company = dict[str, list[float]]
@@ -86,7 +92,7 @@ def company(
     seed: int, customers: int, agents: int, days: int, routing: str, effects: str, shap: bool
 ) -> Company:
     """Return what every method says of one company."""
-    planted = Effects.none() if effects == "none" else Effects()
+    planted = PLANTED[effects]
     options = {"customers": customers, "agents": agents, "routing": routing, "effects": planted}
     planted_case = case(days, seed=seed, **options)
     exposure, truth = planted_case.studied.exposure, planted_case.truth()
@@ -105,7 +111,7 @@ def company(
         raised = [result is not None and result.passed is False for result in found]
         alarms.append(float(np.mean(raised)))
     return {
-        "truth": [truth[name] for name in NAMES],
+        "truth": [truth.effect(name).value for name in NAMES],
         "naive": naive(study).tolist(),
         "shap": (shap_slope(study) if shap else np.full(3, np.nan)).tolist(),
         "adjusted": priced(study, adjusted.coefficients).tolist(),
@@ -160,7 +166,7 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=150)
     parser.add_argument("--days", type=int, default=365, help="of follow-up after a contact")
     parser.add_argument("--routing", default="random", choices=("random", "skill"))
-    parser.add_argument("--effects", default="usual", choices=("usual", "none"))
+    parser.add_argument("--effects", default="usual", choices=tuple(PLANTED))
     parser.add_argument("--shap", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--log", type=Path, help="where companies are added; those in it are kept")

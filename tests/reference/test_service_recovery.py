@@ -20,15 +20,15 @@ def recovered(seeds, **options):
     rows = []
     for seed in range(seeds):
         planted = case(seed=seed, **options)
-        study, truth = (
-            build_study(planted.studied.exposure, CHANNELS, EffectOptions()),
-            planted.truth(),
-        )
+        study = build_study(planted.studied.exposure, CHANNELS, EffectOptions())
+        truth = planted.truth()
         fit, adjusted = study.instrumented(), study.adjusted()
         contacts = [study.exposure.treated(name) for name in NAMES]
         by_agents = np.transpose([study.effect(name, fit) for name in NAMES]) / contacts
         plain = [study.effect(name, adjusted)[0] for name in NAMES]
-        rows.append([[truth[name] for name in NAMES], *by_agents, np.divide(plain, contacts)])
+        rows.append(
+            [[truth.effect(name).value for name in NAMES], *by_agents, np.divide(plain, contacts)]
+        )
     truth, found, error, adjusted = (np.array(column) for column in zip(*rows, strict=True))
     return truth, found, stats.t.ppf(0.975, study.degrees) * error, adjusted
 

@@ -61,7 +61,7 @@ class ContactEffect:
     contacts : int
         Contacts with an occasion.
     contacts_per_customer_year : float
-        Those, per customer in contact and year.
+        Those of a year, per customer in contact in that year.
     held : str
         What stays as it was.
     """
@@ -198,7 +198,7 @@ def contact_truth(
         customers=customers,
         years=years,
         margin=float(usual.sum(axis=1).mean()),
-        effects=_effects(studied, usual, resolved, customers * years),
+        effects=_effects(studied, usual, resolved, customer_years(studied)),
         frontier=frontier,
         best_scale=max(frontier, key=lambda point: point["net"])["scale"],
         rollouts=tuple(
@@ -237,6 +237,20 @@ def _rollout(studied: FollowUp, usual: Floats, resolved: _Resolution, place: int
         handle_seconds=float((handle - before).mean()),
         fcr=float(odds.mean()),
     )
+
+
+def customer_years(studied: FollowUp) -> float:
+    """Return customers in contact, summed over years, as sums over all contacts are divided by.
+
+    Years are counted back from the last contact; where there is a whole one, only whole ones say
+    how many contacts a customer who is in contact in a year has in it.
+    """
+    back = studied.day.max() - studied.day
+    year = np.floor(back / 365.0).astype(np.int64)
+    whole = int((back.max() + 1.0) // 365.0)
+    inside = year < whole if whole else np.ones(year.size, dtype=bool)
+    pairs = np.unique(np.stack([year[inside], studied.person[inside]]), axis=1).shape[1]
+    return float(studied.rows.size * pairs / inside.sum())
 
 
 def _effects(

@@ -11,10 +11,8 @@ import numpy as np
 from clv.effects.design.encode import Studied, encode
 from clv.features.contacts import strata
 from clv.simulation import SimulationOptions
-from clv.simulation.contacts import problem_share
-from clv.simulation.purchases import KEPT, levels_at, purchase_intensity
-from clv.simulation.service import log_handle
 from clv.simulation.truths.latent import ServiceYear, latent_contacts, simulate_service_year
+from clv.simulation.truths.per_contact import ContactTruth, contact_truth
 from clv.simulation.world import World, build_world
 from clv.windows import DAY_SECONDS
 
@@ -102,58 +100,15 @@ def months(
 
 @dataclass(frozen=True)
 class Case:
-    """A simulated company with its contacts as arrays, and the truth by integration.
-
-    Later contacts move S by about nothing on average, so that S stays where a contact left it.
-    """
+    """A simulated company with its contacts as arrays."""
 
     world: World
     horizon_days: int
     studied: Studied
 
-    def gain(self, steps: np.ndarray) -> np.ndarray:
-        """Return what extra steps of the studied contacts are worth in the horizon, shape (C,)."""
-        return self.margin(steps) - self.margin(np.zeros_like(steps))
-
-    def margin(self, steps: np.ndarray, parts: int = 12) -> np.ndarray:
-        """Return the expected margin in the horizon after each studied contact, shape (C,)."""
-        rows, world = self.studied.contacts, self.world
-        effects, crowd = world.options.effects, world.crowd
-        person = rows["person"].to_numpy()
-        days = world.calendar.days(rows["at_s"].to_numpy())
-        start = np.maximum(days, crowd.joined[person])
-        level = levels_at(world.path, person, start + 1e-6) + steps
-        worth = (crowd.rate * crowd.spend * crowd.margin_rate)[person] * KEPT
-        share = problem_share(world.options, crowd)[person]
-        pace = purchase_intensity(effects, level, share)
-        pace = pace * np.exp((1 - effects.rate_share) * level)
-        hazard = crowd.leaving[person] * np.exp(-effects.survival * level) / 365.0
-        total = np.zeros(len(rows))
-        step = self.horizon_days / parts
-        for part in range(parts):
-            season = np.diff(
-                world.calendar.season_at(np.stack([days + part * step, days + (part + 1) * step])),
-                axis=0,
-            )[0]
-            total += season * np.exp(-hazard * (part + 0.5) * step)
-        return worth * pace * total
-
-    def truth(self) -> dict[str, float]:
-        """Return the true mean effects per contact with an occasion, of the standard changes."""
-        rows, effects = self.studied.contacts, self.world.options.effects
-        occasion = (rows["occasions"] > 0).to_numpy()
-        handle = rows["handle_seconds"].to_numpy()
-        x, y = log_handle(handle), log_handle(handle + 60.0)
-        steps = {
-            "empathy": np.where(occasion, 0.1 * effects.empathy, 0.0),
-            "handle_seconds": effects.handle_log * (y - x) + effects.handle_log2 * (y**2 - x**2),
-            "fcr": np.full(len(rows), 0.1 * effects.fcr),
-        }
-        touched = {"empathy": occasion}
-        return {
-            name: float(self.gain(step)[touched.get(name, slice(None))].mean())
-            for name, step in steps.items()
-        }
+    def truth(self) -> ContactTruth:
+        """Return the true effects per contact, of the same contacts."""
+        return contact_truth(self.world, self.horizon_days)
 
 
 def case_of(world: World, horizon_days: int = 365) -> Case:
