@@ -43,11 +43,17 @@ def demeaned(values: Floats, codes: Codes) -> Floats:
     return values - (group_sums(values, codes, size) / counts[:, None])[codes]
 
 
+def scaling(values: Floats) -> tuple[Floats, Floats]:
+    """Return columns' means, and what to multiply them with for unit spread; 0 where constant."""
+    scale = np.array([column.std() for column in values.T])
+    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 1e-12)
+    return values.mean(axis=0), inverse
+
+
 def standardised(values: Floats) -> Floats:
     """Centre and scale columns; a constant column becomes 0."""
-    centred = values - values.mean(axis=0)
-    scale = centred.std(axis=0)
-    return centred / np.where(scale > 1e-12, scale, 1.0) * (scale > 1e-12)
+    centre, inverse = scaling(values)
+    return (values - centre) * inverse
 
 
 def clustered(scores: Floats, *clusters: Codes) -> Floats:
@@ -118,17 +124,24 @@ def ridge(features: Floats, targets: Floats, folds: Codes) -> Floats:
     -------
     array, shape (N, m)
     """
-    design = np.column_stack([np.ones(len(features)), standardised(features)])
-    penalty = PENALTY * np.eye(design.shape[1])
+    centre, inverse = scaling(features)
+
+    def design(rows: Codes) -> Floats:
+        return np.column_stack([np.ones(len(rows)), (features[rows] - centre) * inverse])
+
+    penalty = PENALTY * np.eye(features.shape[1] + 1)
     penalty[0, 0] = 1e-9
     members = [np.flatnonzero(folds == fold) for fold in range(int(folds.max(initial=0)) + 1)]
-    grams = [design[rows].T @ design[rows] for rows in members]
-    crosses = [design[rows].T @ targets[rows] for rows in members]
+    grams, crosses = [], []
+    for rows in members:  # one fold is standardised at a time: all of them would be copies
+        block = design(rows)
+        grams.append(block.T @ block)
+        crosses.append(block.T @ targets[rows])
     gram, cross = sum(grams), sum(crosses)
     predicted = np.empty_like(targets)
     for rows, own_gram, own_cross in zip(members, grams, crosses, strict=True):
         coefficients = np.linalg.solve(gram - own_gram + penalty, cross - own_cross)
-        predicted[rows] = design[rows] @ coefficients
+        predicted[rows] = design(rows) @ coefficients
     return predicted
 
 
