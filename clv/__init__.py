@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clv import btyd as btyd
+    from clv.attribution import attribute as attribute
     from clv.btyd.orders import rfm as rfm
     from clv.company import Company as Company
     from clv.contract.check import check as check
     from clv.contract.tables import Tables as Tables
     from clv.contract.tables import Terms as Terms
-    from clv.effects.attribution import attribute as attribute
     from clv.engines.connect import connect as connect
     from clv.evaluation.backtest import run_backtest as run_backtest
     from clv.events.histories import make_histories as make_histories
     from clv.features.table import build_feature_table as build_feature_table
     from clv.labels.outcomes import build_outcomes as build_outcomes
-    from clv.models.lifetime_value import LifetimeValue as LifetimeValue
+    from clv.lifetime_value import LifetimeValue as LifetimeValue
     from clv.models.options import ModelOptions as ModelOptions
     from clv.models.training.panel import build_panel as build_panel
     from clv.models.training.panel import training_windows as training_windows
@@ -59,12 +59,12 @@ _HOMES = {
     "training_windows": "clv.models.training.panel",
     "build_panel": "clv.models.training.panel",
     "ModelOptions": "clv.models.options",
-    "LifetimeValue": "clv.models.lifetime_value",
+    "LifetimeValue": "clv.lifetime_value",
     "run_backtest": "clv.evaluation.backtest",
     "Registry": "clv.registry",
     "ScoringOptions": "clv.scoring",
     "score": "clv.scoring",
-    "attribute": "clv.effects.attribution",
+    "attribute": "clv.attribution",
     "ReportInputs": "clv.report.facts",
     "collect": "clv.report.facts",
     "render": "clv.report.render",

@@ -28,7 +28,7 @@ from clv.models.training.panel import build_panel, choose_horizon, training_wind
 from clv.sources.frames import read_frames
 from clv.sources.spec import DUCKDB_SUFFIXES, SourceSpec, read_sources
 from clv.storage import TemporaryFolder
-from clv.windows import Window
+from clv.windows import Window, as_day
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -363,4 +363,4 @@ def _day(day: None) -> None: ...
 @overload
 def _day(day: Day | None) -> dt.date | None: ...
 def _day(day: Day | None) -> dt.date | None:
-    return dt.date.fromisoformat(day) if isinstance(day, str) else day
+    return None if day is None else as_day(day)

@@ -45,6 +45,29 @@ def day_of(second: int) -> dt.date:
     return _EPOCH + dt.timedelta(days=second // DAY_SECONDS)
 
 
+def as_day(day: str | dt.date) -> dt.date:
+    """Return a day that was given as one, as a moment of it, or as text.
+
+    Raises
+    ------
+    UsageError
+        For text that says no day.
+
+    Examples
+    --------
+    >>> as_day("2025-06-30") == as_day(dt.datetime(2025, 6, 30, 23, 59))
+    True
+    """
+    if isinstance(day, dt.datetime):
+        return day.date()
+    if isinstance(day, dt.date):
+        return day
+    try:
+        return dt.date.fromisoformat(day)
+    except (ValueError, TypeError):
+        raise UsageError(f"{day!r} is no day; expected one such as '2025-06-30'.") from None
+
+
 @dataclass(frozen=True, order=True)
 class Window:
     """What may be seen (up to the cutoff), and what is asked about (the horizon after it).

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from clv.evaluation.backtest import Backtest
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
     from clv.models.options import ModelOptions
     from clv.models.training.panel import Panel
 
@@ -29,7 +30,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     from clv.evaluation.backtest import run_backtest
     from clv.evaluation.documents import contributions_document, logged_metrics, training_document
     from clv.evaluation.stability import stability
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
     from clv.models.training.folds import out_of_fold
     from clv.monitoring import SCORES, Profile
 
@@ -42,7 +43,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
         folds = out_of_fold(panel, options, on_progress)
         backtest = run_backtest(panel, options, on_progress, folds=folds)
     with ctx.step("Fitting the models") as on_progress:
-        model = LifetimeValue.fit(panel, options, on_progress, folds=folds)
+        model = LifetimeModel.fit(panel, options, on_progress, folds=folds)
     portfolio = panel.at(panel.windows[-1])
     with ctx.step("Splitting value over its groups"):
         contributions = contributions_document(model, portfolio)
@@ -89,7 +90,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
 
 
 def audited(
-    model: LifetimeValue, portfolio: pd.DataFrame, document: dict[str, Any]
+    model: LifetimeModel, portfolio: pd.DataFrame, document: dict[str, Any]
 ) -> dict[str, float]:
     """Add to contributions.json how far they hold; return the audit's metrics."""
     from clv.evaluation.shapley_audit import audit_model, share_intervals
@@ -108,30 +109,16 @@ def audited(
     }
 
 
+def estimator(ctx: Run) -> LifetimeValue:
+    """Return what the settings ask for, as it is typed in Python."""
+    from clv.lifetime_value import LifetimeValue
+
+    return LifetimeValue(**ctx.settings.training.model_dump(), seed=ctx.settings.seed)
+
+
 def model_options(ctx: Run) -> ModelOptions:
     """Turn the settings into the models' options."""
-    from clv.models.options import ModelOptions
-    from clv.models.trees.boosting import Growth
-
-    training = ctx.settings.training
-    return ModelOptions(
-        model=training.model,
-        purchase_model=training.purchase_model,
-        level=training.interval_level,
-        folds=training.folds,
-        reporting_delay_days=training.reporting_delay_days,
-        rows=training.rows,
-        time_unit_days=7 if training.time_unit == "weeks" else 1,
-        growth=Growth(
-            leaves=training.leaves,
-            trees=training.trees,
-            learning_rate=training.learning_rate,
-            num_threads=training.threads,
-            seed=ctx.settings.seed,
-        ),
-        allow=training.allow_leaks,
-        seed=ctx.settings.seed,
-    )
+    return estimator(ctx).model_options()
 
 
 def tuned(ctx: Run, panel: Panel, options: ModelOptions) -> ModelOptions:
@@ -149,25 +136,11 @@ def tuned(ctx: Run, panel: Panel, options: ModelOptions) -> ModelOptions:
 
 def build(ctx: Run) -> Panel:
     """Build the training panel of the settings' horizon and cutoffs."""
-    from clv.models.training.panel import build_panel, training_windows
-    from clv.windows import latest_window
-
-    training = ctx.settings.training
-    first, last = company_of(ctx).tables.span()
-    horizon = horizon_of(ctx, first, last)
-    if ctx.settings.as_of is not None:
-        last = latest_window(first, last, horizon, ctx.settings.as_of).horizon_end
-    windows = training_windows(first, last, horizon, limit=training.cutoffs)
-    histories = histories_of(ctx)
+    company = company_of(ctx)
+    horizon_of(ctx, *company.span)
+    histories_of(ctx)
     with ctx.step("Building features") as on_progress:
-        return build_panel(
-            histories,
-            windows,
-            discount_rate_annual=training.discount_rate_annual,
-            rows=training.panel_rows,
-            seed=ctx.settings.seed,
-            on_progress=on_progress,
-        )
+        return estimator(ctx).panel(company, as_of=ctx.settings.as_of, on_progress=on_progress)
 
 
 def horizon_of(ctx: Run, first: dt.date, last: dt.date) -> int:

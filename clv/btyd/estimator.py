@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from clv.btyd.summary import Summary
 from clv.errors import SchemaError, UsageError, columns, listing
+from clv.estimator import ShownEstimator
 
 if TYPE_CHECKING:
     from clv.models.btyd.results import Fit, Verdict
@@ -24,7 +24,7 @@ COLUMNS = {
 """What an estimator needs, by the names that ``clv.rfm`` and a feature table give it."""
 
 
-class FittedEstimator(BaseEstimator):
+class FittedEstimator(ShownEstimator):
     """An estimator that keeps one ``Fit`` and shows it.
 
     Attributes
@@ -35,6 +35,7 @@ class FittedEstimator(BaseEstimator):
     """
 
     needs: ClassVar[tuple[str, ...]]
+    made: ClassVar[str] = "fit_"
 
     fit_: Fit
     standard_errors_: dict[str, float]
@@ -55,19 +56,13 @@ class FittedEstimator(BaseEstimator):
 
     @property
     def _fitted(self) -> Fit:
-        if not hasattr(self, "fit_"):
-            name = type(self).__name__
-            raise UsageError(
-                f"{name}: is not fitted; expected fit(rows) before anything is asked of it. Call "
-                f"{name}().fit(rows) with rows as clv.rfm makes them."
-            )
+        self._require_fit("one row per customer, as clv.rfm makes them")
         return self.fit_
 
     def _keep(self, fit: Fit, errors: dict[str, float]) -> Self:
+        unknown = dict.fromkeys(fit.parameters, math.nan)
+        self.standard_errors_ = unknown if fit.fallback else errors
         self.fit_ = fit
-        self.standard_errors_ = (
-            errors if not fit.fallback else dict.fromkeys(fit.parameters, math.nan)
-        )
         return self
 
     def _columns(self, rows: Any) -> tuple[np.ndarray, ...]:
@@ -92,16 +87,12 @@ class FittedEstimator(BaseEstimator):
             )
         return tuple(found)
 
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        shown = super().__repr__(N_CHAR_MAX)
-        if not hasattr(self, "fit_"):
-            return shown
+    def _told(self) -> str:
         fit = self.fit_
         values = ", ".join(f"{name}={value:.4g}" for name, value in fit.parameters.items())
-        return f"{shown}: {values}; {fit.customers:,.0f} customers; {self.summary().verdict}"
+        return f"{values}; {fit.customers:,.0f} customers; {self.summary().verdict}"
 
     def _repr_html_(self) -> str:
-        return self.summary()._repr_html_() if hasattr(self, "fit_") else f"<code>{self!r}</code>"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:  # noqa: ARG002
-        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+        if not self.__sklearn_is_fitted__():
+            return super()._repr_html_()
+        return self.summary()._repr_html_()

@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from clv.evaluation.backtest import Backtest
-    from clv.models.lifetime_value import LifetimeValue, ModelInfo
+    from clv.models.lifetime_value import LifetimeModel, ModelInfo
 
 TOP_FEATURES = 40
 
 
-def contributions_document(model: LifetimeValue, features: pd.DataFrame) -> dict[str, Any]:
+def contributions_document(model: LifetimeModel, features: pd.DataFrame) -> dict[str, Any]:
     """Return contributions.json: what the model's value rests on, by group and feature.
 
     Parameters
     ----------
-    model : LifetimeValue
+    model : LifetimeModel
         A fitted model.
     features : DataFrame
         Of the portfolio that is described, usually the last training cutoff's.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
 
     Floats = NDArray[np.float64]
 
@@ -220,13 +220,13 @@ def explanation(base: Floats, parts: Floats, shown: Floats, names: Sequence[str]
 
 
 def audit_model(
-    model: LifetimeValue, features: pd.DataFrame, *, rows: int = 100, background: int = 20
+    model: LifetimeModel, features: pd.DataFrame, *, rows: int = 100, background: int = 20
 ) -> Audit | None:
     """Compare a value model's contributions with exact group Shapley values on a sample.
 
     Parameters
     ----------
-    model : LifetimeValue
+    model : LifetimeModel
         As fitted.
     features : DataFrame
         Of the portfolio; every n-th row is taken.

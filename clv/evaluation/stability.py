@@ -21,7 +21,7 @@ from clv.models.training.sampling import sampled
 from clv.models.trees.boosting import side_by_side
 
 if TYPE_CHECKING:
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
     from clv.models.options import ModelOptions
     from clv.models.training.folds import Folds
     from clv.models.training.panel import Panel
@@ -61,7 +61,7 @@ class Stability:
 
 
 def stability(
-    model: LifetimeValue,
+    model: LifetimeModel,
     panel: Panel,
     folds: Folds,
     options: ModelOptions,
@@ -73,7 +73,7 @@ def stability(
 
     Parameters
     ----------
-    model : LifetimeValue
+    model : LifetimeModel
         As fitted to the panel with these folds and options.
     panel : Panel
     folds : Folds

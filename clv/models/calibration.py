@@ -15,6 +15,7 @@ import numpy as np
 
 from clv.models.churn import PURCHASES_ALONE, Platt, carried_level, log_loss, realised_shifts
 from clv.models.intervals import Intervals, TotalInterval
+from clv.models.options import MODELS
 from clv.models.training.past_tests import PastTests
 from clv.models.training.sampling import HELD_OUT_OF
 from clv.models.training.steps import Step, asked, by_customer, by_cutoff
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from clv.models.options import ModelOptions
     from clv.models.training.folds import Folds
 
-MODELS: dict[str, float | None] = {"blend": None, "btyd": 1.0, "lightgbm": 0.0}
-"""The weight of BTYD that each model means; None lets the folds decide."""
 EARLIER_FOLDS, HELD_OUT = "earlier folds", "held-out customers"
 SHAPE = "Tweedie deviance at the realised total"
 CHURN_SHAPE, CHURN = "log loss at the realised rate", "log loss"

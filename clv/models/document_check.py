@@ -14,7 +14,7 @@ from clv.errors import ModelError
 from clv.features.base import GROUPS
 from clv.models.btyd import BTYD, gamma_gamma
 from clv.models.btyd.results import Verdict
-from clv.models.calibration import MODELS
+from clv.models.options import MODELS
 from clv.models.prospects.first_purchase import CANDIDATES, RATE, Inputs
 from clv.models.prospects.people import KINDS
 from clv.models.training.steps import BY_CUSTOMER, BY_CUTOFF, REASONS, UNCOMPARED
@@ -333,5 +333,5 @@ def _prospects_agree(
 def _refused(name: str, where: str) -> ModelError:
     return ModelError(
         f"model: {where}: {name} is not what a fitted model has. Expected what "
-        "LifetimeValue.save() wrote. Restore it, or train again."
+        "LifetimeModel.save() wrote. Restore it, or train again."
     )

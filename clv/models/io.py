@@ -93,7 +93,7 @@ def model_texts(model: Saved) -> dict[str, str]:
 
 
 def read_parts(directory: Path, num_threads: int) -> dict[str, Any]:
-    """Read a saved model as the arguments of ``LifetimeValue``.
+    """Read a saved model as the arguments of ``LifetimeModel``.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def read_parts(directory: Path, num_threads: int) -> dict[str, Any]:
     except (LookupError, TypeError, ValueError, AttributeError, OSError, ArithmeticError) as error:
         raise ModelError(
             f"model: {directory} is damaged ({type(error).__name__}); expected what "
-            "LifetimeValue.save() wrote. Restore it, or train again."
+            "LifetimeModel.save() wrote. Restore it, or train again."
         ) from error
 
 
@@ -122,7 +122,7 @@ def _parts(directory: Path, document: dict[str, Any], num_threads: int) -> dict[
         if _digest(text) != digest:
             raise ModelError(
                 f"model: {directory}/{name}.txt is cut off or was changed; expected the trees "
-                "that LifetimeValue.save() wrote. Restore it, or train again."
+                "that LifetimeModel.save() wrote. Restore it, or train again."
             )
         check_trees(text, categories, OBJECTIVES[name], f"{name}.txt")
         trees[name] = Booster(text, num_threads=num_threads)
@@ -146,7 +146,7 @@ def _text(path: Path) -> str:
     if path.stat().st_size > MAX_BYTES:
         raise ModelError(
             f"model: {path} is larger than {MAX_BYTES:,} bytes; expected what "
-            "LifetimeValue.save() wrote. Restore it, or train again."
+            "LifetimeModel.save() wrote. Restore it, or train again."
         )
     return path.read_text(encoding="utf-8")
 
@@ -161,7 +161,7 @@ def _document(directory: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"model: {directory} holds no readable {DOCUMENT}; expected a directory that "
-            "LifetimeValue.save() wrote."
+            "LifetimeModel.save() wrote."
         ) from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ModelError(

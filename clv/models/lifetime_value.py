@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clv.errors import ModelError
 from clv.features.base import GROUPS, SERVICE_GROUPS
 from clv.models.btyd.histories import histories
 from clv.models.btyd.reference import cross_check
-from clv.models.calibration import MODELS, Calibration, calibrated
+from clv.models.calibration import Calibration, calibrated
 from clv.models.contributions import Centring, split_log
 from clv.models.io import model_texts, read_parts
 from clv.models.model_info import ModelInfo, describe
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from clv.models.value import ValueModel
     from clv.notes import OnProgress
 
-__all__ = ["MODELS", "SCORE_COLUMNS", "LifetimeValue", "ModelInfo"]
+__all__ = ["SCORE_COLUMNS", "LifetimeModel", "ModelInfo"]
 
 REASONS = 3
 _BLOCK_ROWS = 65_536
@@ -70,7 +69,7 @@ SCORE_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class LifetimeValue:
+class LifetimeModel:
     """A fitted model of customer lifetime value.
 
     Attributes
@@ -105,7 +104,7 @@ class LifetimeValue:
         on_progress: OnProgress = silent,
         *,
         folds: Folds | None = None,
-    ) -> LifetimeValue:
+    ) -> LifetimeModel:
         """Fit to a panel.
 
         Parameters
@@ -122,10 +121,6 @@ class LifetimeValue:
             When there are too few customers, nothing to learn, or a feature that knows the
             outcome.
         """
-        if options.model not in MODELS:
-            raise ModelError(
-                f"model {options.model!r} is not known; expected one of {', '.join(MODELS)}."
-            )
         last = panel.at(panel.windows[-1])
         names = [name for name in panel.features if name not in options.allow]
         guard_leaks(last[names], last["churned"].to_numpy(), seed=options.seed)
@@ -278,7 +273,7 @@ class LifetimeValue:
             write_text(directory / name, text)
 
     @classmethod
-    def load(cls, directory: Path, *, num_threads: int = 1) -> LifetimeValue:
+    def load(cls, directory: Path, *, num_threads: int = 1) -> LifetimeModel:
         """Read a saved model; needs neither ``lifetimes`` nor pickle.
 
         Raises

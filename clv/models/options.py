@@ -10,6 +10,8 @@ from clv.models.btyd import BTYD
 from clv.models.trees.boosting import Growth
 
 AUTO = "auto"
+MODELS: dict[str, float | None] = {"blend": None, "btyd": 1.0, "lightgbm": 0.0}
+"""The weight of BTYD that each model means; None lets the folds decide."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class ModelOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise UsageError(f"model is {self.model!r}; expected one of {', '.join(MODELS)}.")
         if self.purchase_model not in (AUTO, *BTYD):
             raise UsageError(
                 f"purchase_model is {self.purchase_model!r}; expected {AUTO!r} or one of "

@@ -169,10 +169,10 @@ def load(model: str) -> None:
     ModelError
         When it is not a model of clv, or a score is no number.
     """
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
     from clv.registry.example import golden_rows
 
-    fitted = LifetimeValue.load(Path(model))
+    fitted = LifetimeModel.load(Path(model))
     info = fitted.info
     with np.errstate(all="ignore"):
         rows = golden_rows(info.features, info.categories, info.training_cutoff)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clv.errors import RegistryError, storing
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from clv.registry import golden, tracking
 from clv.registry.address import absolute, local_address, locked
 from clv.registry.bundles import claims
@@ -77,7 +77,7 @@ class Registry:
 
     def log_training(
         self,
-        model: LifetimeValue,
+        model: LifetimeModel,
         *,
         parameters: Mapping[str, object],
         metrics: Mapping[str, float],
@@ -88,7 +88,7 @@ class Registry:
 
         Parameters
         ----------
-        model : LifetimeValue
+        model : LifetimeModel
             What was fitted.
         parameters : mapping of str to object
             Settings of the training; no secrets.
@@ -120,7 +120,7 @@ class Registry:
                 version = self._create(run, {**tags, DIGESTS: json.dumps(written)})
         return self.verify(version, model, written)
 
-    def verify(self, version: Version, model: LifetimeValue, written: Mapping[str, str]) -> Version:
+    def verify(self, version: Version, model: LifetimeModel, written: Mapping[str, str]) -> Version:
         """Load a version in a fresh process, compare golden rows, and make it challenger.
 
         A version that is older than the present challenger leaves the name where it is.
@@ -128,7 +128,7 @@ class Registry:
         Parameters
         ----------
         version : Version
-        model : LifetimeValue
+        model : LifetimeModel
         written : mapping of str to str
             SHA-256 of the files that this process wrote: MLflow runs what lies in the store,
             and so it must be that, whatever the store says of it.
@@ -169,7 +169,7 @@ class Registry:
         version = self.resolve(uri or f"models:/{self.name}@{CHAMPION}")
         with TemporaryFolder("clv-load-") as folder:
             directory = self.fetch(version, folder)
-            model = LifetimeValue.load(directory / PARTS)
+            model = LifetimeModel.load(directory / PARTS)
         return LoadedModel(model, version.name, version.number, version.uri, self.metrics(version))
 
     def resolve(self, uri: str) -> Version:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
     from clv.models.model_info import ModelInfo
 
 PACKAGES = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn")
@@ -50,13 +50,13 @@ def offer() -> None:
     from mlflow.models import set_model
     from mlflow.pyfunc import PythonModel
 
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
 
     class Scorer(PythonModel):
         """Scores a feature table for one as_of; MLflow finds the methods by their names."""
 
         def load_context(self, context: Any) -> None:
-            self.model = LifetimeValue.load(Path(context.artifacts[_ARTIFACT]))
+            self.model = LifetimeModel.load(Path(context.artifacts[_ARTIFACT]))
 
         def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:  # noqa: ARG002
             return self.model.predict(model_input)
@@ -253,7 +253,7 @@ def signature(info: ModelInfo) -> ModelSignature:
     )
 
 
-def save_pyfunc(model: LifetimeValue, directory: Path) -> None:
+def save_pyfunc(model: LifetimeModel, directory: Path) -> None:
     """Write a model as the pyfunc ``clv`` into a directory that does not exist yet."""
     from mlflow.models import Model
 

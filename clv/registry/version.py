@@ -11,7 +11,7 @@ from clv.errors import RegistryError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
 
 VERIFIED = "verified"
 """The tag of a version that scored golden rows in a fresh process."""
@@ -96,7 +96,7 @@ class LoadedModel:
 
     Attributes
     ----------
-    model : LifetimeValue
+    model : LifetimeModel
         Ready to predict.
     name : str
         The registered model's name.
@@ -108,7 +108,7 @@ class LoadedModel:
         What its training logged.
     """
 
-    model: LifetimeValue
+    model: LifetimeModel
     name: str
     version: int
     uri: str

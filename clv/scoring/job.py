@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from clv.contract.tables import Tables
     from clv.events.histories import Histories
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
     from clv.models.model_info import ModelInfo
     from clv.notes import OnProgress
     from clv.scoring.options import ScoringOptions
@@ -44,7 +44,7 @@ _NAME_DIGITS = 12
 
 def score(
     histories: Histories,
-    model: LifetimeValue,
+    model: LifetimeModel,
     *,
     as_of: dt.date,
     options: ScoringOptions,
@@ -56,7 +56,7 @@ def score(
     ----------
     histories : Histories
         A company's, with markers where the model was trained with them.
-    model : LifetimeValue
+    model : LifetimeModel
         As loaded from the registry.
     as_of : datetime.date
         The last day that is known.
@@ -107,7 +107,7 @@ def check_day(tables: Tables, as_of: dt.date) -> None:
 
 def score_table(
     table: FeatureTable,
-    model: LifetimeValue,
+    model: LifetimeModel,
     options: ScoringOptions,
     on_progress: OnProgress = silent,
 ) -> ScoringResult:
@@ -227,7 +227,7 @@ def check_space(out: Path, customers: int) -> None:
         )
 
 
-def portfolio(tally: Tally, table: FeatureTable, model: LifetimeValue) -> dict[str, Any]:
+def portfolio(tally: Tally, table: FeatureTable, model: LifetimeModel) -> dict[str, Any]:
     """Return the document ``portfolio.json``."""
     summary = tally.portfolio.summary()
     low, high = model.total_interval(summary["total_clv"], summary["customers"])
@@ -244,7 +244,7 @@ def portfolio(tally: Tally, table: FeatureTable, model: LifetimeValue) -> dict[s
 
 def _result(
     table: FeatureTable,
-    model: LifetimeValue,
+    model: LifetimeModel,
     options: ScoringOptions,
     tally: Tally,
     reports: Sequence[WriteReport],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from clv.errors import ModelError, listing
-from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeValue
+from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeModel
 from clv.sinks import SCORES
 from clv.storage import TemporaryFolder, write_text
 
@@ -48,7 +48,7 @@ class NodeScorer:
     files: tuple[tuple[str, bytes], ...]
 
     @classmethod
-    def of(cls, model: LifetimeValue) -> NodeScorer:
+    def of(cls, model: LifetimeModel) -> NodeScorer:
         """Pack a model."""
         return cls(tuple((name, text.encode()) for name, text in sorted(model.texts().items())))
 
@@ -58,15 +58,15 @@ class NodeScorer:
 
 
 @lru_cache(maxsize=2)
-def _loaded(scorer: NodeScorer) -> LifetimeValue:
+def _loaded(scorer: NodeScorer) -> LifetimeModel:
     """Load a model once in a process of a node."""
     with TemporaryFolder("clv-model-") as place:
         for name, content in scorer.files:
             write_text(place / name, content.decode())
-        return LifetimeValue.load(place)
+        return LifetimeModel.load(place)
 
 
-def predictions(model: LifetimeValue, features: pd.DataFrame) -> pa.Table:
+def predictions(model: LifetimeModel, features: pd.DataFrame) -> pa.Table:
     """Return the columns ``PREDICTED`` of some feature rows, rows as given.
 
     Raises
@@ -84,7 +84,7 @@ def predictions(model: LifetimeValue, features: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(predicted[PREDICTED.names], PREDICTED, preserve_index=False)
 
 
-def on_nodes(table: FeatureTable, model: LifetimeValue) -> FeatureTable | None:
+def on_nodes(table: FeatureTable, model: LifetimeModel) -> FeatureTable | None:
     """Return the table with predictions beside the features; None where there are no nodes."""
     parts = []
     for part in table.parts:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from clv.features.table import FeatureTable
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
     from clv.monitoring import Profile
     from clv.notes import OnProgress
     from clv.scoring.options import ScoringOptions
@@ -65,7 +65,7 @@ class Tally:
     unseen: Counter[str] = field(default_factory=Counter)
 
     @classmethod
-    def begin(cls, model: LifetimeValue, table: FeatureTable, profile: Profile | None) -> Tally:
+    def begin(cls, model: LifetimeModel, table: FeatureTable, profile: Profile | None) -> Tally:
         """Return an empty tally for a model and a feature table."""
         columns = [f.name for f in table.features.values() if f.group == "customer"]
         columns = [name for name in columns if table.features[name].kind == "category"]

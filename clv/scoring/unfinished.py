@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from clv.features.table import FeatureTable
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
     from clv.scoring.options import ScoringOptions
 
 FOLDER = ".unfinished"
@@ -45,7 +45,7 @@ class Unfinished:
         Where they lie; only the holder of the folder's lock may use them.
     inputs : dict
         What the run is of.
-    model : LifetimeValue
+    model : LifetimeModel
         Predicts what is not there.
     parts : dict of str to dict
         File name to the hashes of its content and of the features it was made from.
@@ -59,7 +59,7 @@ class Unfinished:
 
     place: Path
     inputs: dict[str, Any]
-    model: LifetimeValue
+    model: LifetimeModel
     parts: dict[str, dict[str, str]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     chunks: int = 0
@@ -110,7 +110,7 @@ class Unfinished:
         return pq.read_table(pa.BufferReader(content), schema=PREDICTED)
 
 
-def opened(out: Path, inputs: dict[str, Any], model: LifetimeValue) -> Unfinished:
+def opened(out: Path, inputs: dict[str, Any], model: LifetimeModel) -> Unfinished:
     """Return what the last run left, if it was of the same inputs; discard it otherwise."""
     here = Unfinished(out / FOLDER, inputs, model)
     record = here.place / RECORD
@@ -132,7 +132,7 @@ def opened(out: Path, inputs: dict[str, Any], model: LifetimeValue) -> Unfinishe
 
 
 def inputs_of(
-    table: FeatureTable, model: LifetimeValue, options: ScoringOptions, customers: int
+    table: FeatureTable, model: LifetimeModel, options: ScoringOptions, customers: int
 ) -> dict[str, Any]:
     """Return everything that decides the predictions of a run's chunks."""
     files = hashlib.sha256()

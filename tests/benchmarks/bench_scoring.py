@@ -32,7 +32,7 @@ def prepare(folder):
     from clv.features.table import build_feature_table
     from clv.markers.contacts import prepare_markers
     from clv.markers.packs import load_pack
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
     from clv.models.options import ModelOptions
     from clv.models.training.panel import build_panel
     from clv.simulation import SimulationOptions, simulate
@@ -46,7 +46,7 @@ def prepare(folder):
         windows = rolling_cutoffs(first, last, 180, every_days=60, history_days=180)[-3:]
         panel = build_panel(histories, windows)
         options = ModelOptions(folds=1, purchase_model="bg_nbd")
-        LifetimeValue.fit(panel, options).save(folder / "model")
+        LifetimeModel.fit(panel, options).save(folder / "model")
         table = build_feature_table(histories, last)
         table.to_pandas().to_parquet(folder / "features.parquet", index=False)
         (folder / "day").write_text(last.isoformat())
@@ -90,12 +90,12 @@ def score(folder, customers, wanted="all"):
     from clv.engines.connect import connect
     from clv.features.base import declared
     from clv.features.table import FeatureTable
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
     from clv.scoring import ScoringOptions, score_table
     from clv.scoring import job as scoring_job
 
     scoring_job.fingerprint = lambda known: model.info.fingerprint  # rows come from a file here
-    model = LifetimeValue.load(folder / "model", num_threads=THREADS)
+    model = LifetimeModel.load(folder / "model", num_threads=THREADS)
     any_feature = next(iter(declared().values()))
     features = dict.fromkeys(model.info.features, any_feature)
     day = dt.date.fromisoformat((folder / "day").read_text())
@@ -135,9 +135,9 @@ def contrib(folder, customers):
     import numpy as np
     import pyarrow.parquet as pq
 
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
 
-    model = LifetimeValue.load(folder / "model", num_threads=THREADS)
+    model = LifetimeModel.load(folder / "model", num_threads=THREADS)
     encoding, trees = model.value.encoding, model.value.trees
     seconds = {"contrib": 0.0, "predict": 0.0}
     cpu = 0.0
@@ -161,10 +161,10 @@ def shap(folder):
     import pandas as pd
     from shap import TreeExplainer
 
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
     from clv.models.trees.tree_shap import GroupContributions, read_trees
 
-    model = LifetimeValue.load(folder / "model")
+    model = LifetimeModel.load(folder / "model")
     frame = pd.read_parquet(folder / "features.parquet").head(SAMPLE)
     matrix, text = model.value.encoding.matrix(frame), model.value.trees.text
     explainer = TreeExplainer(lightgbm.Booster(model_str=text))

@@ -26,7 +26,7 @@ from clv.engines.connect import connect
 from clv.events.histories import make_histories
 from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from clv.models.options import ModelOptions
 from clv.models.prospects.people import NEVER, RETURNED, kinds
 from clv.models.training.panel import build_panel, training_windows
@@ -92,7 +92,7 @@ def _cutoffs(histories: Histories) -> Iterator[dict[str, object]]:
         cutoff = last - dt.timedelta(days=days)
         windows = training_windows(first, cutoff, HORIZON_DAYS)
         panel = build_panel(histories, windows, discount_rate_annual=DISCOUNT)
-        model = LifetimeValue.fit(panel, options)
+        model = LifetimeModel.fit(panel, options)
         table = build_feature_table(histories, cutoff)
         features = table.to_pandas()
         table.close()
@@ -106,7 +106,7 @@ def _cutoffs(histories: Histories) -> Iterator[dict[str, object]]:
 
 
 def _compared(
-    cutoff: dt.date, model: LifetimeValue, features: pd.DataFrame, realised: pd.Series
+    cutoff: dt.date, model: LifetimeModel, features: pd.DataFrame, realised: pd.Series
 ) -> dict[str, object]:
     scores = model.predict(features)
     value = realised.loc[features["customer_id"]].to_numpy()

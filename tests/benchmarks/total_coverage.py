@@ -21,7 +21,7 @@ import pandas as pd
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from clv.models.lifetime_value import LifetimeValue  # noqa: E402
+from clv.models.lifetime_value import LifetimeModel  # noqa: E402
 from clv.models.options import ModelOptions  # noqa: E402
 from clv.models.training.panel import OUTCOMES  # noqa: E402
 from clv.models.trees.boosting import Growth  # noqa: E402
@@ -72,7 +72,7 @@ def company(seed: int) -> tuple[bool, np.ndarray, np.ndarray]:
     frame = pd.concat([panel.at(window) for window in windows], ignore_index=True)
     known, later = replace(panel, frame=frame, windows=tuple(windows)), panel.at(last)
     growth = Growth(trees=30, num_threads=1, leaf_rows=20)
-    model = LifetimeValue.fit(known, ModelOptions(purchase_model="bg_nbd", growth=growth))
+    model = LifetimeModel.fit(known, ModelOptions(purchase_model="bg_nbd", growth=growth))
     scores = model.predict(later.drop(columns=list(OUTCOMES)))
     low, high = model.total_interval(float(scores["clv"].sum()), len(later))
     value = later["value"].to_numpy()

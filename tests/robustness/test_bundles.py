@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from clv.errors import ClvError
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from clv.registry import golden, tracking
 from clv.registry.bundles import bundle
 from clv.registry.digests import digests_of
@@ -36,7 +36,7 @@ def whole(data, tmp_path_factory):
     """Return a bundle whose entry would leave a file, the file, and a folder."""
     folder = tmp_path_factory.mktemp("bundles")
     model, ran = folder / "model", folder / "ran"
-    tracking.save_pyfunc(LifetimeValue.load(data / "model"), model)
+    tracking.save_pyfunc(LifetimeModel.load(data / "model"), model)
     (model / "entry.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
     training = {"chosen": "blend", "interval_level": 0.9}
     given = bundle.Bundle(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from clv.errors import ClvError, GateError, ModelError, RegistryError, SinkError, StorageError
 from clv.events.histories import make_histories
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from clv.scoring import ScoringOptions, current, score
 from clv.sinks import make_sink
 from pipelines.run import Run
@@ -29,7 +29,7 @@ EARLIER = dt.date(2025, 5, 31)
 
 @pytest.fixture(scope="module")
 def model(data):
-    return LifetimeValue.load(data / "model")
+    return LifetimeModel.load(data / "model")
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +198,7 @@ def test_a_broken_model_file_is_a_model_error(fault, data, tmp_path):
     path = tmp_path / "model" / name
     path.write_text(change(path.read_text()))
     with pytest.raises(ModelError) as caught:
-        LifetimeValue.load(tmp_path / "model")
+        LifetimeModel.load(tmp_path / "model")
     assert caught.value.exit_code == 4
     assert "\n" not in str(caught.value)
 

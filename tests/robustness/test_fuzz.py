@@ -12,7 +12,7 @@ from rich.console import Console
 
 from clv.errors import ClvError
 from clv.events.histories import make_histories
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from clv.scoring import ScoringOptions, score
 from pipelines import validate
 from pipelines.run import Run
@@ -188,7 +188,7 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(data, tmp_path_factory):
-    return Bench(tmp_path_factory.mktemp("fuzz"), LifetimeValue.load(data / "model"))
+    return Bench(tmp_path_factory.mktemp("fuzz"), LifetimeModel.load(data / "model"))
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from tests.robustness import victim
 from tests.robustness.test_killed import AFTER, BEFORE, contents
 
@@ -35,9 +35,9 @@ def test_the_rerun_uses_the_finished_chunks(data, tmp_path, monkeypatch):
     assert contents(out) == before
 
     asked = []
-    predict = LifetimeValue.predict
+    predict = LifetimeModel.predict
     monkeypatch.setattr(
-        LifetimeValue,
+        LifetimeModel,
         "predict",
         lambda model, rows: asked.append(len(rows)) or predict(model, rows),
     )

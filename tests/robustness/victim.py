@@ -25,7 +25,7 @@ import pipelines.run  # noqa: F401 (environment switches first)
 from clv.contract.tables import Tables
 from clv.engines.connect import connect
 from clv.events.histories import make_histories
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from clv.models.options import ModelOptions
 from clv.models.training.panel import build_panel
 from clv.models.trees.boosting import Growth
@@ -41,7 +41,7 @@ YES = GateResult((GateCheck("loads", True, 1.0, 1.0, None, "loads"),))
 
 def score_once(data, out, day, **order):
     """Score the company of a folder as of a day; a third word is a database to write to."""
-    model = LifetimeValue.load(data / "model")
+    model = LifetimeModel.load(data / "model")
     sinks = [make_sink({"kind": "sql", "url": url}) for url in day.split(",")[1:]]
     with connect(threads=1) as engine:
         return score(
@@ -96,7 +96,7 @@ def fitted(tables, seed=0):
     options = ModelOptions(
         folds=1, growth=Growth(trees=4, seed=seed), purchase_model="bg_nbd", seed=seed
     )
-    return LifetimeValue.fit(build_panel(make_histories(tables), windows), options)
+    return LifetimeModel.fit(build_panel(make_histories(tables), windows), options)
 
 
 def frames(data):

@@ -76,7 +76,7 @@ def gamma_gamma(parameters: np.ndarray, rows: Spending) -> Likelihood:
     slope_p = float(x @ (psi_pq - psi_p + log_share))
     slope_q = float((psi_pq - log_spent).sum()) + n * (np.log(gamma) - digamma(q))
     slope_gamma = n * q / gamma - float(((p * x + q) / spent).sum())
-    return Likelihood(value, np.array([slope_p, slope_q, slope_gamma]))
+    return Likelihood(float(value), np.array([slope_p, slope_q, slope_gamma]))
 
 
 def conditional_spend(

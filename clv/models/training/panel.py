@@ -31,6 +31,8 @@ EVERY_DAYS = 30
 BACKTEST_FOLDS = 3
 OUTCOMES = ("value", "value_undiscounted", "revenue", "purchases", "churned")
 BTYD_COLUMNS = ("frequency", "recency_days", "age_days", "monetary_value")
+CUTOFFS = 8
+DISCOUNT_RATE_ANNUAL = 0.10
 PANEL_ROWS = 400_000
 MIN_CUSTOMERS = 30
 """Who must have bought by a cutoff for it to be learned from."""
@@ -154,7 +156,7 @@ def choose_horizon(first: dt.date, last: dt.date) -> tuple[int, Note]:
 
 
 def training_windows(
-    first: dt.date, last: dt.date, horizon_days: int, *, limit: int = 8
+    first: dt.date, last: dt.date, horizon_days: int, *, limit: int = CUTOFFS
 ) -> tuple[Window, ...]:
     """Return at most ``limit`` legal windows, evenly spread on the 30-day grid.
 
@@ -179,7 +181,7 @@ def build_panel(
     histories: Histories,
     windows: Sequence[Window],
     *,
-    discount_rate_annual: float = 0.10,
+    discount_rate_annual: float = DISCOUNT_RATE_ANNUAL,
     rows: int = PANEL_ROWS,
     seed: int = 0,
     on_progress: OnProgress = silent,

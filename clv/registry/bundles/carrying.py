@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from clv.registry import golden
 from clv.registry.bundles import bundle, claims, signing
 from clv.registry.version import DIGESTS, IMPORTED_FROM, SIGNED_BY
@@ -79,7 +79,7 @@ def import_bundle(registry: Registry, path: Path, trusted: Path | None = None) -
     with TemporaryFolder("clv-import-") as folder:
         given, signed_by = bundle.read(path, folder, keys)
         golden.first_load(folder, f"bundle {path}")
-        model = LifetimeValue.load(folder)
+        model = LifetimeModel.load(folder)
     own = {"feature_fingerprint": model.info.fingerprint, IMPORTED_FROM: given.source}
     if signed_by is not None:
         own[SIGNED_BY] = signed_by

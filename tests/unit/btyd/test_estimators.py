@@ -165,7 +165,11 @@ def test_who_spent_nothing_is_left_out_and_said(cdnow):
 @pytest.mark.parametrize(
     ("ask", "error", "message"),
     [
-        (lambda rows: BetaGeo().predict(rows, 30), UsageError, "is not fitted; expected fit"),
+        (
+            lambda rows: BetaGeo().predict(rows, 30),
+            UsageError,
+            "is not fitted; expected BetaGeo.fit",
+        ),
         (lambda rows: GammaGamma().predict(rows), UsageError, "is not fitted"),
         (lambda rows: BetaGeo().fit(rows[["T"]]), SchemaError, "'recency or recency_days'"),
         (lambda rows: BetaGeo().fit(rows["T"]), UsageError, "a Series is no frame"),

@@ -12,7 +12,7 @@ import pytest
 from clv.evaluation.backtest import run_backtest
 from clv.evaluation.counterparts import FACTS, MEASURES, PARTS
 from clv.evaluation.documents import logged_metrics
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from clv.models.options import ModelOptions
 from clv.models.prospects.people import NEVER, PEOPLE, RETURNED, people_of
 from clv.models.training.folds import out_of_fold
@@ -57,7 +57,7 @@ def backtest(panel, folds):
 @pytest.fixture(scope="module")
 def scores(panel, folds):
     """A score table of everybody known at the last cutoff."""
-    model = LifetimeValue.fit(panel, OPTIONS, folds=folds)
+    model = LifetimeModel.fit(panel, OPTIONS, folds=folds)
     last = panel.windows[-1]
     known = pd.concat([panel.at(last), panel.prospects_of([last])], ignore_index=True)
     scores = model.predict(known.drop(columns=list(OUTCOMES)))
@@ -136,7 +136,7 @@ def test_without_past_people_there_is_no_row_and_no_total_of_them(panel):
         "customers": 0, "predicted": 0.0, "actual": 0.0, "error": 0.0, "coverage": None,
     }  # fmt: skip
     assert len(found.scored) == len(found.rows)
-    model = LifetimeValue.fit(alone, OPTIONS, folds=folds)
+    model = LifetimeModel.fit(alone, OPTIONS, folds=folds)
     metrics = logged_metrics(model.info, found)
     assert metrics["backtest/prospects/customers"] == 0.0
     assert metrics["backtest/prospects/error"] == 0.0

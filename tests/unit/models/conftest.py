@@ -61,9 +61,9 @@ def panel_with(panel):
 @pytest.fixture(scope="session")
 def model_with(panel_with, options):
     """Fitted to the small company with people who had not bought."""
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
 
-    return LifetimeValue.fit(panel_with, options)
+    return LifetimeModel.fit(panel_with, options)
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +75,9 @@ def folds(panel, options):
 
 @pytest.fixture(scope="session")
 def model(panel, options, folds):
-    from clv.models.lifetime_value import LifetimeValue
+    from clv.models.lifetime_value import LifetimeModel
 
-    return LifetimeValue.fit(panel, options, folds=folds)
+    return LifetimeModel.fit(panel, options, folds=folds)
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,12 @@ import pytest
 from clv.evaluation.shapley_audit import audit_model, share_intervals
 from clv.features.base import GROUPS
 from clv.models.contributions import summarise
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 
 
 @pytest.fixture(scope="module")
 def model(panel, options):
-    return LifetimeValue.fit(panel, options)
+    return LifetimeModel.fit(panel, options)
 
 
 def test_the_audit_finds_the_groups_that_contributions_name(model, panel):

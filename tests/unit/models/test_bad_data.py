@@ -9,7 +9,7 @@ import pytest
 from clv.errors import ModelError, UsageError
 from clv.features.base import GROUPS
 from clv.models.churn import PURCHASES_ALONE, ChurnModel, Platt, carried_level
-from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeValue
+from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeModel
 from clv.models.options import ModelOptions
 from clv.models.training.panel import OUTCOMES, Panel
 
@@ -32,7 +32,7 @@ def scored(model, panel):
 
 def test_one_customer_is_too_few(company, options):
     with pytest.raises(ModelError, match=r"1 customers had bought by .*at least 30"):
-        LifetimeValue.fit(company(1), options)
+        LifetimeModel.fit(company(1), options)
 
 
 def test_nobody_who_ever_bought_again_is_an_error(company, options):
@@ -42,7 +42,7 @@ def test_nobody_who_ever_bought_again_is_an_error(company, options):
         return empty.assign(**zero, churned=1.0)
 
     with pytest.raises(ModelError, match="nobody bought a second time"):
-        LifetimeValue.fit(company(200, change=once), options)
+        LifetimeModel.fit(company(200, change=once), options)
 
 
 def test_all_churned_falls_back_to_btyd_by_name(company, options):
@@ -51,21 +51,21 @@ def test_all_churned_falls_back_to_btyd_by_name(company, options):
         return rows.assign(**zero, churned=1.0)
 
     panel = company(200, change=gone)
-    model = LifetimeValue.fit(panel, options)
+    model = LifetimeModel.fit(panel, options)
     assert {"no_value", "btyd_alone", "one_class"} <= codes(model)
     scored(model, panel)
 
 
 def test_none_churned_is_named(company, options):
     panel = company(200, change=lambda rows: rows.assign(churned=0.0))
-    model = LifetimeValue.fit(panel, options)
+    model = LifetimeModel.fit(panel, options)
     assert "one_class" in codes(model)
     scored(model, panel)
 
 
 def test_a_constant_feature_contributes_nothing(company, options):
     panel = company(250, change=lambda rows: rows.assign(empathy_90d=0.5))
-    model = LifetimeValue.fit(panel, options)
+    model = LifetimeModel.fit(panel, options)
     scored(model, panel)
     rows = panel.at(panel.windows[-1])
     assert (model.contributions(rows)["empathy"].abs() < 1e-9).all()
@@ -73,7 +73,7 @@ def test_a_constant_feature_contributes_nothing(company, options):
 
 def test_an_unknown_feature_everywhere_is_harmless(company, options):
     panel = company(250, change=lambda rows: rows.assign(empathy_90d=np.nan, segment=None))
-    scored(LifetimeValue.fit(panel, options), panel)
+    scored(LifetimeModel.fit(panel, options), panel)
 
 
 def test_huge_and_tiny_money_score_alike(company, options):
@@ -84,8 +84,8 @@ def test_huge_and_tiny_money_score_alike(company, options):
 
     plain = company(300)
     huge = company(300, change=times(2.0**40))
-    base = scored(LifetimeValue.fit(plain, options), plain)
-    large = scored(LifetimeValue.fit(huge, options), huge)
+    base = scored(LifetimeModel.fit(plain, options), plain)
+    large = scored(LifetimeModel.fit(huge, options), huge)
     np.testing.assert_allclose(large["clv"] / 2.0**40, base["clv"], rtol=0.02)
 
 
@@ -114,7 +114,7 @@ def test_refunds_beyond_purchases_do_not_stop_anything(company, options):
         )
 
     panel = company(300, change=refunds)
-    model = LifetimeValue.fit(panel, options)
+    model = LifetimeModel.fit(panel, options)
     assert "value_clipped" in codes(model)
     assert model.calibration.intervals.may_be_negative
     scored(model, panel)

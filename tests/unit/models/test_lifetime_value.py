@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.errors import ModelError
+from clv.errors import ModelError, UsageError
 from clv.features.base import GROUPS, SERVICE_GROUPS
-from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeValue
+from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeModel
+from clv.models.options import ModelOptions
 
 
 def test_scores_have_the_promised_columns_and_ranges(model, portfolio):
@@ -65,7 +66,7 @@ def test_a_model_centred_by_group_alone_scores_and_says_that_features_would_not_
     document = json.loads((tmp_path / "model.json").read_text())
     del document["centring"]["features"]
     (tmp_path / "model.json").write_text(json.dumps(document))
-    first_version = LifetimeValue.load(tmp_path)
+    first_version = LifetimeModel.load(tmp_path)
     pd.testing.assert_frame_equal(first_version.predict(portfolio), model.predict(portfolio))
     with pytest.raises(ModelError, match="Train again"):
         first_version.feature_contributions(portfolio)
@@ -141,7 +142,7 @@ def test_unseen_categories_are_counted_and_scored(model, portfolio):
 def test_saved_and_loaded_scores_are_identical(model, portfolio, tmp_path):
     model.save(tmp_path)
     assert not list(tmp_path.glob("*.pkl"))
-    loaded = LifetimeValue.load(tmp_path)
+    loaded = LifetimeModel.load(tmp_path)
     pd.testing.assert_frame_equal(
         loaded.predict(portfolio), model.predict(portfolio), check_exact=True
     )
@@ -156,10 +157,10 @@ def test_a_fresh_process_scores_without_lifetimes_or_pickle(model, portfolio, tm
     portfolio.head(20).to_parquet(tmp_path / "rows.parquet")
     code = (
         "import sys, pathlib, pandas as pd\n"
-        "from clv.models.lifetime_value import LifetimeValue\n"
+        "from clv.models.lifetime_value import LifetimeModel\n"
         f"where = pathlib.Path({str(tmp_path)!r})\n"
         "rows = pd.read_parquet(where / 'rows.parquet')\n"
-        "scores = LifetimeValue.load(where).predict(rows)\n"
+        "scores = LifetimeModel.load(where).predict(rows)\n"
         "assert 'lifetimes' not in sys.modules and 'shap' not in sys.modules\n"
         "print(scores['clv'].sum().hex())\n"
     )
@@ -169,7 +170,7 @@ def test_a_fresh_process_scores_without_lifetimes_or_pickle(model, portfolio, tm
 
 
 def test_the_same_seed_gives_the_same_bytes(panel, options, folds, model, tmp_path):
-    again = LifetimeValue.fit(panel, options)
+    again = LifetimeModel.fit(panel, options)
     model.save(tmp_path / "a")
     again.save(tmp_path / "b")
     for name in ("model.json", "value.txt", "churn.txt"):
@@ -189,7 +190,7 @@ def test_info_is_json_and_names_the_fits(model):
 def test_btyd_alone_has_no_contributions(panel, options, folds, portfolio):
     from dataclasses import replace
 
-    alone = LifetimeValue.fit(panel, replace(options, model="btyd"), folds=folds)
+    alone = LifetimeModel.fit(panel, replace(options, model="btyd"), folds=folds)
     assert (alone.contributions(portfolio)[list(GROUPS)] == 0).all().all()
     scores = alone.predict(portfolio)
     season = next(step for step in alone.calibration.steps if step.name == "season")
@@ -204,18 +205,16 @@ def test_a_feature_that_knows_the_outcome_stops_training(company, options):
         return rows.assign(wait_seconds_90d=rows["purchases"])
 
     with pytest.raises(ModelError, match=r"wait_seconds_90d.*training\.allow_leaks"):
-        LifetimeValue.fit(company(300, change=leak), options)
+        LifetimeModel.fit(company(300, change=leak), options)
 
 
-def test_an_unknown_model_is_refused(panel, options):
-    from dataclasses import replace
-
-    with pytest.raises(ModelError, match=r"'magic'.*blend, btyd, lightgbm"):
-        LifetimeValue.fit(panel, replace(options, model="magic"))
+def test_a_model_that_is_unknown_is_refused():
+    with pytest.raises(UsageError, match=r"'magic'.*blend, btyd, lightgbm"):
+        ModelOptions(model="magic")
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"format": 99}', "[1]"])
 def test_what_is_no_model_does_not_load(tmp_path, text):
     (tmp_path / "model.json").write_text(text)
     with pytest.raises(ModelError, match=r"model\.json"):
-        LifetimeValue.load(tmp_path)
+        LifetimeModel.load(tmp_path)

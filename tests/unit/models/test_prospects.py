@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from clv.errors import ModelError
 from clv.features.base import Feature
 from clv.models.io import model_texts
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from clv.models.prospects.people import NEVER, RETURNED, kinds, known_days, people_of
 from clv.models.prospects.prospects import FORECASTS, Prospects, learn_prospects
 from clv.models.training.folds import out_of_fold
@@ -205,7 +205,7 @@ def test_what_no_fit_leaves_behind_is_refused_by_name(model_with, name, tmp_path
     for file, text in (texts | {"model.json": json.dumps(document)}).items():
         (tmp_path / file).write_text(text, encoding="utf-8")
     with pytest.raises(ModelError, match=r"model: model\.json: prospects\.\S+ is not what"):
-        LifetimeValue.load(tmp_path)
+        LifetimeModel.load(tmp_path)
 
 
 def test_the_model_scores_everybody_known_and_stores_it(people, model_with, portfolio, tmp_path):
@@ -222,7 +222,7 @@ def test_the_model_scores_everybody_known_and_stores_it(people, model_with, port
     np.testing.assert_array_equal(scores["typical_clv"][mine], scores["clv"][mine])
     assert (scores["clv"].between(scores["clv_low"], scores["clv_high"])).all()
     model.save(tmp_path)
-    loaded = LifetimeValue.load(tmp_path)
+    loaded = LifetimeModel.load(tmp_path)
     pd.testing.assert_frame_equal(loaded.predict(rows), scores, check_exact=True)
     one_by_one = pd.concat([model.predict(rows.iloc[[k]]) for k in range(len(rows))])
     numbers = scores.select_dtypes("number").columns
@@ -238,7 +238,7 @@ def test_a_model_of_the_first_version_loads_and_says_nothing_of_prospects(
     document["first_value"] = {"": 40.0}
     for name, text in (texts | {"model.json": json.dumps(document)}).items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    loaded = LifetimeValue.load(tmp_path)
+    loaded = LifetimeModel.load(tmp_path)
     stranger = portfolio.head(1).assign(
         frequency=np.nan, recency_days=np.nan, age_days=np.nan, monetary_value=np.nan
     )

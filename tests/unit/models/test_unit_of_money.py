@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from clv.scoring.portfolio import Portfolio
 from clv.sinks.base import SCORES
 
@@ -47,7 +47,7 @@ def everyone(panel):
 @pytest.mark.parametrize("unit", [16_000.0])
 def test_a_company_in_another_unit_has_the_same_scores(panel_with, model_with, options, unit):
     panel = in_unit(panel_with, unit)
-    model = LifetimeValue.fit(panel, options)
+    model = LifetimeModel.fit(panel, options)
     ours, theirs = model_with.predict(everyone(panel_with)), model.predict(everyone(panel))
     noise = NOISE * ours["clv"].mean()
     assert ours["reason_1_amount"].abs().max() > 0  # the trees have a say

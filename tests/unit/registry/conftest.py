@@ -7,7 +7,7 @@ import pytest
 from clv.contract.tables import Tables
 from clv.engines.connect import connect
 from clv.events.histories import make_histories
-from clv.models.lifetime_value import LifetimeValue
+from clv.models.lifetime_value import LifetimeModel
 from clv.models.options import ModelOptions
 from clv.models.training.panel import build_panel
 from clv.models.trees.boosting import Growth
@@ -36,7 +36,7 @@ def model(tables):
     first, last = tables.span()
     windows = rolling_cutoffs(first, last, 90, every_days=90, history_days=180)[-3:]
     options = ModelOptions(folds=1, growth=Growth(trees=8), purchase_model="bg_nbd")
-    return LifetimeValue.fit(build_panel(make_histories(tables), windows), options)
+    return LifetimeModel.fit(build_panel(make_histories(tables), windows), options)
 
 
 @pytest.fixture(scope="session")
