@@ -5,7 +5,7 @@ COPY requirements/ requirements/
 RUN python -m venv /opt/bootstrap \
  && /opt/bootstrap/bin/pip install --no-cache-dir --require-hashes -r requirements/bootstrap.txt
 RUN /opt/bootstrap/bin/uv venv /opt/clv
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY clv/ clv/
 COPY pipelines/ pipelines/
 # The lock's versions and hashes, without the tools that only tests need.

@@ -25,7 +25,7 @@ $(UV): requirements/bootstrap.txt
 	@.cache/bootstrap/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@touch $(UV)
 
-$(READY): $(UV) requirements/main.txt pyproject.toml
+$(READY): $(UV) requirements/main.txt pyproject.toml setup.py
 	@test -x $(RUN) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
 	@$(UV) pip sync --quiet --python $(RUN) --require-hashes --compile-bytecode requirements/main.txt
 	@$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation --editable .
@@ -55,7 +55,7 @@ torture: $(READY) ## Kill runs at 50 moments each, feed 10,000 broken inputs
 
 SPARK := .venv-spark/bin/python
 
-.venv-spark/.ready: $(UV) requirements/spark.txt pyproject.toml
+.venv-spark/.ready: $(UV) requirements/spark.txt pyproject.toml setup.py
 	@test -x $(SPARK) || $(UV) venv --quiet --python $(PYTHON) .venv-spark
 	@$(UV) pip sync --quiet --python $(SPARK) --require-hashes --compile-bytecode requirements/spark.txt
 	@$(UV) pip install --quiet --python $(SPARK) --no-deps --no-build-isolation --editable .

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from clv.sources.spec import read_sources as read_sources
     from clv.windows import Window as Window
 
+__version__ = "0.1.0"
+
 _HOMES = {
     "Company": "clv.company",
     "SimulationOptions": "clv.simulation",

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from clv.errors import GateError
 from clv.notes import Note
-from pipelines import attribute, monitor, report, score, simulate, train, validate
-from pipelines.run import Result
+
+from .data import simulate, validate
+from .explaining import attribute, report
+from .learning import train
+from .running.run import Result
+from .serving import monitor, score
 
 if TYPE_CHECKING:
-    from pipelines.run import Run
+    from .running.run import Run
 
 CONFIG = Path(__file__).parent / "config" / "demo.yaml"
 COMPANY = "company"

@@ -7,11 +7,10 @@ import tempfile
 import uuid
 from pathlib import Path
 
+import clv.pipelines.running.run  # noqa: F401 (sets the environment switches before any heavy import)
 import pytest
 import sqlalchemy as sa
 from hypothesis import settings
-
-import pipelines.run  # noqa: F401 (sets the environment switches before any heavy import)
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")

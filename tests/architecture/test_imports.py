@@ -1,5 +1,6 @@
 """Imports are cheap and change nothing."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ["pandas", "sklearn", "ibis", "duckdb", "lightgbm", "lifetimes", "mlflow", "shap"]
 HEAVY += ["great_expectations", "pyarrow", "scipy", "altair", "numpy"]
 
@@ -22,7 +24,9 @@ def loaded(code: str) -> set[str]:
     return set(json.loads(out.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("code", ["import clv", "import pipelines.cli, pipelines.settings"])
+@pytest.mark.parametrize(
+    "code", ["import clv", "import clv.pipelines.cli, clv.pipelines.running.settings"]
+)
 def test_importing_loads_nothing_heavy(code):
     assert loaded(code) == set()
 
@@ -30,7 +34,7 @@ def test_importing_loads_nothing_heavy(code):
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_help_and_version_load_nothing_heavy(option):
     code = (
-        f"import sys\nfrom pipelines.cli import app\nsys.argv = ['clv', '{option}']\n"
+        f"import sys\nfrom clv.pipelines.cli import app\nsys.argv = ['clv', '{option}']\n"
         "app(standalone_mode=False)"
     )
     assert loaded(code) == set()
@@ -44,6 +48,17 @@ def test_the_version_is_the_packages():
 
 def test_scoring_loads_neither_lifetimes_nor_shap():
     assert not loaded("import clv.models.lifetime_value") & {"lifetimes", "shap", "mlflow"}
+
+
+def test_the_library_imports_nothing_of_the_application():
+    """Under neither name: import contracts know the folder, and not where it is installed."""
+    for path in (ROOT / "clv").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = (
+                [getattr(node, "module", None) or ""] if isinstance(node, ast.ImportFrom) else []
+            )
+            names += [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            assert not any("pipelines" in name.split(".") for name in names), path
 
 
 def test_importing_the_library_changes_no_switch_and_no_filter():

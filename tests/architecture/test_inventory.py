@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 TOP = {
     "ARCHITECTURE.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "MLproject", "Makefile",
     "README.md", "SECURITY.md", "clv", "docs", "notebooks", "pipelines", "pyproject.toml",
-    "python_env.yaml", "requirements", "tests",
+    "python_env.yaml", "requirements", "setup.py", "tests",
 }  # fmt: skip
 LEFT = {"clv-out", "spark-warehouse"}  # by runs, and ignored by git
 

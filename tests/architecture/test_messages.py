@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 import typer
+from clv.pipelines.cli import app
+from clv.pipelines.running.settings import Settings
 from pydantic import BaseModel
 
 from clv.schema import SCHEMA
 from clv.sources.spec import TableSpec
-from pipelines.cli import app
-from pipelines.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 GAP = "\x00"

@@ -31,7 +31,7 @@ GIVEN = {
     ("clv/sinks/csv.py", "to_csv"): "writes through text of an open file",
     ("clv/sources/files.py", "ParquetWriter"): "the engine's own temporary folder",
     ("clv/engines/duckdb.py", "ParquetWriter"): "the engine's own temporary folder",
-    ("pipelines/edge.py", "open"): "the null device, where nobody reads the error",
+    ("pipelines/running/edge.py", "open"): "the null device, where nobody reads the error",
     ("clv/registry/golden.py", "to_parquet"): "a temporary folder, and the file in it named by it",
 }
 COPY = re.compile(r"\bcopy\b.*\bto\b", re.IGNORECASE | re.DOTALL)

@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+import clv.pipelines.running.run  # noqa: E402, F401 (sets the environment switches before heavy imports)
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import zero_inflation  # noqa: E402
+from clv.pipelines.running.settings_file import load_settings  # noqa: E402
 from scipy.optimize import brentq  # noqa: E402
 from scipy.special import expit  # noqa: E402
 
-import pipelines.run  # noqa: E402, F401 (sets the environment switches before heavy imports)
 from clv.contract.check import examine  # noqa: E402
 from clv.contract.tables import Terms  # noqa: E402
 from clv.engines.connect import connect  # noqa: E402
@@ -49,13 +50,13 @@ from clv.models.churn import log_odds  # noqa: E402
 from clv.models.options import ModelOptions  # noqa: E402
 from clv.models.training.panel import BTYD_COLUMNS, build_panel, training_windows  # noqa: E402
 from clv.sources.spec import SourceSpec, read_sources  # noqa: E402
-from pipelines.settings import load_settings  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from clv.pipelines.running.settings import Settings
+
     from clv.models.training.panel import Panel
-    from pipelines.settings import Settings
 
 HORIZON_DAYS = 90
 COMPANIES = {

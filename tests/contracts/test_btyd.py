@@ -8,6 +8,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from clv.pipelines.running.settings import Training
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
@@ -20,7 +21,6 @@ from clv.models.btyd.optimum import BOUND
 from clv.models.btyd.reference import cross_check
 from clv.models.btyd.results import Fit, Verdict
 from clv.models.options import AUTO
-from pipelines.settings import Training
 
 AGE_DAYS = 100.0
 

@@ -4,9 +4,9 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+from clv.pipelines import cli
 
 from clv.simulation import SimulationOptions, simulate
-from pipelines import cli
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from clv.pipelines.running.documents import READ
 
 from clv.features.customers import RESERVED
 from clv.models.training.panel import OUTCOMES
 from clv.sinks import SCORES
-from pipelines.documents import READ
 
 USAGE, DATA, MODEL, REGISTRY, DISK = 2, 3, 4, 6, 9
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 import typer.main
 import yaml
-
-from pipelines.cli import app
-from pipelines.settings import load_settings
+from clv.pipelines.cli import app
+from clv.pipelines.running.settings_file import load_settings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -7,12 +7,12 @@ import subprocess
 import sys
 
 import pytest
+from clv.pipelines.data import validate
+from clv.pipelines.explaining import report
+from clv.pipelines.running.documents import READ, Documents
+from clv.pipelines.running.run import Run
+from clv.pipelines.running.settings_file import load_settings
 from rich.console import Console
-
-from pipelines import report, validate
-from pipelines.documents import READ, Documents
-from pipelines.run import Run
-from pipelines.settings import load_settings
 
 ATTRIBUTION = {
     "currency": "EUR", "as_of": "2025-06-30", "horizon_days": 90, "customers": 100,
@@ -48,7 +48,7 @@ def test_a_defect_ends_with_1_and_a_changed_document_with_3(clv, saved, monkeypa
     monkeypatch.setattr(report, "collect", fails, raising=False)
     monkeypatch.setattr("clv.report.facts.collect", fails)
     saved("attribution.json", ATTRIBUTION)
-    monkeypatch.setattr("pipelines.documents.READ._read", [])
+    monkeypatch.setattr("clv.pipelines.running.documents.READ._read", [])
     ended = clv("report")
     assert ended.code == 1
     assert "unexpected KeyError" in ended.err
@@ -60,7 +60,7 @@ def test_a_defect_ends_with_1_and_a_changed_document_with_3(clv, saved, monkeypa
 
 
 def test_a_defect_without_documents_ends_with_1(clv, monkeypatch, tmp_path):
-    monkeypatch.setattr("pipelines.documents.READ._read", [])
+    monkeypatch.setattr("clv.pipelines.running.documents.READ._read", [])
     monkeypatch.setattr(validate, "run", fails)
     assert clv("validate", "--data", tmp_path).code == 1
 
@@ -109,7 +109,7 @@ def mutated(part):
 
 @pytest.mark.parametrize(("path", "value"), mutated(pairs()[::29]))
 def test_a_mutated_document_never_ends_with_1(path, value, clv, saved, monkeypatch):
-    monkeypatch.setattr("pipelines.documents.READ._read", [])
+    monkeypatch.setattr("clv.pipelines.running.documents.READ._read", [])
     sys.set_int_max_str_digits(0)
     try:
         saved("attribution.json", ATTRIBUTION, text=json.dumps(put(path, value)))
@@ -153,7 +153,7 @@ def test_what_is_no_document_is_refused(text, tmp_path):
     ],
 )
 def test_the_environment_never_ends_a_command_with_1(variable, text, clv, monkeypatch):
-    monkeypatch.setattr("pipelines.documents.READ._read", [])
+    monkeypatch.setattr("clv.pipelines.running.documents.READ._read", [])
     monkeypatch.setenv(variable, text)
     ended = clv("check")
     assert ended.code in (2, 3, 6), (ended.err, ended.out)
@@ -164,7 +164,7 @@ def test_a_terminal_without_unicode_is_written_to(tmp_path):
     code = (
         "import sys\n"
         "from rich.console import Console\n"
-        "import pipelines.run as run\n"
+        "import clv.pipelines.running.run as run\n"
         "from pipelines import cli\n"
         "run.Console = lambda **words: Console(force_terminal=True, **words)\n"
         f"sys.argv = ['clv', 'simulate', {str(tmp_path / 'company')!r}, '--customers', '30']\n"

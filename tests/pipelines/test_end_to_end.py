@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from clv.pipelines.demo import COMPANY
 
 from clv.registry import Registry
-from pipelines.demo import COMPANY
 
 CONFIG = Path(__file__).parents[2] / "pipelines" / "config"
 SCORES = ("scores.parquet", "scores.csv")

@@ -7,11 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from pipelines import interrupts
+from clv.pipelines.running import interrupts
 
 BUSY = """
-import sys, pipelines.run
+import sys, clv.pipelines.running.run
 from clv.engines.connect import connect
 from pipelines import cli, interrupts
 def busy(*_, **__):
@@ -19,8 +18,8 @@ def busy(*_, **__):
         sys.stdout.write("busy\\n"); sys.stdout.flush()
         engine.run("create table x as select max(sin(a.range) * b.range) "
                    "from range(1000000) a, range(1000000) b")
-import pipelines.check
-pipelines.check.run = busy
+import clv.pipelines.data.check
+clv.pipelines.data.check.run = busy
 sys.argv = ["clv", "check", "--workspace", sys.argv[1]]
 cli.main()
 """

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 import yaml
-
-from pipelines.cli import app
+from clv.pipelines.cli import app
 
 ROOT = Path(__file__).parents[2]
 SPEC = yaml.safe_load((ROOT / "MLproject").read_text(encoding="utf-8"))

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from clv.pipelines.running.settings import Settings
+from clv.pipelines.running.settings_file import load_settings
 
 from clv.errors import SettingsError
-from pipelines.settings import Settings, load_settings
 
 CONFIG = Path(__file__).parents[2] / "pipelines" / "config"
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from clv.pipelines import cli
 
 from clv.scoring import current
 from clv.simulation import SimulationOptions, simulate
-from pipelines import cli
 
 pytestmark = pytest.mark.slow
 

@@ -9,6 +9,7 @@ import zipfile
 from functools import partial
 
 import pytest
+from clv.pipelines.running import documents, edge
 
 from clv.errors import ClvError
 from clv.models.lifetime_value import LifetimeModel
@@ -16,7 +17,6 @@ from clv.registry import golden, tracking
 from clv.registry.bundles import bundle
 from clv.registry.digests import digests_of
 from clv.registry.version import IMPORTED_FROM, Version
-from pipelines import documents, edge
 from tests.unit.registry.test_bundle import PARTS, forged, resized
 
 BUNDLES = int(os.environ.get("CLV_TORTURE_BUNDLES", "400"))

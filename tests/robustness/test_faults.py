@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from clv.pipelines.running.run import Run
+from clv.pipelines.running.settings_file import load_settings
+from clv.pipelines.serving.score import fresh
 
 from clv.errors import ClvError, GateError, ModelError, RegistryError, SinkError, StorageError
 from clv.events.histories import make_histories
 from clv.models.lifetime_value import LifetimeModel
 from clv.scoring import ScoringOptions, current, score
 from clv.sinks import make_sink
-from pipelines.run import Run
-from pipelines.score import fresh
-from pipelines.settings import load_settings
 from tests.robustness import victim
 from tests.robustness.test_killed import contents
 

@@ -6,6 +6,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from clv.pipelines.data import validate
+from clv.pipelines.running.run import Run
+from clv.pipelines.running.settings_file import load_settings
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -14,9 +17,6 @@ from clv.errors import ClvError
 from clv.events.histories import make_histories
 from clv.models.lifetime_value import LifetimeModel
 from clv.scoring import ScoringOptions, score
-from pipelines import validate
-from pipelines.run import Run
-from pipelines.settings import load_settings
 from tests.robustness.conftest import INPUTS
 
 pytestmark = pytest.mark.slow

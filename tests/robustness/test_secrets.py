@@ -10,10 +10,11 @@ from contextlib import redirect_stderr, redirect_stdout
 import pandas as pd
 import pytest
 import yaml
+from clv.pipelines import cli
+from clv.pipelines.running import edge
+from clv.pipelines.running.secrets import Secrets
 
 from clv.registry import Registry
-from pipelines import cli, edge
-from pipelines.secrets import Secrets
 
 # Every piece of a password is told by its own word, since a misread address shows pieces.
 PASSWORDS = {

@@ -21,7 +21,9 @@ import traceback
 from pathlib import Path
 from urllib.parse import unquote
 
-import pipelines.run  # noqa: F401 (environment switches first)
+import clv.pipelines.running.run  # noqa: F401 (environment switches first)
+from clv.pipelines import cli
+
 from clv.contract.tables import Tables
 from clv.engines.connect import connect
 from clv.events.histories import make_histories
@@ -33,7 +35,6 @@ from clv.registry import ChampionMovedError, GateCheck, GateResult, Registry, go
 from clv.scoring import ScoringOptions, score
 from clv.sinks import make_sink
 from clv.windows import rolling_cutoffs
-from pipelines import cli
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 YES = GateResult((GateCheck("loads", True, 1.0, 1.0, None, "loads"),))

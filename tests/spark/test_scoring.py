@@ -5,11 +5,11 @@ import sys
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from clv.pipelines import cli
 
 from clv.scoring import current
 from clv.simulation import SimulationOptions, simulate
 from clv.sinks import SCORES
-from pipelines import cli
 
 pytestmark = pytest.mark.spark
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from pipelines import lifecycle
-from pipelines.run import Result, Run
-from pipelines.validate import company_of, histories_of
+from ..data.validate import company_of, histories_of
+from ..running.run import Result, Run
+from . import lifecycle
 
 if TYPE_CHECKING:
     import datetime as dt

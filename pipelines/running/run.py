@@ -23,9 +23,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from clv.errors import StorageError
 from clv.storage import folder, write_text
-from pipelines import interrupts
-from pipelines.documents import READ
-from pipelines.secrets import SECRETS
+
+from . import interrupts
+from .documents import READ
+from .secrets import SECRETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from clv.engines.base import Engine
     from clv.notes import Note, OnProgress
     from clv.registry import Registry
-    from pipelines.settings import Settings
+
+    from .settings import Settings
 
 SWITCHES = {
     "DO_NOT_TRACK": "true",

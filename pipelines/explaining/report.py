@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import DataError
-from pipelines.documents import READ
-from pipelines.run import Result, Run, disk_errors
+
+from ..running.documents import READ
+from ..running.run import Result, Run, disk_errors
 
 if TYPE_CHECKING:
     from pathlib import Path

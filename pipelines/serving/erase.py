@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import GateError
-from pipelines.run import Result, Run
+
+from ..running.run import Result, Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.run import Result, Run
+from ..running.run import Result, Run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from clv.errors import UsageError
-from pipelines.run import Result, Run
+
+from ..running.run import Result, Run
 
 FILE = "scores.parquet"
 

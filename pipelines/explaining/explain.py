@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.run import Result, Run
-from pipelines.validate import company_of
+from ..data.validate import company_of
+from ..running.run import Result, Run
 
 
 def run(ctx: Run, *, interaction_id: str) -> Result:

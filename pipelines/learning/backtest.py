@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.run import Result, Run
-from pipelines.train import build, model_options
+from ..running.run import Result, Run
+from .train import build, model_options
 
 
 def run(ctx: Run) -> Result:

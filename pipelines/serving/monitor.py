@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from clv.errors import DataError, GateError, RegistryError
 from clv.notes import Note
-from pipelines.documents import READ
-from pipelines.run import Result, Run
-from pipelines.validate import company_of
+
+from ..data.validate import company_of
+from ..running.documents import READ
+from ..running.run import Result, Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +115,8 @@ def _past(ctx: Run, registry: Registry, published: Sequence[Path]) -> list[PastS
     """
     from clv.monitoring import PastScores
     from clv.scoring import manifest
-    from pipelines.scores import FILE
+
+    from .scores import FILE
 
     known = {version.number: version for version in registry.versions()}
     trainings: dict[int, dict[str, Any]] = {}

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.options import AsOf, Config, Data, Horizon, Out, Workspace, run_of, show
+from .options import AsOf, Config, Data, Horizon, Out, Workspace, run_of, show
 
 experiment_app = typer.Typer(
     no_args_is_help=True, help="Experiments: how large, who gets which arm, and what it did."
@@ -39,7 +39,7 @@ def design(
 
     Example: clv experiment design --effect 5 --data company
     """
-    from pipelines import experiment
+    from ..explaining import experiment
 
     run = run_of("experiment design", config, data=data, as_of=as_of, workspace=workspace)
     found = experiment.design(
@@ -73,7 +73,7 @@ def assign(
 
     Example: clv experiment assign warmth --arm control=0.5 --arm warm=0.5 --data company
     """
-    from pipelines import experiment
+    from ..explaining import experiment
 
     run = run_of("experiment assign", config, data=data, as_of=as_of, workspace=workspace)
     found = experiment.assign(
@@ -109,7 +109,7 @@ def read(
 
     Example: clv experiment read empathy_coaching --data company
     """
-    from pipelines import experiment
+    from ..explaining import experiment
 
     run = run_of("experiment read", config, data=data, as_of=as_of, workspace=workspace)
     found = experiment.read(

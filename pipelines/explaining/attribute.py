@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from clv.errors import DataError, RegistryError
 from clv.notes import Note
-from pipelines.documents import READ
-from pipelines.run import Result, Run
-from pipelines.train import horizon_of
-from pipelines.validate import company_of, histories_of
+
+from ..data.validate import company_of, histories_of
+from ..learning.train import horizon_of
+from ..running.documents import READ
+from ..running.run import Result, Run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clv.errors import UsageError, listing
-from pipelines.run import Result, Run
+
+from ..running.run import Result, Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

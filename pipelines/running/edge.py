@@ -17,9 +17,10 @@ import typer
 import typer.exceptions
 
 from clv.errors import ClvError, DataError, RegistryError
-from pipelines import interrupts
-from pipelines.documents import READ
-from pipelines.secrets import SECRETS
+
+from . import interrupts
+from .documents import READ
+from .secrets import SECRETS
 
 if TYPE_CHECKING:
     from typing import TextIO

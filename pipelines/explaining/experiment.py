@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from clv.errors import GateError, UsageError
-from pipelines.run import Result, Run, disk_errors
-from pipelines.train import horizon_of
-from pipelines.validate import company_of, histories_of
+
+from ..data.validate import company_of, histories_of
+from ..learning.train import horizon_of
+from ..running.run import Result, Run, disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

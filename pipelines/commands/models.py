@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.options import Config, Model, Workspace, run_of, show
+from .options import Config, Model, Workspace, run_of, show
 
 models_app = typer.Typer(no_args_is_help=True, help="Models as files: export, import.")
 
@@ -26,7 +26,7 @@ def models_export(
 
     Example: clv models export champion.zip --sign clv-key
     """
-    from pipelines import models
+    from ..learning import models
 
     run = run_of("models export", config, workspace=workspace)
     show(run, models.export(run, out=out, model=model, sign=sign))
@@ -46,7 +46,7 @@ def models_import(
 
     Example: clv models import champion.zip --trusted keys.pub
     """
-    from pipelines import models
+    from ..learning import models
 
     run = run_of("models import", config, workspace=workspace)
     show(run, models.import_(run, bundle=bundle, trusted=trusted))

@@ -6,10 +6,11 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from clv.errors import GateError
-from pipelines.documents import READ
-from pipelines.run import Result, Run
-from pipelines.train import PROFILE
-from pipelines.validate import company_of, histories_of
+
+from ..data.validate import company_of, histories_of
+from ..learning.train import PROFILE
+from ..running.documents import READ
+from ..running.run import Result, Run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipelines.run import Result, Run
-from pipelines.validate import company_of, histories_of
+from ..running.run import Result, Run
+from .validate import company_of, histories_of
 
 
 def run(ctx: Run) -> Result:

@@ -11,7 +11,7 @@ import typer
 from clv.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipelines.run import Result, Run
+    from ..running.run import Result, Run
 
 Config = Annotated[Path | None, typer.Option(help="Settings file (YAML); see example.yaml.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of the contract's tables.")]
@@ -28,8 +28,8 @@ Workspace = Annotated[Path | None, typer.Option(help="Folder for everything writ
 
 def run_of(command: str, config: Path | None, **flags: Any) -> Run:
     """Open a run: settings first, so that a misspelt key costs no import."""
-    from pipelines.run import Run
-    from pipelines.settings import load_settings
+    from ..running.run import Run
+    from ..running.settings_file import load_settings
 
     if flags.get("as_of") is not None:
         flags["as_of"] = _day(flags["as_of"])

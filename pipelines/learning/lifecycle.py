@@ -6,7 +6,7 @@ import datetime as dt
 import getpass
 from typing import TYPE_CHECKING
 
-from pipelines.run import Result, Run
+from ..running.run import Result, Run
 
 if TYPE_CHECKING:
     from clv.registry import GateResult, Registry, Version

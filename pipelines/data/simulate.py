@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.run import Result, Run, disk_errors
+from ..running.run import Result, Run, disk_errors
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,8 @@ def run(
         Days after which half of what a contact did to a customer's value is left.
     """
     from clv.simulation import SimulationOptions, simulate
-    from pipelines.settings import read_yaml
+
+    from ..running.settings_file import read_yaml
 
     planted = {} if effects is None else read_yaml(effects)
     # The truth is of the horizon that will be studied, so that the two can be compared.

@@ -1,0 +1,1 @@
+"""Pipelines from data to accepted rows: simulate, import, validate, check."""

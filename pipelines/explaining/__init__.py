@@ -1,0 +1,1 @@
+"""Pipelines of what the value rests on: attribute, experiment, explain, report."""

@@ -1,0 +1,1 @@
+"""Pipelines of a model in use: score, publish, monitor, erase."""
