@@ -8,6 +8,7 @@ declaration, in pandas, and must count alike.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ibis
@@ -40,7 +41,6 @@ from clv.windows import day_of, day_start_s
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
-    from pathlib import Path
 
     import ibis.expr.types as ir
 
@@ -72,7 +72,7 @@ def check(
     raw: RawTables,
     terms: Terms,
     *,
-    quarantine: Path,
+    quarantine: str | Path,
     loaded_at: dt.datetime,
     limit_share: float = LIMIT_SHARE,
     least_match: float = LEAST_MATCH,
@@ -87,7 +87,7 @@ def check(
         As the sources have them.
     terms : Terms
         How they are to be read; the currency ``units`` gives way to the column's.
-    quarantine : pathlib.Path
+    quarantine : str or pathlib.Path
         Folder for quarantined rows, one Parquet file per table, readable by its owner only.
     loaded_at : datetime.datetime
         With its time zone; nothing may have happened after it.
@@ -126,12 +126,13 @@ def examine(
     raw: RawTables,
     terms: Terms,
     *,
-    quarantine: Path,
+    quarantine: str | Path,
     loaded_at: dt.datetime,
     seed: int = 0,
     on_progress: OnProgress = silent,
 ) -> Checked:
     """Do what ``check`` does, however many rows break the contract."""
+    quarantine = Path(quarantine)
     if loaded_at.tzinfo is None:
         raise UsageError("loaded_at has no time zone; expected one, such as datetime.UTC.")
     run = _Run(

@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -18,7 +19,6 @@ from clv.spreadsheet import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 MIN_TEXT_CHARACTERS = 5
 """Shorter ids are looked for in cells and fields only: in running text they are any number."""
@@ -106,7 +106,7 @@ class People:
         return 0 if pattern is None else len(pattern.findall(content))
 
 
-def read_people(given: Iterable[str], path: Path | None = None) -> People:
+def read_people(given: Iterable[str], path: str | Path | None = None) -> People:
     """Return the customers given by id, or one a line in a file.
 
     Raises
@@ -116,6 +116,7 @@ def read_people(given: Iterable[str], path: Path | None = None) -> People:
     StorageError
         When the file cannot be read.
     """
+    path = None if path is None else Path(path)
     ids = list(given)
     if path is not None:
         try:

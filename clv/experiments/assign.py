@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,6 @@ from clv.errors import StorageError, UsageError, listing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 UNITS = ("customer", "interaction", "agent")
 CONTROL = "control"
@@ -187,7 +187,7 @@ def assign_all(plan: Plan, found: pd.DataFrame, units: int | None = None) -> pd.
     return assign(plan, list(found["unit_id"]), strata=list(found["stratum"]))
 
 
-def read_ids(path: Path) -> pd.DataFrame:
+def read_ids(path: str | Path) -> pd.DataFrame:
     """Read ids from a text file, one a line; empty lines are left out. They are one stratum.
 
     Raises
@@ -195,6 +195,7 @@ def read_ids(path: Path) -> pd.DataFrame:
     StorageError
         When the file cannot be read.
     """
+    path = Path(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

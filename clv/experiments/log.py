@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,14 +17,12 @@ from clv.spreadsheet import escaped, unescaped
 from clv.storage import FileLocked, whole
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from clv.experiments.assign import Plan
 
 COLUMNS = ("experiment", "unit", "unit_id", "arm", "assigned_at")
 
 
-def read_log(path: Path) -> pd.DataFrame:
+def read_log(path: str | Path) -> pd.DataFrame:
     """Read an assignment log in the contract's columns, times as seconds.
 
     Raises
@@ -33,6 +32,7 @@ def read_log(path: Path) -> pd.DataFrame:
     DataError
         When it is no assignment log, or ends in the middle of a line.
     """
+    path = Path(path)
     rows, _, cut = _rows(path)
     if cut:
         raise DataError(
@@ -63,7 +63,7 @@ class Logged:
 def append_log(
     plan: Plan,
     assigned: pd.DataFrame,
-    log: Path,
+    log: str | Path,
     *,
     assigned_at: dt.datetime,
     wait_seconds: float = 0.0,
@@ -96,6 +96,7 @@ def append_log(
     LockError, StorageError
         When another process holds the log, or it cannot be written.
     """
+    log = Path(log)
     rows = assigned.assign(
         experiment=plan.experiment, unit=plan.unit, assigned_at=assigned_at.isoformat()
     )[list(COLUMNS)]

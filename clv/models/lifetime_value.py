@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,8 +26,6 @@ from clv.notes import silent
 from clv.storage import write_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from clv.models.btyd.reference import CrossCheck
     from clv.models.churn import ChurnModel
     from clv.models.options import ModelOptions
@@ -267,13 +266,14 @@ class LifetimeModel:
         """Return the model as LightGBM text and JSON, by file name."""
         return model_texts(self)
 
-    def save(self, directory: Path) -> None:
+    def save(self, directory: str | Path) -> None:
         """Write the model's texts to a directory."""
+        directory = Path(directory)
         for name, text in self.texts().items():
             write_text(directory / name, text)
 
     @classmethod
-    def load(cls, directory: Path, *, num_threads: int = 1) -> LifetimeModel:
+    def load(cls, directory: str | Path, *, num_threads: int = 1) -> LifetimeModel:
         """Read a saved model; needs neither ``lifetimes`` nor pickle.
 
         Raises
@@ -281,6 +281,7 @@ class LifetimeModel:
         ModelError
             When the directory holds no model of this format.
         """
+        directory = Path(directory)
         return cls(**read_parts(directory, num_threads))
 
     def _forecast(self, features: pd.DataFrame) -> pd.DataFrame:

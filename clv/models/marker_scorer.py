@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -25,7 +26,6 @@ from clv.storage import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -246,8 +246,9 @@ class MarkerScorer:
             )
         return self.curve(self.model.raw(_matrix(markers, self.markers)))
 
-    def save(self, directory: Path) -> None:
+    def save(self, directory: str | Path) -> None:
         """Write the scorer as JSON, LightGBM's trees as their own text in it; no pickle."""
+        directory = Path(directory)
         model: dict[str, Any]
         if isinstance(self.model, Booster):
             model = {"trees": self.model.text}
@@ -269,7 +270,7 @@ class MarkerScorer:
         write_text(directory / FILE, json.dumps(document, indent=1))
 
     @classmethod
-    def load(cls, directory: Path) -> MarkerScorer:
+    def load(cls, directory: str | Path) -> MarkerScorer:
         """Read a scorer that ``save`` wrote.
 
         Raises
@@ -277,6 +278,7 @@ class MarkerScorer:
         ModelError
             When there is none, or it is of another format.
         """
+        directory = Path(directory)
         try:
             saved = json.loads((directory / FILE).read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:

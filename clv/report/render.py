@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
@@ -18,7 +19,6 @@ from clv.storage import whole, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from clv.report.facts import ReportFacts
     from clv.report.figures import Figure
@@ -53,14 +53,14 @@ class Track:
         return round(100 * (value - self.low) / (self.high - self.low), 2)
 
 
-def render(facts: ReportFacts, path: Path, *, language: str = "en") -> None:
+def render(facts: ReportFacts, path: str | Path, *, language: str = "en") -> None:
     """Write the report as one HTML file that needs nothing else, and report.json beside it.
 
     Parameters
     ----------
     facts : ReportFacts
         What it says.
-    path : Path
+    path : str or pathlib.Path
         The HTML file. The facts go beside it, as ``.json``.
     language : str
         ``en`` or ``de``.
@@ -72,6 +72,7 @@ def render(facts: ReportFacts, path: Path, *, language: str = "en") -> None:
     StorageError
         The files cannot be written.
     """
+    path = Path(path)
     page = to_html(facts, language=language)
     document = json.dumps(facts.as_dict(), ensure_ascii=False, indent=1, allow_nan=False)
     write_text(path.with_suffix(".json"), document + "\n")
@@ -99,7 +100,7 @@ def to_html(facts: ReportFacts, *, language: str = "en") -> str:
     )
 
 
-def to_pdf(html: str, path: Path) -> None:
+def to_pdf(html: str, path: str | Path) -> None:
     """Write a rendered report as PDF; the same page gives the same bytes.
 
     Raises
@@ -107,6 +108,7 @@ def to_pdf(html: str, path: Path) -> None:
     UsageError
         The extra ``pdf`` is not installed.
     """
+    path = Path(path)
     try:
         import weasyprint
     except ImportError as error:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pandas as pd
 
 _COLUMNS = ["customer_id", "clv", "value_decile"]
@@ -48,8 +47,9 @@ class Changes:
         return asdict(self)
 
 
-def compare(earlier: Path, later: Path) -> Changes:
+def compare(earlier: str | Path, later: str | Path) -> Changes:
     """Compare two score files by customer."""
+    earlier, later = Path(earlier), Path(later)
     old, new = _read(earlier), _read(later)
     both = old.join(new, how="inner", lsuffix="_old", rsuffix="_new")
     # who has not bought may have no value: none before and none now is no change

@@ -13,6 +13,7 @@ import json
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import StorageError, UsageError, storing
@@ -32,7 +33,6 @@ from clv.storage import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 POINTER = "_CURRENT"
 MANIFEST = "manifest.json"
@@ -225,12 +225,12 @@ def kept(names: list[str], keep: int, keep_months: int) -> list[str]:
     return names[:keep] + list(months.values())[:keep_months]
 
 
-def runs(out: Path) -> list[str]:
+def runs(out: str | Path) -> list[str]:
     """Return the names of the published runs: the current one, then the ones before it."""
-    return list(index(out).counted)
+    return list(index(Path(out)).counted)
 
 
-def current(out: Path) -> Path | None:
+def current(out: str | Path) -> Path | None:
     """Return the directory of the current run, or None where nothing was published.
 
     Raises
@@ -238,6 +238,7 @@ def current(out: Path) -> Path | None:
     StorageError
         When runs are named and none of them is there.
     """
+    out = Path(out)
     found = index(out)
     if found.counted:
         return out / RUNS / found.counted[0]
@@ -268,8 +269,9 @@ class Published:
     notes: tuple[Note, ...]
 
 
-def survey(out: Path) -> Published:
+def survey(out: str | Path) -> Published:
     """Return the published runs whose files are what their manifests say."""
+    out = Path(out)
     found = index(out)
     there = [out / RUNS / name for name in found.counted]
     gone = [out / RUNS / name for name in found.withdrawn]
@@ -297,7 +299,7 @@ def intact(run: Path) -> bool:
         return False
 
 
-def rollback(out: Path, wait_seconds: float = 0.0) -> Path:
+def rollback(out: str | Path, wait_seconds: float = 0.0) -> Path:
     """Make the newest whole run before the current one current again.
 
     The run that was taken back is removed when the next one is published.
@@ -309,6 +311,7 @@ def rollback(out: Path, wait_seconds: float = 0.0) -> Path:
     LockError
         When a scoring run is under way.
     """
+    out = Path(out)
     with locked(out, wait_seconds):
         found = index(out)
         older = [name for name in found.counted[1:] if intact(out / RUNS / name)]
@@ -322,8 +325,9 @@ def rollback(out: Path, wait_seconds: float = 0.0) -> Path:
     return out / RUNS / older[0]
 
 
-def manifest(run: Path) -> dict[str, Any]:
+def manifest(run: str | Path) -> dict[str, Any]:
     """Read a run's manifest."""
+    run = Path(run)
     return dict(json.loads((run / MANIFEST).read_text(encoding="utf-8")))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -28,7 +29,6 @@ from clv.storage import whole, write_text
 
 if TYPE_CHECKING:
     import datetime as dt
-    from pathlib import Path as FilePath
 
     from clv.notes import OnProgress
     from clv.simulation.options import SimulationOptions
@@ -75,8 +75,9 @@ class Company:
         """Return what is true as of a day (by default the options') over a horizon."""
         return state_truth(self.world, as_of, horizon_days)
 
-    def write(self, directory: FilePath) -> None:
+    def write(self, directory: str | FilePath) -> None:
         """Write one Parquet file per table, and truth.json; the same options, the same bytes."""
+        directory = FilePath(directory)
         for name, frame in self.tables.items():
             write_parquet(frame, directory / f"{name}.parquet")
         text = json.dumps(self.truth().as_dict(), indent=1)

@@ -171,7 +171,7 @@ class RawTables:
     notes: tuple[Note, ...] = ()
 
 
-def read_sources(engine: Engine, spec: SourceSpec, *, root: Path = Path()) -> RawTables:
+def read_sources(engine: Engine, spec: SourceSpec, *, root: str | Path = Path()) -> RawTables:
     """Read every table of the contract that the source has.
 
     Parameters
@@ -180,7 +180,7 @@ def read_sources(engine: Engine, spec: SourceSpec, *, root: Path = Path()) -> Ra
         Where to hold them.
     spec : SourceSpec
         Where they are.
-    root : pathlib.Path
+    root : str or pathlib.Path
         Where relative paths start; by default the working directory.
 
     Raises
@@ -190,6 +190,7 @@ def read_sources(engine: Engine, spec: SourceSpec, *, root: Path = Path()) -> Ra
     SettingsError
         When an expression of the mapping means nothing.
     """
+    root = Path(root)
     if not (spec.folder or spec.database or spec.tables):
         raise SourceError(
             "sources: none is given; expected a folder of tables, a database, or mapped tables. "
