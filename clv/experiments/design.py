@@ -110,6 +110,22 @@ def effect_for(units_per_arm: int, deviation: float, power: float, alpha: float)
     return float(reach * deviation * np.sqrt(2 / units_per_arm))
 
 
+@dataclass(frozen=True)
+class Clusters:
+    """Agents, where they are randomised. Customers are better: half the error.
+
+    Attributes
+    ----------
+    units : float
+        Customers per agent.
+    correlation : float
+        Of outcomes within an agent's customers.
+    """
+
+    units: float
+    correlation: float = 0.02
+
+
 def design(
     outcome: Floats,
     *,
@@ -118,8 +134,7 @@ def design(
     covariate: Floats | None = None,
     power: float = 0.8,
     alpha: float = 0.05,
-    per_cluster: float | None = None,
-    cluster_correlation: float = 0.02,
+    clusters: Clusters | None = None,
 ) -> Design:
     """Size an experiment for an effect, or say what effect a size detects.
 
@@ -135,11 +150,8 @@ def design(
         Known before assignment; predicted lifetime value takes about 40 % of the variance.
     power, alpha : float
         Chance to find the effect, and to find one where there is none.
-    per_cluster : float, optional
-        Customers per agent, where agents are randomised. Customers are better: half the
-        error.
-    cluster_correlation : float
-        Of outcomes within an agent's customers.
+    clusters : Clusters, optional
+        Where agents are randomised.
 
     Raises
     ------
@@ -153,7 +165,8 @@ def design(
     deviation, skew, share = noise(outcome, covariate)
     if not deviation > 0:
         raise UsageError("experiment design: past outcomes never differ; give another outcome.")
-    wide = deviation * np.sqrt(inflation(per_cluster or 1.0, cluster_correlation))
+    wider = 1.0 if clusters is None else inflation(clusters.units, clusters.correlation)
+    wide = deviation * np.sqrt(wider)
     if effect is not None:
         if effect == 0:
             raise UsageError("experiment design: the effect is 0; give the least that matters.")
@@ -165,7 +178,7 @@ def design(
     return Design(
         effect=float(found),
         units_per_arm=size,
-        clusters_per_arm=0 if per_cluster is None else int(np.ceil(size / per_cluster)),
+        clusters_per_arm=0 if clusters is None else int(np.ceil(size / clusters.units)),
         power=power,
         alpha=alpha,
         standard_deviation=deviation,

@@ -48,6 +48,10 @@ class ReadOptions:
         Customers at the end; set it to peek before, with an interval that always holds.
     folds, seed : int
         Of the cross-fitted covariate.
+    unit : str
+        What was randomised.
+    segment : str or None
+        A column of subgroups known before assignment.
     """
 
     level: float = 0.95
@@ -55,6 +59,8 @@ class ReadOptions:
     planned: int | None = None
     folds: int = 5
     seed: int = 0
+    unit: str = "customer"
+    segment: str | None = None
 
 
 def read(
@@ -65,8 +71,6 @@ def read(
     features: Sequence[str] = (),
     predictor: Predictor | None = None,
     behaviours: Sequence[str] = (),
-    segment: str | None = None,
-    unit: str = "customer",
     options: ReadOptions | None = None,
 ) -> ReadOut:
     """Read an experiment.
@@ -87,12 +91,8 @@ def read(
         For MLRATE: features, outcome and folds to out-of-fold predictions.
     behaviours : sequence of str
         Sums of a behaviour over the customer's contacts: was it moved, and at what worth.
-    segment : str, optional
-        A column of subgroups known before assignment.
-    unit : str
-        What was randomised.
     options : ReadOptions, optional
-        Level, planned shares, peeking.
+        Level, unit, subgroups, planned shares, peeking.
 
     Raises
     ------
@@ -100,6 +100,7 @@ def read(
         Without a control arm, or with an arm too small to read.
     """
     options = options or ReadOptions()
+    segment = options.segment
     held, notes = _complete(rows, [*covariates, *features])
     counts = {str(arm): int(count) for arm, count in held["arm"].value_counts().items()}
     if CONTROL not in counts or len(counts) < 2 or min(counts.values()) < MIN_ARM:
@@ -116,7 +117,7 @@ def read(
     ]
     return ReadOut(
         experiment=experiment,
-        unit=unit,
+        unit=options.unit,
         customers=dict(sorted(counts.items())),
         sample_ratio_p=ratio,
         trusted=ratio >= MIN_RATIO_P,

@@ -180,9 +180,7 @@ def read_trial(
         features=trial.features,
         predictor=predictor,
         behaviours=trial.behaviours,
-        segment=trial.segment,
-        unit=trial.unit,
-        options=options,
+        options=replace(options, unit=trial.unit, segment=trial.segment),
     )
     return replace(
         found,

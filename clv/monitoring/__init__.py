@@ -2,7 +2,7 @@
 
 from clv.monitoring.checks import Check, Limits
 from clv.monitoring.drift import SCORES, DriftCounter, DriftReport, Profile
-from clv.monitoring.job import Monitoring, PastScores, monitor
+from clv.monitoring.job import ModelInUse, Monitoring, PastScores, monitor
 from clv.monitoring.realised import Realised, realised, tracking
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "DriftCounter",
     "DriftReport",
     "Limits",
+    "ModelInUse",
     "Monitoring",
     "PastScores",
     "Profile",

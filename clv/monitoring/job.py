@@ -78,6 +78,31 @@ class PastScores:
 
 
 @dataclass(frozen=True)
+class ModelInUse:
+    """What is known of the model whose scores readers see.
+
+    Attributes
+    ----------
+    name : str
+        The registered model's.
+    learned_until : datetime.date
+        The last day whose orders it was fitted on.
+    weights : mapping of str to float
+        Mean absolute contribution of each input, in currency.
+    drift : DriftReport or None
+        As the scoring counted it.
+    reporting_delay_days : int
+        Days until an order is in the data.
+    """
+
+    name: str
+    learned_until: dt.date
+    weights: Mapping[str, float]
+    drift: DriftReport | None
+    reporting_delay_days: int = 0
+
+
+@dataclass(frozen=True)
 class Monitoring:
     """All answers; ``as_dict`` is monitoring.json, see the module."""
 
@@ -125,15 +150,10 @@ class Monitoring:
 
 def monitor(
     histories: Histories,
-    current: PastScores,
     past: Sequence[PastScores],
+    model: ModelInUse,
     *,
-    drift: DriftReport | None,
-    weights: Mapping[str, float],
-    learned_until: dt.date,
-    model_name: str,
     now: dt.datetime,
-    reporting_delay_days: int = 0,
     limits: Limits | None = None,
     on_progress: OnProgress = silent,
 ) -> Monitoring:
@@ -143,34 +163,24 @@ def monitor(
     ----------
     histories : Histories
         A company's, as they are today.
-    current : PastScores
-        The table that readers see.
     past : sequence of PastScores
-        Every table still kept, the newest first; of one day the newest counts.
-    drift : DriftReport or None
-        As the scoring counted it.
-    weights : mapping of str to float
-        Mean absolute contribution of each input, in currency.
-    learned_until : datetime.date
-        The last day whose orders the current model was fitted on.
-    model_name : str
-        The registered model's.
+        Every table still kept, the newest first, which readers see; of one day the newest counts.
+    model : ModelInUse
+        The model of the newest.
     now : datetime.datetime
         With its zone.
-    reporting_delay_days : int
-        Days until an order is in the data.
     limits : Limits, optional
     on_progress : OnProgress
         Called per past table.
     """
-    asked = limits or Limits()
+    asked, current, drift = limits or Limits(), past[0], model.drift
     _, last = histories.tables.span()
-    reported = last - dt.timedelta(days=reporting_delay_days)
+    reported = last - dt.timedelta(days=model.reporting_delay_days)
     history = _history(histories, past, reported, on_progress)
     judged = [
         found
         for table, found in history
-        if table.model_version == current.model_version or table.complete_at > learned_until
+        if table.model_version == current.model_version or table.complete_at > model.learned_until
     ]
     waiting = [table.complete_at for table in past if table.complete_at > reported]
     chart = tracking(judged, asked.total_bias)
@@ -178,14 +188,14 @@ def monitor(
     due = min(waiting, default=None)
     checks = (
         freshness(current.as_of, last, now.date(), customers, asked),
-        *drifted(drift, weights, asked),
+        *drifted(drift, model.weights, asked),
         *came_true(judged, chart, due, asked),
     )
     return Monitoring(
         checked_at=now,
         as_of=current.as_of,
         data_until=last,
-        model_name=model_name,
+        model_name=model.name,
         model_version=current.model_version,
         horizon_days=current.horizon_days,
         currency=histories.tables.terms.currency,

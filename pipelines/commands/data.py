@@ -80,18 +80,22 @@ def import_(
     from ..data import imports as pipeline
 
     run = run_of("import", config)
+    from clv.sources.adapters import ImportOptions  # after the run: its switches come first
+
     wanted = tuple(name.strip() for name in tables.split(",") if name.strip())
     result = pipeline.run(
         run,
         kind=kind,
         source=src,
         out=out,
-        customer_by=customer_by,
-        identities=identities,
-        timezone=timezone,
-        dates=dates,
-        encoding=encoding,
-        region=region,
-        tables=wanted,
+        options=ImportOptions(
+            customer_by=customer_by,
+            identities=identities,
+            timezone=timezone,
+            dates=dates,
+            encoding=encoding,
+            region=region,
+            tables=wanted,
+        ),
     )
     show(run, result)

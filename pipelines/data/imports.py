@@ -9,8 +9,9 @@ from clv.errors import UsageError, listing
 from ..running.run import Result, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
+
+    from clv.sources.adapters import ImportOptions
 
 
 def run(
@@ -19,13 +20,7 @@ def run(
     kind: str,
     source: Path,
     out: Path,
-    customer_by: str | None = None,
-    identities: Path | None = None,
-    timezone: str = "UTC",
-    dates: str | None = None,
-    encoding: str | None = None,
-    region: str | None = None,
-    tables: Sequence[str] = (),
+    options: ImportOptions | None = None,
 ) -> Result:
     """Write the tables, and import-<kind>.json beside them, all in one moment.
 
@@ -53,13 +48,7 @@ def run(
             ADAPTERS[kind],
             source,
             out,
-            customer_by=customer_by,
-            identities=identities,
-            timezone=timezone,
-            dates=dates,
-            encoding=encoding,
-            region=region,
-            tables=tables,
+            options=options,
             on_progress=on_progress,
         )
     ctx.note(made.notes)

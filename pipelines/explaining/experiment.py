@@ -37,6 +37,7 @@ def design(
     from clv.effects.estimators.residuals import ridge
     from clv.events.histories import make_histories
     from clv.experiments.assign import known_unit
+    from clv.experiments.design import Clusters
     from clv.experiments.design import design as sized
     from clv.experiments.past import past_outcomes
 
@@ -54,8 +55,7 @@ def design(
         covariate=past.predicted,
         power=power,
         alpha=alpha,
-        per_cluster=past.per_agent,
-        cluster_correlation=past.correlation,
+        clusters=None if past.per_agent is None else Clusters(past.per_agent, past.correlation),
     )
     currency = tables.terms.currency
     document = {"unit": unit, "currency": currency, "available": len(past.outcome)}

@@ -31,7 +31,7 @@ def run(ctx: Run, *, scores: Path | None = None) -> Result:
         When nothing was published yet.
     """
     from clv.events.histories import make_histories
-    from clv.monitoring import DriftReport, Limits, monitor
+    from clv.monitoring import DriftReport, Limits, ModelInUse, monitor
     from clv.scoring import manifest, survey
 
     folder = scores or ctx.workspace / "scores"
@@ -56,14 +56,15 @@ def run(ctx: Run, *, scores: Path | None = None) -> Result:
     ):
         found = monitor(
             histories,
-            in_use,
             past,
-            drift=None if drift is None else DriftReport.from_dict(drift),
-            weights={row["feature"]: row["mean_abs"] for row in contributions["features"]},
-            learned_until=learned + dt.timedelta(days=in_use.horizon_days),
-            model_name=registry.name,
+            ModelInUse(
+                name=registry.name,
+                learned_until=learned + dt.timedelta(days=in_use.horizon_days),
+                weights={row["feature"]: row["mean_abs"] for row in contributions["features"]},
+                drift=None if drift is None else DriftReport.from_dict(drift),
+                reporting_delay_days=ctx.settings.training.reporting_delay_days,
+            ),
             now=ctx.started_at,
-            reporting_delay_days=ctx.settings.training.reporting_delay_days,
             limits=Limits(
                 **ctx.settings.gate.model_dump(exclude={"gini_standard_errors"}),
                 **ctx.settings.monitoring.model_dump(exclude={"fail"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import DataError, UsageError, listing
@@ -16,7 +17,6 @@ from clv.sources.replacing import Replacement, earlier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from clv.engines.duckdb import DuckDBEngine
     from clv.notes import OnProgress
@@ -64,19 +64,32 @@ class Imported:
         }
 
 
+@dataclass(frozen=True)
+class ImportOptions(Manner):
+    """How an export is written, and what is made of it.
+
+    Attributes
+    ----------
+    customer_by : str or None
+        One of the adapter's keys; by default its first.
+    identities : str, pathlib.Path or None
+        CSV of ``key`` (an e-mail address, a phone number or an id) and ``customer_id``.
+    tables : sequence of str
+        Only these; by default all.
+    """
+
+    customer_by: str | None = None
+    identities: str | Path | None = None
+    tables: Sequence[str] = ()
+
+
 def convert(
     engine: DuckDBEngine,
     adapter: Adapter,
-    source: Path,
-    out: Path,
+    source: str | Path,
+    out: str | Path,
     *,
-    customer_by: str | None = None,
-    identities: Path | None = None,
-    timezone: str = "UTC",
-    dates: str | None = None,
-    encoding: str | None = None,
-    region: str | None = None,
-    tables: Sequence[str] = (),
+    options: ImportOptions | None = None,
     on_progress: OnProgress = silent,
 ) -> Imported:
     """Turn a vendor's export into tables of the contract.
@@ -85,19 +98,13 @@ def convert(
     ----------
     engine : DuckDBEngine
     adapter : Adapter
-    source : pathlib.Path
+    source : str or pathlib.Path
         The export's folder, or its only file.
-    out : pathlib.Path
+    out : str or pathlib.Path
         ``out/<table>/<kind>.parquet``: imports of several kinds into one folder add up; one of
         the same kind replaces all files of the one before, in one moment.
-    customer_by : str, optional
-        One of the adapter's keys.
-    identities : pathlib.Path, optional
-        CSV of ``key`` (an e-mail address, a phone number or an id) and ``customer_id``.
-    timezone, dates, encoding, region : str, optional
-        How the export is written (``Manner``).
-    tables : sequence of str
-        Only these; by default all.
+    options : ImportOptions, optional
+        How the export is written, and what is made of it.
     on_progress : OnProgress
         Called per table.
 
@@ -112,18 +119,20 @@ def convert(
     StorageError
         When the result cannot be written; the one before stays whole.
     """
-    key = _key(adapter, customer_by)
-    wanted = _wanted(adapter, tables)
-    manner = Manner(timezone, dates, encoding, region)
-    found = read_export(engine, adapter, source, manner)
+    options, out = options or ImportOptions(), Path(out)
+    key = _key(adapter, options.customer_by)
+    wanted = _wanted(adapter, options.tables)
+    found = read_export(engine, adapter, Path(source), options)
     known, known_notes = (
-        (None, ()) if identities is None else own_ids(engine, identities, adapter, key, manner)
+        (None, ())
+        if options.identities is None
+        else own_ids(engine, Path(options.identities), adapter, key, options)
     )
     for message, rows_refused in adapter.refusals(found.inputs).items():
         refused = count_rows(engine, rows_refused)
         if refused:
             raise DataError(message.format(n=f"{refused:,}"))
-    maker = TableMaker(engine, adapter, adapter.prepare(found.inputs), key, known, manner)
+    maker = TableMaker(engine, adapter, adapter.prepare(found.inputs), key, known, options)
     lost = {text: count_rows(engine, rows) for text, rows in adapter.losses(found.inputs).items()}
     notes = [
         *found.notes,

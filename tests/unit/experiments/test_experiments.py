@@ -14,7 +14,7 @@ from clv.effects.estimators.residuals import ridge
 from clv.errors import DataError, UsageError
 from clv.experiments.assign import Plan, assign
 from clv.experiments.compare import always_valid_half_width, difference, influence, sample_ratio_p
-from clv.experiments.design import design, effect_for, units_for
+from clv.experiments.design import Clusters, design, effect_for, units_for
 from clv.experiments.log import append_log, read_log
 from clv.experiments.read import MIN_RATIO_P, ReadOptions, read
 
@@ -128,7 +128,7 @@ def test_read_out_holds_every_method_and_flags_a_skewed_ratio():
     rows = population(np.random.default_rng(2), 4000, effect=20.0)
     found = read(
         "warmth", rows, covariates=["predicted"], features=["predicted"], predictor=ridge,
-        behaviours=["empathy"], segment="segment", options=ReadOptions(planned=5000),
+        behaviours=["empathy"], options=ReadOptions(planned=5000, segment="segment"),
     )  # fmt: skip
     assert [c.method for c in found.comparisons] == [
         "plain", "cuped", "mlrate", "winsorised", "always-valid",
@@ -182,7 +182,7 @@ def test_design_counts_on_the_covariate_and_pays_for_clusters():
     outcome, known = rows["outcome"].to_numpy(), rows["predicted"].to_numpy()
     plain = design(outcome, effect=5.0)
     helped = design(outcome, effect=5.0, covariate=known)
-    agents = design(outcome, effect=5.0, per_cluster=60, cluster_correlation=0.02)
+    agents = design(outcome, effect=5.0, clusters=Clusters(60, 0.02))
     assert helped.units_per_arm < 0.75 * plain.units_per_arm
     assert agents.units_per_arm > 2 * plain.units_per_arm
     assert agents.clusters_per_arm == -(-agents.units_per_arm // 60)

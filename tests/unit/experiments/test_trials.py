@@ -14,7 +14,7 @@ from clv.engines.connect import connect
 from clv.errors import DataError, UsageError
 from clv.events.histories import make_histories
 from clv.experiments.assign import Plan, assign_all, drawn
-from clv.experiments.design import design
+from clv.experiments.design import Clusters, design
 from clv.experiments.past import candidates, past_outcomes
 from clv.experiments.read import ReadOptions
 from clv.experiments.results import ReadOut
@@ -157,8 +157,8 @@ def test_the_past_sizes_agents_by_their_clusters(held, window):
     assert customers.per_agent is None
     assert agents.per_agent == pytest.approx(len(agents.outcome) / 40, rel=0.05)
     sized = design(
-        agents.outcome, effect=20.0, covariate=agents.predicted, per_cluster=agents.per_agent,
-        cluster_correlation=0.02,
+        agents.outcome, effect=20.0, covariate=agents.predicted,
+        clusters=Clusters(agents.per_agent, 0.02),
     )  # fmt: skip
     assert sized.clusters_per_arm > 1
     assert (

@@ -11,7 +11,7 @@ import pytest
 from clv.contract.tables import Tables, Terms
 from clv.engines.duckdb import DuckDBEngine
 from clv.events.histories import make_histories
-from clv.monitoring import DriftCounter, Limits, PastScores, Profile, monitor
+from clv.monitoring import DriftCounter, Limits, ModelInUse, PastScores, Profile, monitor
 
 AS_OF, HORIZON, CUSTOMERS = dt.date(2025, 1, 31), 90, 1500
 NOW = dt.datetime(2025, 5, 3, 4, tzinfo=dt.UTC)
@@ -83,10 +83,11 @@ def ask(world, tmp_path):
             "drift": counter.report(),
             "weights": {"x": 3.0, "y": 1.0},
             "learned_until": AS_OF,
-            "model_name": "clv",
-            "now": NOW,
+            "name": "clv",
         } | options
-        found = monitor(make_histories(tables), past[0], past, **given)
+        limits = given.pop("limits", None)
+        model = ModelInUse(**given)
+        found = monitor(make_histories(tables), past, model, now=NOW, limits=limits)
         document = json.loads(json.dumps(found.as_dict(), allow_nan=False))
         assert tuple(c["name"] for c in document["checks"]) == NAMES
         return document, {c["name"]: c for c in document["checks"]}
@@ -169,10 +170,8 @@ def test_a_refitted_model_is_not_blamed_for_the_one_before(world, ask, tmp_path)
     old = PastScores(AS_OF, 1, next(tmp_path.iterdir()), HORIZON, 0.0, 0.9)
     new = replace(old, model_version=2, as_of=dt.date(2025, 5, 1))
     for learned, status in ((dt.date(2025, 5, 1), "unknown"), (AS_OF, "act")):
-        found = monitor(
-            make_histories(tables), new, (new, old), drift=None, weights={}, learned_until=learned,
-            model_name="clv", now=NOW,
-        )  # fmt: skip
+        model = ModelInUse("clv", learned, weights={}, drift=None)
+        found = monitor(make_histories(tables), (new, old), model, now=NOW)
         assert {c.name: c.status for c in found.checks}["total"] == status
         assert len(found.realised) == 1
         assert bool(found.notes) is (status == "unknown")
@@ -184,8 +183,6 @@ def test_few_customers_say_nothing(world, ask, tmp_path):
     path = next(tmp_path.iterdir())
     pd.read_parquet(path).head(50).to_parquet(path)
     table = PastScores(AS_OF, 2, path, HORIZON, 0.0, 0.9)
-    found = monitor(
-        make_histories(tables), table, (table,), drift=None, weights={}, learned_until=AS_OF,
-        model_name="clv", now=NOW,
-    )  # fmt: skip
+    model = ModelInUse("clv", AS_OF, weights={}, drift=None)
+    found = monitor(make_histories(tables), (table,), model, now=NOW)
     assert {c.status for c in found.checks} == {"ok", "unknown"}

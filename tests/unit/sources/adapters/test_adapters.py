@@ -11,7 +11,7 @@ import pytest
 from clv.engines.duckdb import DuckDBEngine
 from clv.errors import SchemaError, SourceError, UsageError
 from clv.schema import SCHEMA, Kind
-from clv.sources.adapters import ADAPTERS, convert
+from clv.sources.adapters import ADAPTERS, ImportOptions, convert
 
 SAMPLES = Path(__file__).parent / "samples"
 EMAIL = hashlib.sha256(b"ada@example.com").hexdigest()[:16]
@@ -36,7 +36,9 @@ def whole(engine, tmp_path_factory):
             out = tmp_path_factory.mktemp(sample)
             adapter = ADAPTERS[sample.split("_")[0]]
             zone = "Europe/Berlin" if sample == "genesys" else "UTC"
-            made[sample] = convert(engine, adapter, SAMPLES / sample, out, timezone=zone)
+            made[sample] = convert(
+                engine, adapter, SAMPLES / sample, out, options=ImportOptions(timezone=zone)
+            )
         return made[sample]
 
     return whole
@@ -52,7 +54,9 @@ def run(engine, tmp_path):
             source = tmp_path / "changed"
             shutil.copytree(SAMPLES / sample, source)
             change(source)
-        return convert(engine, ADAPTERS[sample], source, tmp_path / "out", **options)
+        return convert(
+            engine, ADAPTERS[sample], source, tmp_path / "out", options=ImportOptions(**options)
+        )
 
     return run
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from clv.engines.duckdb import DuckDBEngine
-from clv.sources.adapters import ADAPTERS, convert
+from clv.sources.adapters import ADAPTERS, ImportOptions, convert
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,9 @@ def imported(engine, tmp_path):
         for name, content in files.items():
             text = content if isinstance(content, str) else "\n".join(map(json.dumps, content))
             (source / name).write_text(text, encoding="utf-8")
-        made = convert(engine, ADAPTERS[kind], source, tmp_path / "out", **options)
+        made = convert(
+            engine, ADAPTERS[kind], source, tmp_path / "out", options=ImportOptions(**options)
+        )
         frames = {
             name: pd.read_parquet(path).astype(object).fillna("")
             for name, path in made.tables.items()

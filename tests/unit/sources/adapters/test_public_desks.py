@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from clv.engines.duckdb import DuckDBEngine
-from clv.sources.adapters import ADAPTERS, convert
+from clv.sources.adapters import ADAPTERS, ImportOptions, convert
 
 PUBLIC = Path(__file__).parent / "samples" / "public"
 EXCEL = {"sep": ";", "encoding": "cp1252"}
@@ -357,7 +357,9 @@ def made_by_clv(frame):
 def test_it_equals_the_reading_by_pandas(engine, tmp_path, export):
     form, options = EXPORTS[export]
     kind = export.partition("/")[0]
-    made = convert(engine, ADAPTERS[kind], PUBLIC / export, tmp_path, **options)
+    made = convert(
+        engine, ADAPTERS[kind], PUBLIC / export, tmp_path, options=ImportOptions(**options)
+    )
     expected = {"zendesk": zendesk, "salesforce": salesforce}[kind](PUBLIC / export, form, options)
     assert set(made.tables) == {name for name, rows in expected.items() if rows}
     for name, path in made.tables.items():

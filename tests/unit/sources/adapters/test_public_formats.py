@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from clv.engines.duckdb import DuckDBEngine
-from clv.sources.adapters import ADAPTERS, convert
+from clv.sources.adapters import ADAPTERS, ImportOptions, convert
 
 PUBLIC = Path(__file__).parent / "samples" / "public"
 NOTHING = {"", "n/a", "-"}
@@ -278,7 +278,7 @@ def test_an_export_is_what_pandas_reads(engine, export, tmp_path, monkeypatch):
     kind = export.partition("/")[0]
     # The key instead of its pseudonym, so that people can be compared.
     monkeypatch.setattr("clv.sources.exports.people.pseudonym", lambda value: value)
-    made = convert(engine, ADAPTERS[kind], PUBLIC / export, tmp_path, **said)
+    made = convert(engine, ADAPTERS[kind], PUBLIC / export, tmp_path, options=ImportOptions(**said))
     table = "orders" if kind == "shopify" else "interactions"
     path = made.tables[table]
     frame = pd.read_parquet(path).rename(columns={"customer_id": "key"})

@@ -8,7 +8,7 @@ import pytest
 
 from clv.engines.duckdb import DuckDBEngine
 from clv.errors import DataError
-from clv.sources.adapters import ADAPTERS, convert
+from clv.sources.adapters import ADAPTERS, ImportOptions, convert
 from clv.sources.adapters.salesforce import eighteen
 from clv.sources.exports.versions import VERSION, by_group, lookup, newest, unique
 
@@ -28,7 +28,9 @@ def imported(engine, tmp_path):
         source.mkdir()
         for name, text in files.items():
             (source / name).write_text(text, encoding="utf-8")
-        made = convert(engine, ADAPTERS[kind], source, tmp_path / "out", **options)
+        made = convert(
+            engine, ADAPTERS[kind], source, tmp_path / "out", options=ImportOptions(**options)
+        )
         frames = {name: pd.read_parquet(path) for name, path in made.tables.items()}
         return frames, {(note.code, note.where): note.count for note in made.notes}
 
@@ -277,7 +279,9 @@ def test_a_second_import_equals_a_fresh_one(engine, tmp_path):
         (source / name.replace("_0", "_1")).write_text(text)
 
     def listed(out):
-        made = convert(engine, ADAPTERS["zendesk"], source, out, customer_by="id")
+        made = convert(
+            engine, ADAPTERS["zendesk"], source, out, options=ImportOptions(customer_by="id")
+        )
         found = {p.relative_to(out).as_posix(): p for p in out.rglob("*") if p.is_file()}
         record = json.loads(found.pop("import-zendesk.json").read_text())
         notes = [note for note in record["notes"] if note["code"] != "table_removed"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clv.engines.duckdb import DuckDBEngine
 from clv.errors import DataError, SourceError, UsageError
-from clv.sources.adapters import ADAPTERS, convert
+from clv.sources.adapters import ADAPTERS, ImportOptions, convert
 from tests.rounds import in_rounds, rounds
 
 CASES = 2
@@ -100,7 +100,13 @@ def run(engine, tmp_path):
             write(source / f"{FILE[kind]}_{number}.csv", kind, changes, drop, encoding)
         for name, text in (more or {}).items():
             (source / name).write_text(text)
-        return convert(engine, ADAPTERS[kind], source, tmp_path / "out", encoding=told, **options)
+        return convert(
+            engine,
+            ADAPTERS[kind],
+            source,
+            tmp_path / "out",
+            options=ImportOptions(encoding=told, **options),
+        )
 
     return run
 
