@@ -41,7 +41,14 @@ def design(
     """
     from ..explaining import experiment
 
-    run = run_of("experiment design", config, data=data, as_of=as_of, workspace=workspace)
+    run = run_of(
+        "experiment design",
+        config,
+        data=data,
+        as_of=as_of,
+        training__horizon_days=horizon_days,
+        workspace=workspace,
+    )
     found = experiment.design(
         run,
         effect=effect,
@@ -49,7 +56,6 @@ def design(
         unit=unit,
         power=power,
         alpha=alpha,
-        horizon_days=horizon_days,
         out=out,
     )
     show(run, found)
@@ -76,14 +82,13 @@ def assign(
     from ..explaining import experiment
 
     run = run_of("experiment assign", config, data=data, as_of=as_of, workspace=workspace)
+    from clv.experiments.assign import Plan  # after the run: its switches come first
+
     found = experiment.assign(
         run,
-        experiment=name,
-        unit=unit,
-        arms=arm or ["control", "treated"],
+        plan=Plan.of(name, unit, arm or ["control", "treated"], salt),
         units=units,
         ids=ids,
-        salt=salt,
         log=log,
     )
     show(run, found)
@@ -111,12 +116,18 @@ def read(
     """
     from ..explaining import experiment
 
-    run = run_of("experiment read", config, data=data, as_of=as_of, workspace=workspace)
+    run = run_of(
+        "experiment read",
+        config,
+        data=data,
+        as_of=as_of,
+        training__horizon_days=horizon_days,
+        workspace=workspace,
+    )
     found = experiment.read(
         run,
         experiment=name,
         arms=arm or [],
-        horizon_days=horizon_days,
         segment=segment,
         planned=planned,
         log=log,

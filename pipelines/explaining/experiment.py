@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from clv.experiments.assign import Plan
     from clv.experiments.design import Design
     from clv.experiments.results import ReadOut
     from clv.windows import Window
@@ -30,7 +31,6 @@ def design(
     unit: str,
     power: float,
     alpha: float,
-    horizon_days: int | None,
     out: Path | None,
 ) -> Result:
     """Size an experiment on the company's own past; write experiment-design.json."""
@@ -44,7 +44,7 @@ def design(
     known_unit(unit)
     if (effect is None) == (per_arm is None):
         raise UsageError("experiment design: give either --effect or --per-arm.")
-    window = _window(ctx, horizon_days)
+    window = _window(ctx)
     tables = company_of(ctx).tables
     with ctx.step("Looking at past outcomes"), make_histories(tables) as histories:
         past = past_outcomes(histories, window, unit, ridge, seed=ctx.settings.seed)
@@ -92,22 +92,19 @@ def design_lines(
 def assign(
     ctx: Run,
     *,
-    experiment: str,
-    unit: str,
-    arms: Sequence[str],
+    plan: Plan,
     units: int | None,
     ids: Path | None,
-    salt: str,
     log: Path | None,
 ) -> Result:
     """Deal units to arms and append them to the log, which never changes."""
     from clv.events.histories import make_histories
-    from clv.experiments.assign import Plan, assign_all, read_ids
+    from clv.experiments.assign import assign_all, read_ids
     from clv.experiments.log import append_log
     from clv.experiments.past import candidates
 
+    experiment, unit = plan.experiment, plan.unit
     _named(experiment)
-    plan = Plan.of(experiment, unit, arms, salt)
     if ids is None and unit == "interaction":
         raise UsageError(
             "experiment assign: contacts are assigned as they come in, so no table names them; "
@@ -142,7 +139,6 @@ def read(
     *,
     experiment: str,
     arms: Sequence[str],
-    horizon_days: int | None,
     segment: str | None,
     planned: int | None,
     log: Path | None,
@@ -166,7 +162,7 @@ def read(
     if arms:
         plan = Plan.of(experiment, "customer", arms)
         shares = dict(zip(plan.arms, plan.shares, strict=True))
-    window = _window(ctx, horizon_days)
+    window = _window(ctx)
     histories = histories_of(ctx)
     kept = log or (None if "assignments" in histories.tables else ctx.workspace / LOG)
     asked = (*BEHAVIOURS, *ctx.settings.attribution.behaviours)
@@ -217,12 +213,11 @@ def read_lines(found: ReadOut) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _window(ctx: Run, horizon_days: int | None) -> Window:
+def _window(ctx: Run) -> Window:
     from clv.windows import latest_window
 
     first, last = company_of(ctx).tables.span()
-    days = horizon_days or horizon_of(ctx, first, last)
-    return latest_window(first, last, days, ctx.settings.as_of)
+    return latest_window(first, last, horizon_of(ctx, first, last), ctx.settings.as_of)
 
 
 def _named(experiment: str) -> str:
