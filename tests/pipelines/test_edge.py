@@ -165,7 +165,7 @@ def test_a_terminal_without_unicode_is_written_to(tmp_path):
         "import sys\n"
         "from rich.console import Console\n"
         "import clv.pipelines.running.run as run\n"
-        "from pipelines import cli\n"
+        "from clv.pipelines import cli\n"
         "run.Console = lambda **words: Console(force_terminal=True, **words)\n"
         f"sys.argv = ['clv', 'simulate', {str(tmp_path / 'company')!r}, '--customers', '30']\n"
         "cli.main()\n"

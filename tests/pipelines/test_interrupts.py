@@ -12,7 +12,8 @@ from clv.pipelines.running import interrupts
 BUSY = """
 import sys, clv.pipelines.running.run
 from clv.engines.connect import connect
-from pipelines import cli, interrupts
+from clv.pipelines import cli
+from clv.pipelines.running import interrupts
 def busy(*_, **__):
     with connect(threads=1) as engine:
         sys.stdout.write("busy\\n"); sys.stdout.flush()
