@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from clv.scoring import score as score
     from clv.simulation import SimulationOptions as SimulationOptions
     from clv.simulation import simulate as simulate
+    from clv.sources.reading import read_sources as read_sources
     from clv.sources.spec import SourceSpec as SourceSpec
-    from clv.sources.spec import read_sources as read_sources
     from clv.windows import Window as Window
 
 __version__ = "0.1.0"
@@ -50,7 +50,7 @@ _HOMES = {
     "simulate": "clv.simulation",
     "connect": "clv.engines.connect",
     "SourceSpec": "clv.sources.spec",
-    "read_sources": "clv.sources.spec",
+    "read_sources": "clv.sources.reading",
     "check": "clv.contract.check",
     "Tables": "clv.contract.tables",
     "Terms": "clv.contract.tables",

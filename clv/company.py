@@ -26,7 +26,8 @@ from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
 from clv.models.training.panel import build_panel, choose_horizon, training_windows
 from clv.sources.frames import read_frames
-from clv.sources.spec import DUCKDB_SUFFIXES, SourceSpec, read_sources
+from clv.sources.reading import read_sources
+from clv.sources.spec import DUCKDB_SUFFIXES, SourceSpec
 from clv.storage import TemporaryFolder
 from clv.windows import Window, as_day
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from clv.features.table import FeatureTable
     from clv.markers.contacts import PreparedMarkers
     from clv.models.training.panel import Panel
-    from clv.sources.spec import RawTables
+    from clv.sources.reading import RawTables
 
 Day = str | dt.date
 

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from clv.contract.expectations import SuiteResult
     from clv.engines.base import Engine
-    from clv.sources.spec import RawTables
+    from clv.sources.reading import RawTables
 
 
 HELD_ROWS = 2_000_000

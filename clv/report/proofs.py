@@ -11,7 +11,7 @@ from clv.report.charts import ACCENT, INK, MUTED, SECOND, SOFT, Chart, chart
 
 if TYPE_CHECKING:
     from clv.report.facts import ReportFacts
-    from clv.report.sections.trust import Pair
+    from clv.report.sections.forecast import Pair
     from clv.report.sentences import Texts
 
 

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from clv.report.sections.answer import Association, Behaviour, Caution, Recommendation
     from clv.report.sections.changes import Why
     from clv.report.sections.customers import Referrals
+    from clv.report.sections.evidence import Disagreement
     from clv.report.sections.firmness import Firmness
     from clv.report.sections.levers import Lever
     from clv.report.sections.teams import Training
-    from clv.report.sections.trust import Disagreement, Trust
+    from clv.report.sections.trust import Trust
 
 
 @dataclass(frozen=True)

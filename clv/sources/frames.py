@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 
 from clv.errors import SchemaError, UsageError, listing
 from clv.schema import SCHEMA
-from clv.sources.spec import RawTables, TableSpec, mapped
+from clv.sources.reading import RawTables, mapped
+from clv.sources.spec import TableSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

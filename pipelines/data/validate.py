@@ -44,7 +44,8 @@ def company_of(ctx: Run, *, stop_unknown: bool = True) -> Company:
         from clv.contract.check import examine
         from clv.contract.tables import Terms
         from clv.features.customers import require_attributes
-        from clv.sources.spec import SourceSpec, read_sources
+        from clv.sources.reading import read_sources
+        from clv.sources.spec import SourceSpec
 
         settings = ctx.settings
         require_attributes(settings.terms.attributes)

@@ -49,7 +49,8 @@ from clv.events.histories import make_histories  # noqa: E402
 from clv.models.churn import log_odds  # noqa: E402
 from clv.models.options import ModelOptions  # noqa: E402
 from clv.models.training.panel import BTYD_COLUMNS, build_panel, training_windows  # noqa: E402
-from clv.sources.spec import SourceSpec, read_sources  # noqa: E402
+from clv.sources.reading import read_sources  # noqa: E402
+from clv.sources.spec import SourceSpec  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable

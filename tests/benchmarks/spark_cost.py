@@ -75,7 +75,8 @@ def steps(engine: Engine, folder: Path) -> dict[str, float]:
     from clv.features.table import build_feature_table
     from clv.markers.contacts import prepare_markers
     from clv.markers.packs import load_pack
-    from clv.sources.spec import SourceSpec, read_sources
+    from clv.sources.reading import read_sources
+    from clv.sources.spec import SourceSpec
 
     marks = [time.perf_counter()]
     raw = read_sources(engine, SourceSpec(folder=str(folder)))

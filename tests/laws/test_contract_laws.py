@@ -14,7 +14,7 @@ from clv.contract import expectations
 from clv.contract.check import examine
 from clv.contract.tables import Terms
 from clv.engines.connect import connect
-from clv.sources.spec import RawTables
+from clv.sources.reading import RawTables
 
 LOADED = dt.datetime(2025, 7, 1, tzinfo=dt.UTC)
 LAW = settings(

@@ -26,7 +26,8 @@ from clv.markers.contacts import prepare_markers
 from clv.markers.packs import load_pack
 from clv.schema import SCHEMA
 from clv.sources.names import OWN
-from clv.sources.spec import SourceSpec, read_sources
+from clv.sources.reading import read_sources
+from clv.sources.spec import SourceSpec
 from clv.windows import Window
 from tests.laws.strategies import CUTOFF, Frames, company
 from tests.rounds import TORTURED, in_rounds, rounds

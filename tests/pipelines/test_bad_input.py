@@ -167,7 +167,7 @@ def test_no_customer_text_in_an_unexpected_error(clv, monkeypatch, folder):
     def burst(*_):
         raise ValueError("row: canary@example.com")
 
-    monkeypatch.setattr("clv.sources.spec.read_sources", burst)
+    monkeypatch.setattr("clv.sources.reading.read_sources", burst)
     seen = clv("validate", "--data", folder())
     assert seen.code == 1
     assert "canary" not in seen.err + seen.out
@@ -185,7 +185,7 @@ def test_a_defect_is_not_laid_at_the_door_of_what_an_earlier_command_read(
     def burst(*_):
         raise ValueError
 
-    monkeypatch.setattr("clv.sources.spec.read_sources", burst)
+    monkeypatch.setattr("clv.sources.reading.read_sources", burst)
     seen = clv("validate", "--data", folder())
     assert seen.code == 1
     assert "unexpected ValueError" in seen.err

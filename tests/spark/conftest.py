@@ -11,7 +11,8 @@ from clv.contract.check import examine
 from clv.contract.tables import Tables, Terms
 from clv.engines.connect import connect
 from clv.simulation import SimulationOptions, simulate
-from clv.sources.spec import SourceSpec, read_sources
+from clv.sources.reading import read_sources
+from clv.sources.spec import SourceSpec
 
 LOADED = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
 

@@ -11,7 +11,8 @@ from clv.errors import SourceError
 from clv.sources.expressions import compile_expression
 from clv.sources.names import OWN
 from clv.sources.parsing import parse_seconds
-from clv.sources.spec import RawTables, SourceSpec, read_sources
+from clv.sources.reading import RawTables, read_sources
+from clv.sources.spec import SourceSpec
 from tests.laws.strategies import company
 from tests.laws.test_contract_laws import POOLS, drawn
 from tests.spark.conftest import LOADED, differences

@@ -14,7 +14,8 @@ from clv.contract.check import check, examine
 from clv.contract.tables import Terms
 from clv.engines.connect import connect
 from clv.errors import DataError, QuarantineError, SchemaError, StorageError, UsageError
-from clv.sources.spec import RawTables, SourceSpec, read_sources
+from clv.sources.reading import RawTables, read_sources
+from clv.sources.spec import SourceSpec
 
 LOADED = dt.datetime(2025, 7, 1, tzinfo=dt.UTC)
 SECRET = "call me at 0151-2345678"

@@ -12,7 +12,8 @@ import pytest
 
 from clv.engines.connect import connect
 from clv.errors import SchemaError, SourceError
-from clv.sources.spec import SourceSpec, read_sources
+from clv.sources.reading import read_sources
+from clv.sources.spec import SourceSpec
 
 NAMES = [
     "part[1].parquet",

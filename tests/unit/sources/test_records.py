@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from clv.engines.connect import connect
 from clv.errors import DataError
+from clv.sources.reading import read_sources
 from clv.sources.records import count_records
-from clv.sources.spec import SourceSpec, read_sources
+from clv.sources.spec import SourceSpec
 
 CASES = int(os.environ.get("CLV_TORTURE_CASES", "15"))
 NAMES = ["order_id", "customer_id", "note"]

@@ -7,8 +7,9 @@ from clv import storage
 from clv.engines.duckdb import DuckDBEngine
 from clv.errors import LockError, SourceError, StorageError, UsageError
 from clv.sources import replacing
+from clv.sources.reading import read_sources
 from clv.sources.replacing import Replacement
-from clv.sources.spec import SourceSpec, read_sources
+from clv.sources.spec import SourceSpec
 
 OLD = {"orders": "old", "surveys": "old", "customers": "old"}
 NEW = {"orders": "new", "interactions": "new", "customers": "new"}

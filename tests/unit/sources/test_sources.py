@@ -12,7 +12,8 @@ import yaml
 
 from clv.engines.connect import connect
 from clv.errors import DataError, SchemaError, SettingsError, SourceError, StorageError
-from clv.sources.spec import SourceSpec, read_sources
+from clv.sources.reading import read_sources
+from clv.sources.spec import SourceSpec
 
 ORDERS = pd.DataFrame(
     {
