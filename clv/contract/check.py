@@ -76,7 +76,6 @@ def check(
     loaded_at: dt.datetime,
     limit_share: float = LIMIT_SHARE,
     least_match: float = LEAST_MATCH,
-    seed: int = 0,
     on_progress: OnProgress = silent,
 ) -> Checked:
     """Split raw tables into accepted rows and quarantined ones, and stop where too many broke.
@@ -95,8 +94,6 @@ def check(
         Share of a table's rows that may be quarantined.
     least_match : float
         Share of the ids of contacts, surveys and orders that other tables must know.
-    seed : int
-        Of the sample that great-expectations sees of tables above a million rows.
     on_progress : callable
         Told after each table.
 
@@ -114,7 +111,6 @@ def check(
         terms,
         quarantine=quarantine,
         loaded_at=loaded_at,
-        seed=seed,
         on_progress=on_progress,
     )
     checked.validation.require(limit_share)
@@ -131,7 +127,10 @@ def examine(
     seed: int = 0,
     on_progress: OnProgress = silent,
 ) -> Checked:
-    """Do what ``check`` does, however many rows break the contract."""
+    """Do what ``check`` does, however many rows break the contract.
+
+    ``seed`` is of the sample that great-expectations sees of tables above a million rows.
+    """
     quarantine = Path(quarantine)
     if loaded_at.tzinfo is None:
         raise UsageError("loaded_at has no time zone; expected one, such as datetime.UTC.")
@@ -269,9 +268,12 @@ def _examine_table(run: _Run, name: str, raw: ir.Table) -> None:
         None if summary[end] is None else day_of(int(summary[end])) for end in ("first", "last")
     )
     run.suites[name] = expectations.compare(
-        run.engine, name, flagged, flags, run.accepted | {name: accepted},
-        loaded_s=run.loaded_s, rows=int(summary["rows"]), seed=run.seed,
-    )  # fmt: skip
+        run.engine,
+        expectations.Flagged(name, flagged, flags, int(summary["rows"])),
+        run.accepted | {name: accepted},
+        loaded_s=run.loaded_s,
+        seed=run.seed,
+    )
     run.accepted[name] = accepted
     run.results[name] = TableResult(
         int(summary["rows"]),

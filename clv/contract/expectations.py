@@ -71,15 +71,33 @@ class SuiteResult:
         }
 
 
+@dataclass(frozen=True)
+class Flagged:
+    """A table's raw rows, each with a flag per rule.
+
+    Attributes
+    ----------
+    table : str
+    rows : ibis Table
+        Raw columns, and the flag of each rule.
+    flags : mapping of Rule to str
+        The flags' columns.
+    count : int
+        Rows of the table.
+    """
+
+    table: str
+    rows: ir.Table
+    flags: Mapping[Rule, str]
+    count: int
+
+
 def compare(
     engine: Engine,
-    table: str,
-    flagged: ir.Table,
-    flags: Mapping[Rule, str],
+    flagged: Flagged,
     accepted: Mapping[str, ir.Table],
     *,
     loaded_s: int,
-    rows: int,
     seed: int,
     sample_rows: int = SAMPLE_ROWS,
 ) -> SuiteResult:
@@ -87,27 +105,27 @@ def compare(
 
     Parameters
     ----------
-    flagged : ibis Table
-        Raw columns, and the flag of each rule.
-    flags : mapping of Rule to str
-        The flags' columns.
+    engine : Engine
+        Holds the rows.
+    flagged : Flagged
+        The table.
     accepted : mapping of str to ibis Table
         Accepted tables so far, this one included.
     loaded_s : int
         When the tables were loaded.
-    rows : int
-        Rows of the table; above ``sample_rows`` a sample of keys, drawn by ``seed``, is seen.
+    seed, sample_rows : int
+        Of a table with more rows a sample of keys, drawn by the seed, is seen.
 
     Raises
     ------
     DisagreementError
         When the counts differ.
     """
+    table, flags, seen = flagged.table, flagged.flags, flagged.rows
     columns = sorted({rule.column for rule in flags} | _others(table, flags))
-    sampled = rows > sample_rows
-    seen = flagged
+    sampled = flagged.count > sample_rows
     if sampled:
-        seen = flagged.filter(_drawn(engine, table, flagged, sample_rows / rows, seed))
+        seen = seen.filter(_drawn(engine, table, seen, sample_rows / flagged.count, seed))
     wanted = seen.select(*columns, *flags.values())
     raw = pa.Table.from_batches(engine.batches(wanted), wanted.schema().to_pyarrow())
     frame = raw_frame(table, raw, tuple(flags))

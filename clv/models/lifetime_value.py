@@ -16,7 +16,7 @@ from clv.models.btyd.reference import cross_check
 from clv.models.calibration import Calibration, calibrated
 from clv.models.contributions import Centring, split_log
 from clv.models.io import model_texts, read_parts
-from clv.models.model_info import ModelInfo, describe
+from clv.models.model_info import Fitted, ModelInfo, describe
 from clv.models.prospects.prospects import FORECASTS, learn_prospects
 from clv.models.season import Level
 from clv.models.training.folds import Folds, learn, out_of_fold
@@ -138,28 +138,13 @@ class LifetimeModel:
         clv = factor * calibration.blended(btyd, base + parts.sum(axis=1))
         check = _check(last, forecasts.latest, options)
         prospects = learn_prospects(panel, panel.windows, options)
+        fitted = Fitted(value, churn, calibration, level, prospects)
         on_progress("final models", 1, 1)
         return cls(
-            info=describe(
-                panel,
-                options,
-                folds,
-                train,
-                value,
-                churn,
-                calibration,
-                level,
-                prospects,
-                clv,
-                check,
-            ),
+            info=describe(panel, options, folds, train, fitted, clv, check),
             purchases=forecasts.latest,
-            value=value,
-            churn=churn,
-            calibration=calibration,
-            level=level,
             centring=Centring.learn(base, parts, _feature_totals(value, last, btyd)),
-            prospects=prospects,
+            **vars(fitted),
         )
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:

@@ -95,16 +95,23 @@ class ModelInfo:
         return cls(**{**saved, **lists, "categories": words, "notes": notes})
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """The parts of a model that were just fitted; see ``LifetimeValue``."""
+
+    value: ValueModel
+    churn: ChurnModel
+    calibration: Calibration
+    level: Level
+    prospects: Prospects | None
+
+
 def describe(
     panel: Panel,
     options: ModelOptions,
     folds: Folds,
     train: pd.DataFrame,
-    value: ValueModel,
-    churn: ChurnModel,
-    calibration: Calibration,
-    level: Level,
-    prospects: Prospects | None,
+    fitted: Fitted,
     clv: np.ndarray,
     check: CrossCheck,
 ) -> ModelInfo:
@@ -116,7 +123,7 @@ def describe(
         What it was fitted to.
     train : DataFrame
         The rows that the trees learned from.
-    value, churn, calibration, level, prospects
+    fitted : Fitted
         Its parts.
     clv : ndarray of shape (customers,)
         Predictions of the last cutoff, whose deciles cut all later ones.
@@ -129,10 +136,10 @@ def describe(
         *panel.notes,
         *folds.notes,
         *purchases.notes(),
-        *(prospects.notes() if prospects is not None else ()),
-        *_fit_notes(len(panel.frame), train, value, churn, calibration.weight, check),
+        *(fitted.prospects.notes() if fitted.prospects is not None else ()),
+        *_fit_notes(len(panel.frame), train, fitted, check),
     )
-    encoding = value.encoding
+    encoding = fitted.value.encoding
     return ModelInfo(
         horizon_days=panel.horizon_days,
         currency=panel.currency,
@@ -146,8 +153,8 @@ def describe(
         categories={c.name: c.categories for c in encoding.inputs if c.kind == "category"},
         fingerprint=panel.fingerprint,
         btyd=_fits(panel.everyone(last), folds.forecasts, options),
-        blend_weight=calibration.weight,
-        calibration=float(level.factor([last.horizon_end.isoformat()])[0]),
+        blend_weight=fitted.calibration.weight,
+        calibration=float(fitted.level.factor([last.horizon_end.isoformat()])[0]),
         decile_cuts=tuple(map(float, np.quantile(clv, np.arange(1, 10) / 10))),
         level=options.level,
         model=options.model,
@@ -183,22 +190,15 @@ def _fits(rows: pd.DataFrame, forecasts: Forecasts, options: ModelOptions) -> di
     }
 
 
-def _fit_notes(
-    rows: int,
-    train: pd.DataFrame,
-    value: ValueModel,
-    churn: ChurnModel,
-    weight: float,
-    check: CrossCheck,
-) -> Sequence[Note]:
-    notes = []
+def _fit_notes(rows: int, train: pd.DataFrame, fitted: Fitted, check: CrossCheck) -> Sequence[Note]:
+    value, notes = fitted.value, []
     if len(train) < rows:
         text = f"of {rows:,} rows were left out of the trees' training by the rows option"
         notes.append(Note("rows_sampled", "training", rows - len(train), text))
     if value.trees is None:
         text = "nobody bought in any horizon; there is nothing for the trees to learn"
         notes.append(Note("no_value", "value", len(train), text))
-    if churn.trees is None:
+    if fitted.churn.trees is None:
         text = "every row, or none, bought in the horizon; churn is BTYD's alone"
         notes.append(Note("one_class", "churn", len(train), text))
     if value.clipped_share:
@@ -207,7 +207,7 @@ def _fit_notes(
     if value.floored_share:
         text = f"{value.floored_share:.2%} of rows have a BTYD value near 0, raised to the floor"
         notes.append(Note("offset_floored", "value", 0, text))
-    if weight == 1.0:
+    if fitted.calibration.weight == 1.0:
         text = "the trees did not beat BTYD; BTYD alone is used and contributions are zero"
         notes.append(Note("btyd_alone", "value", 0, text))
     if not check.same < 1e-4:
