@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.models.trees.boosting import Booster, Encoding, Growth, grow
+from clv.models.trees.boosting import TWEEDIE_POWER, Booster, Encoding, Growth, grow
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FLOOR_SHARE = 1e-3
 OFFSET_SHARE = 0.5
-TWEEDIE_POWER = 1.5
 WEIGHTS = np.round(np.linspace(0.0, 1.0, 21), 2)
 LOSS_FLOOR = 0.02
 
@@ -109,7 +108,6 @@ class ValueModel:
             objective="tweedie",
             offset=np.log(offset / unit),
             constrained=True,
-            extra={"tweedie_variance_power": TWEEDIE_POWER},
         )
         return replace(model, trees=trees)
 

@@ -28,6 +28,10 @@ ROWS_AT_ONCE = 200_000
 T = TypeVar("T")
 
 
+TWEEDIE_POWER = 1.5
+"""Of the mean, in the variance of a value: between counts (1) and amounts (2)."""
+
+
 @dataclass(frozen=True)
 class Input:
     """One column that the trees see.
@@ -251,9 +255,7 @@ def grow(
     *,
     objective: str,
     offset: np.ndarray | None = None,
-    weight: np.ndarray | None = None,
     constrained: bool = False,
-    extra: Mapping[str, object] | None = None,
 ) -> Booster:
     """Grow trees.
 
@@ -269,11 +271,8 @@ def grow(
         LightGBM's name: ``tweedie``, ``binary``, ``regression``.
     offset : ndarray of shape (rows,), optional
         On the link's scale; no tree predicts it again.
-    weight : ndarray of shape (rows,), optional
     constrained : bool
         Hold columns to their declared signs.
-    extra : mapping, optional
-        Further parameters of the objective.
 
     Raises
     ------
@@ -286,13 +285,12 @@ def grow(
     data = lightgbm.Dataset(
         matrix,
         label=label,
-        weight=weight,
         init_score=offset,
         feature_name=list(encoding.names),
         categorical_feature=kinds,
         free_raw_data=True,
     )
-    parameters = _parameters(growth, objective, len(label)) | dict(extra or {})
+    parameters = _parameters(growth, objective, len(label))
     if constrained and any(column.monotone for column in encoding.inputs):
         parameters["monotone_constraints"] = [column.monotone for column in encoding.inputs]
     try:
@@ -337,6 +335,7 @@ def side_by_side(calls: Sequence[Callable[[Growth], T]], growth: Growth, rows: i
 
 
 def _parameters(growth: Growth, objective: str, rows: int) -> dict[str, object]:
+    power = {"tweedie_variance_power": TWEEDIE_POWER} if objective == "tweedie" else {}
     return {
         "objective": objective,
         "num_leaves": growth.leaves,
@@ -353,4 +352,5 @@ def _parameters(growth: Growth, objective: str, rows: int) -> dict[str, object]:
         "num_threads": growth.num_threads,
         "seed": growth.seed,
         "verbosity": -1,
+        **power,
     }
