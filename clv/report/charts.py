@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from clv.report.sentences import Texts
 
 FULL, HALF, NARROW = 980, 430, 250
+WHOLE_PAGE = ("trends",)
+"""Keys of charts that take the width of the page."""
 """Widths of a chart's plot in CSS pixels: across the page, half of it, on a phone."""
 
 # Placeholder colours and the CSS variables they stand for: Vega wants colours, the page themes.
@@ -72,7 +74,6 @@ def chart(
     texts: Texts,
     columns: tuple[str, ...],
     rows: Sequence[tuple[str, ...]],
-    wide: int = HALF,
 ) -> Chart:
     """Draw a chart at both widths.
 
@@ -81,7 +82,7 @@ def chart(
     draw : callable
         Width in CSS pixels to an Altair chart.
     """
-    large = svg(draw(wide), f"{key}-w", title, description, texts)
+    large = svg(draw(FULL if key in WHOLE_PAGE else HALF), f"{key}-w", title, description, texts)
     small = svg(draw(NARROW), f"{key}-s", title, description, texts)
     return Chart(key, title, description, large, small, columns, tuple(rows))
 

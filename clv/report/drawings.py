@@ -19,7 +19,7 @@ from clv.report.axes import (
     x_axis,
     y_axis,
 )
-from clv.report.charts import ACCENT, CARD, FULL, INK, MUTED, SECOND, SOFT, Chart, chart
+from clv.report.charts import ACCENT, CARD, INK, MUTED, SECOND, SOFT, Chart, chart
 from clv.report.proofs import calibration, skill, tested_deciles, tracking
 from clv.report.sentences import kind
 
@@ -295,4 +295,4 @@ def trends(facts: ReportFacts, texts: Texts) -> Chart | None:
         for t in found
         for w in t.trend
     ]
-    return chart("trends", title, lead, draw, texts, head, table, FULL)
+    return chart("trends", title, lead, draw, texts, head, table)
