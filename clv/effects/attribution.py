@@ -69,6 +69,9 @@ class AttributionOptions:
         A queue to compare with the others.
     min_agent_contacts : int
         Agents with fewer contacts get no score.
+    asked : tuple of Behaviour or None
+        What to study; by default empathy, handle time, first-contact resolution, waits, and
+        every marker.
     """
 
     effects: EffectOptions = field(default_factory=EffectOptions)
@@ -77,6 +80,7 @@ class AttributionOptions:
     outcomes: tuple[str, ...] = ()
     premium_queue: str | None = None
     min_agent_contacts: int = 30
+    asked: tuple[Behaviour, ...] | None = None
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.outcomes if name not in OUTCOMES]
@@ -93,7 +97,6 @@ def attribute(
     window: Window,
     contributions: Sequence[Mapping[str, Any]] | None = None,
     model_version: int | None = None,
-    asked: Sequence[Behaviour] | None = None,
     options: AttributionOptions | None = None,
     experiments: Sequence[ReadOut] = (),
     on_progress: OnProgress = silent,
@@ -111,8 +114,6 @@ def attribute(
         Portfolio contributions of the value model; without them they are unavailable.
     model_version : int, optional
         Of that model.
-    asked : sequence of Behaviour, optional
-        By default empathy, handle time, first-contact resolution, waits, and every marker.
     options : AttributionOptions, optional
         Gates, seeds, outcome.
     experiments : sequence of ReadOut
@@ -132,7 +133,7 @@ def attribute(
     on_progress("contacts", 0, 1)
     contacts, follow_up = read(histories, window, options)
     on_progress("contacts", 1, 1)
-    chosen = _chosen(asked, contacts, histories)
+    chosen = _chosen(options.asked, contacts, histories)
     studied = study_of(contacts, follow_up, chosen, window, options)
     effects, found = _effects_of(studied, chosen, window, experiments, options, on_progress)
     outcomes = build_outcomes(histories, window)

@@ -232,7 +232,7 @@ def behaviour_levels(
     assert first is not None
     return (
         adjusted_level(study, first, behaviour, options),
-        quasi_level(
+        _quasi_level(
             study,
             first,
             second,
@@ -263,7 +263,7 @@ def adjusted_level(
     return Level("adjusted", estimate, estimate - half, estimate + half, error, results)
 
 
-def quasi_level(
+def _quasi_level(
     study: Study,
     first: Adjusted,
     fit: Instrumented | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from clv.erasure import contents, scores
@@ -16,7 +17,6 @@ from clv.storage import FileLocked, remove_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from clv.erasure.people import People
     from clv.sinks import Sink
@@ -137,12 +137,13 @@ class Places:
         imported = (own / f"import-{path.stem}.json").exists()
         return not imported and real.relative_to(own).parts[0].partition(".")[0] in SCHEMA
 
-    def is_unlinked(self, path: Path) -> bool:
+    def is_unlinked(self, path: str | Path) -> bool:
         """Say whether a file's rows may be anybody's.
 
         Quarantined rows of a contact whose customer stands nowhere any more; they are copies,
         and all of them go. A company's own tables may well lie below a folder of that name.
         """
+        path = Path(path)
         kept = (root / QUARANTINE for root in (self.workspace, *self.also))
         return path.stem in _LINKED and any(path.is_relative_to(place) for place in kept)
 

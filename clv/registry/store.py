@@ -69,8 +69,9 @@ class Registry:
         self._artifact_root = absolute(artifact_root)
 
     @classmethod
-    def local(cls, workspace: Path, name: str = "clv") -> Registry:
+    def local(cls, workspace: str | Path, name: str = "clv") -> Registry:
         """Open the default store: SQLite and artefacts inside a workspace."""
+        workspace = Path(workspace)
         address = local_address(workspace)
         folder = made(workspace.resolve())
         return cls(address, str(folder / "artifacts"), name)
@@ -239,7 +240,7 @@ class Registry:
                 for found in tracking.search_versions(self._client, self.name)
             )
 
-    def fetch(self, version: Version, folder: Path) -> Path:
+    def fetch(self, version: Version, folder: str | Path) -> Path:
         """Copy a version's files into a folder and compare them with the recorded hashes.
 
         Raises
@@ -253,7 +254,7 @@ class Registry:
                 f"registry: {version.uri} carries no content hashes; it was not registered by "
                 "clv. Train one with `clv train`."
             )
-        directory = tracking.fetch(version.source, self.uri, folder)
+        directory = tracking.fetch(version.source, self.uri, Path(folder))
         try:
             recorded = dict(json.loads(digests))
         except (ValueError, TypeError, RecursionError):

@@ -17,7 +17,7 @@ def attribute(
     horizon_days: Horizon = None,
     model: Model = None,
     experiments: Annotated[
-        Path | None, typer.Option(help="Read-out, or a folder of them: level 3.")
+        Path | None, typer.Option(help="Read-out, or a folder of them: experimental evidence.")
     ] = None,
     out: Out = None,
     engine: EngineKind = None,

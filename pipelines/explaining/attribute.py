@@ -48,7 +48,6 @@ def run(
                 window=window,
                 contributions=contributions,
                 model_version=version,
-                asked=asked_of(ctx),
                 options=options_of(ctx),
                 experiments=read_outs,
                 on_progress=on_progress,
@@ -87,6 +86,7 @@ def options_of(ctx: Run) -> AttributionOptions:
         exposure_days=asked.exposure_days,
         outcomes=asked.outcomes,
         premium_queue=asked.premium_queue,
+        asked=asked_of(ctx),
     )
 
 

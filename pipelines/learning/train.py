@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from clv.evaluation.backtest import Backtest
     from clv.lifetime_value import LifetimeValue
     from clv.models.lifetime_value import LifetimeModel
+    from clv.models.model_info import ModelInfo
     from clv.models.options import ModelOptions
     from clv.models.training.panel import Panel
+    from clv.monitoring import Profile
 
 PROFILE = "profile.json"
 """The training population, logged with the model: what drift is measured against."""
@@ -32,7 +34,6 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     from clv.evaluation.stability import stability
     from clv.models.lifetime_value import LifetimeModel
     from clv.models.training.folds import out_of_fold
-    from clv.monitoring import SCORES, Profile
 
     ctx.reach_registry()
     company = company_of(ctx)
@@ -50,8 +51,7 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
         audit = audited(model, portfolio, contributions)
         again = stability(model, panel, folds, options, portfolio)
         contributions["stability"] = None if again is None else again.as_dict()
-        said = model.predict(portfolio)[list(SCORES)].set_axis(portfolio.index)
-        profile = Profile.learn(portfolio.join(said), (*model.info.features, *SCORES))
+        profile = _profile(model, portfolio)
     fingerprint = company.validation.fingerprint
     training = training_document(model.info, backtest, fingerprint)
     documents = {
@@ -76,17 +76,28 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     for name, document in documents.items():
         ctx.save(name, document)
     ctx.note((*model.info.notes, *backtest.notes))
-    lines = [
-        f"model {version.uri}: {panel.horizon_days} days from {model.info.training_cutoff}, "
-        f"{model.info.customers:,} customers, {len(model.info.features)} features",
-        _finding(backtest),
-    ]
+    lines = [f"model {version.uri}: {_fitted_to(model.info)}", _finding(backtest)]
     if promote:
         lines += lifecycle.promote(
             ctx, version=str(version.number), why="clv train --promote"
         ).lines
     paths = {name.removesuffix(".json"): ctx.workspace / name for name in documents}
     return Result("train", tuple(lines), paths, tuple(ctx.notes), training)
+
+
+def _profile(model: LifetimeModel, portfolio: pd.DataFrame) -> Profile:
+    """Learn what the model reads and says, for later runs to be held against."""
+    from clv.monitoring import SCORES, Profile
+
+    said = model.predict(portfolio)[list(SCORES)].set_axis(portfolio.index)
+    return Profile.learn(portfolio.join(said), (*model.info.features, *SCORES))
+
+
+def _fitted_to(info: ModelInfo) -> str:
+    return (
+        f"{info.horizon_days} days from {info.training_cutoff}, {info.customers:,} customers, "
+        f"{len(info.features)} features"
+    )
 
 
 def audited(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clv.models.lifetime_value import LifetimeModel
@@ -12,14 +13,12 @@ from clv.registry.version import DIGESTS, IMPORTED_FROM, SIGNED_BY
 from clv.storage import TemporaryFolder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from clv.registry.store import Registry
     from clv.registry.version import Version
 
 
 def export_bundle(
-    registry: Registry, version: Version, path: Path, key: Path | None = None
+    registry: Registry, version: Version, path: str | Path, key: str | Path | None = None
 ) -> None:
     """Write a version, its hashes compared, as one file that another store can import.
 
@@ -27,8 +26,8 @@ def export_bundle(
     ----------
     registry : Registry
     version : Version
-    path : pathlib.Path
-    key : pathlib.Path, optional
+    path : str or pathlib.Path
+    key : str or pathlib.Path, optional
         A private Ed25519 key to sign it with.
 
     Raises
@@ -50,10 +49,12 @@ def export_bundle(
             tags=claims.carried_tags(version.tags),
             documents=registry.documents(version),
         )
-        bundle.write(path, directory, given, key)
+        bundle.write(Path(path), directory, given, None if key is None else Path(key))
 
 
-def import_bundle(registry: Registry, path: Path, trusted: Path | None = None) -> Version:
+def import_bundle(
+    registry: Registry, path: str | Path, trusted: str | Path | None = None
+) -> Version:
     """Register a bundle's model, verify it in a fresh process, make it challenger.
 
     Its trees and JSON are taken, and first loaded in a process of its own; what MLflow runs,
@@ -62,8 +63,8 @@ def import_bundle(registry: Registry, path: Path, trusted: Path | None = None) -
     Parameters
     ----------
     registry : Registry
-    path : pathlib.Path
-    trusted : pathlib.Path, optional
+    path : str or pathlib.Path
+    trusted : str or pathlib.Path, optional
         Public keys, one a line; where given, one of them must have signed.
 
     Raises
@@ -75,9 +76,9 @@ def import_bundle(registry: Registry, path: Path, trusted: Path | None = None) -
     UsageError
         When the file of keys is none.
     """
-    keys = None if trusted is None else signing.trusted_keys(trusted)
+    keys = None if trusted is None else signing.trusted_keys(Path(trusted))
     with TemporaryFolder("clv-import-") as folder:
-        given, signed_by = bundle.read(path, folder, keys)
+        given, signed_by = bundle.read(Path(path), folder, keys)
         golden.first_load(folder, f"bundle {path}")
         model = LifetimeModel.load(folder)
     own = {"feature_fingerprint": model.info.fingerprint, IMPORTED_FROM: given.source}
