@@ -138,7 +138,7 @@ def attribute(
     effects, found = _effects_of(studied, chosen, window, experiments, options, on_progress)
     outcomes = build_outcomes(histories, window)
     known = circumstances_of(tables, studied, window, experiments)
-    money = worth(tables, studied, effects, follow_up, outcomes, chosen, options, known)
+    money = _worth(tables, studied, effects, follow_up, outcomes, chosen, options, known)
     on_progress("phrases", 0, 1)
     phrases = spoken_phrases(histories, window, studied, options)
     missing = unavailable(found, money.agents, has_contributions=contributions is not None)
@@ -255,7 +255,7 @@ def _more(exposure_days: int | None) -> str:
     return "Set attribution.exposure_days higher, or bring more contacts."
 
 
-def worth(
+def _worth(
     tables: Tables,
     studied: Studied,
     effects: Effects,

@@ -11,20 +11,17 @@ from scipy.special import expit
 
 from clv.display import Displayed
 from clv.evaluation.counterparts import as_scored, measured
+from clv.evaluation.cuts import covered, deciles, people, reliability, segments, tracking
 from clv.evaluation.metrics import (
     CHURN_METRICS,
     VALUE_METRICS,
     Estimate,
-    bins_of,
     bootstrap,
-    coverage,
-    normalised_gini,
     total_bias,
 )
 from clv.evaluation.steps import steps_document
 from clv.models.calibration import EARLIER_FOLDS, HELD_OUT, Calibration, calibrated
 from clv.models.intervals import LONE_FOLD_SPREAD
-from clv.models.prospects.people import KINDS, people_of
 from clv.models.training.folds import Fold, Folds, out_of_fold
 from clv.notes import Note, silent
 
@@ -134,7 +131,7 @@ class Backtest(Displayed):
     def coverage_elsewhere(self) -> float:
         """Return the coverage of the rows not at the floor; nan where there are none."""
         rows = self.rows[~self.at_floor]
-        return _coverage(rows) if len(rows) else float("nan")
+        return covered(rows) if len(rows) else float("nan")
 
     @property
     def prospects(self) -> dict[str, Any]:
@@ -151,7 +148,7 @@ class Backtest(Displayed):
             "predicted": predicted,
             "actual": actual,
             "error": (predicted - actual) / total if total > 0 else None,
-            "coverage": _coverage(theirs) if len(theirs) else None,
+            "coverage": covered(theirs) if len(theirs) else None,
         }
 
     def as_dict(self) -> dict[str, Any]:
@@ -225,13 +222,13 @@ def run_backtest(
         folds=folds.reported,
         weights={as_of: calibration.weight for as_of, calibration in known.items()},
         models=measure(rows, scored, seed=options.seed),
-        coverage=_coverage(rows),
+        coverage=covered(rows),
         rows=rows,
         scored=scored,
-        deciles=_deciles(rows),
-        calibration=_reliability(rows),
-        tracking=_tracking(rows, scored),
-        segments=[*_segments(rows), *_people(scored)],
+        deciles=deciles(rows),
+        calibration=reliability(rows),
+        tracking=tracking(rows, scored),
+        segments=[*segments(rows), *people(scored)],
         columns=measured(scored, options.level),
         steps=steps_document(folds, final, known),
         notes=tuple(notes),
@@ -253,10 +250,6 @@ def _as_known(fold: Fold, folds: Folds, options: ModelOptions) -> Calibration:
     return Calibration.learn(
         rows, options.model, options.level, source, reach_days=reach, spread=spread
     )
-
-
-def _coverage(rows: pd.DataFrame) -> float:
-    return coverage(*(rows[name].to_numpy() for name in ("value", "clv_low", "clv_high")))
 
 
 def _day(text: str) -> dt.date:
@@ -312,99 +305,6 @@ def measure(
                 for name, metric in CHURN_METRICS.items()
             }
     return models
-
-
-def _deciles(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    predicted, actual = rows["blend"].to_numpy(), rows["value"].to_numpy()
-    return [
-        {
-            "decile": k + 1,
-            "predicted": float(predicted[part].mean()),
-            "actual": float(actual[part].mean()),
-            "customers": len(part),
-        }
-        for k, part in enumerate(bins_of(predicted))
-    ]
-
-
-def _reliability(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    predicted, observed = rows["p_churn"].to_numpy(), rows["churned"].to_numpy(float)
-    return [
-        {
-            "predicted": float(predicted[part].mean()),
-            "observed": float(observed[part].mean()),
-            "customers": len(part),
-        }
-        for part in bins_of(predicted)
-    ]
-
-
-def _tracking(rows: pd.DataFrame, scored: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the totals of everybody by fold; ``btyd`` is of customers."""
-    btyd = rows.groupby("as_of")["btyd"].sum()
-    return [
-        {
-            "as_of": str(as_of),
-            "predicted": float(part["clv"].sum()),
-            "actual": float(part["value"].sum()),
-            "btyd": float(btyd[as_of]),
-        }
-        for as_of, part in scored.groupby("as_of")
-    ]
-
-
-def _segments(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    frequency = rows["frequency"]
-    silence = rows["age_days"] - rows["recency_days"]
-    own_rhythm = (rows["recency_days"] / frequency.where(frequency > 0)).clip(lower=1)
-    parts = {
-        ("purchases", "1"): frequency == 0,
-        ("purchases", "2 or 3"): frequency.between(1, 2),
-        ("purchases", "4 or more"): frequency >= 3,
-        ("silence", "within twice their own rhythm"): silence <= 2 * own_rhythm,
-        ("silence", "beyond twice their own rhythm"): silence > 2 * own_rhythm,
-    }
-    found = []
-    for (column, value), here in parts.items():
-        part = rows[here.to_numpy(bool)]
-        if len(part):
-            found.append(_segment(column, value, part))
-    return found
-
-
-def _people(scored: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return everybody by how often they had bought, and those who had not by why."""
-    people = people_of(scored["frequency"].to_numpy(float))
-    parts = {("people", name): here for name, here in people.items()}
-    parts |= {("yet to buy", kind): (scored["kind"] == kind).to_numpy(bool) for kind in KINDS}
-    renamed = scored.rename(columns={"clv": "blend"})
-    return [
-        _segment(column, value, renamed[here])
-        for (column, value), here in parts.items()
-        if here.any()
-    ]
-
-
-def _segment(column: str, value: str, part: pd.DataFrame) -> dict[str, Any]:
-    actual, predicted = part["value"].to_numpy(), part["blend"].to_numpy()
-    customer = pd.factorize(part["customer_id"])[0]
-    gini, bias = (
-        bootstrap(metric, actual, predicted, customer) for metric in (normalised_gini, total_bias)
-    )
-    return {
-        "column": column,
-        "value": value,
-        "customers": len(part),
-        "predicted": float(predicted.mean()),
-        "actual": float(actual.mean()),
-        "gini": gini.as_dict()["mean"],
-        "gini_interval": [gini.as_dict()["low"], gini.as_dict()["high"]],
-        "total_bias": bias.as_dict()["mean"],
-        "total_bias_interval": [bias.as_dict()["low"], bias.as_dict()["high"]],
-        "coverage": _coverage(part),
-        "p_churn": float(part["p_churn"].mean()) if part["p_churn"].notna().any() else None,
-        "churned": float(part["churned"].mean()),
-    }
 
 
 def _drift(rows: pd.DataFrame) -> list[Note]:
