@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from clv.effects.attribution import ASKED, without_contacts
+from clv.effects.attribution import ASKED, AttributionOptions, without_contacts
 from clv.effects.attribution import attribute as attribute_histories
 from clv.effects.design.exposure import Behaviour
 from clv.models.training.panel import choose_horizon
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clv.company import Company, Day
-    from clv.effects.attribution import AttributionOptions
     from clv.effects.document import Attribution
     from clv.experiments.results import ReadOut
     from clv.notes import OnProgress
@@ -76,11 +76,11 @@ def attribute(
     window = latest_window(first, last, days, None if as_of is None else as_day(as_of))
     if "interactions" not in company.tables:
         return without_contacts(company.tables, window, None, None)
+    asked = (*ASKED, *(Behaviour(name, 0.1, "share of occasions") for name in behaviours))
     return attribute_histories(
         company.histories,
         window=window,
-        asked=(*ASKED, *(Behaviour(name, 0.1, "share of occasions") for name in behaviours)),
-        options=options,
+        options=replace(options or AttributionOptions(), asked=asked),
         experiments=experiments,
         on_progress=on_progress,
     )

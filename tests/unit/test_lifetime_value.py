@@ -5,6 +5,7 @@ import pickle
 import pandas as pd
 import polars as pl
 import pytest
+from clv.pipelines.running.settings import Settings
 from sklearn.base import clone
 
 import clv
@@ -12,7 +13,6 @@ from clv.errors import DataError, ModelError, SchemaError, UsageError, WindowErr
 from clv.evaluation.backtest import run_backtest
 from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeModel
 from clv.simulation import SimulationOptions, simulate
-from pipelines.settings import Settings
 
 SMALL = {
     "horizon_days": 90,
