@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from clv.errors import ModelError
 from clv.models.btyd.fit import fit_purchases
 from clv.models.btyd.histories import histories
 from clv.notes import Note
@@ -85,6 +87,30 @@ class ModelInfo:
     def as_dict(self) -> dict[str, Any]:
         """Return the information as JSON-able values."""
         return asdict(self)
+
+    def require_learned_by(self, day: dt.date, where: str) -> None:
+        """Refuse a model that says it learned from days that have not been.
+
+        Parameters
+        ----------
+        day : datetime.date
+            The latest day that anybody can know of.
+        where : str
+            Which model it is, for the message.
+
+        Raises
+        ------
+        ModelError
+            When an outcome of its training lies after that day.
+        """
+        for cutoff in (self.training_cutoff, *self.cutoffs):
+            if dt.date.fromisoformat(cutoff).toordinal() + self.horizon_days > day.toordinal():
+                raise ModelError(
+                    f"{where}: says that it learned from the {self.horizon_days} days after "
+                    f"{cutoff}, which end later than {day}. Expected a training on days that are "
+                    "over. Ask its sender for another bundle, train here, or set this machine's "
+                    "clock right."
+                )
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> ModelInfo:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clv.errors import RegistryError, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 DATA_SUFFIXES = (".txt", ".json", ".parquet")
@@ -83,12 +83,15 @@ def verify(directory: Path, expected: Mapping[str, str]) -> None:
         When a file is missing, was changed or was added.
     """
     found = digests_of(directory)
-    changed = sorted(
-        name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name)
-    )
-    if changed:
-        raise RegistryError(
-            f"model: file {listing(changed)} is missing, added or differs from what was "
-            "registered. Restore the artefacts from a backup, or roll back to another version."
-        )
+    names = found.keys() | expected.keys()
+    if differing := [name for name in names if found.get(name) != expected.get(name)]:
+        raise changed(differing)
     check_types(directory)
+
+
+def changed(names: Iterable[str]) -> RegistryError:
+    """Return the error to raise for files that are not those that were registered."""
+    return RegistryError(
+        f"model: file {listing(sorted(names))} is missing, added or differs from what was "
+        "registered. Restore the artefacts from a backup, or roll back to another version."
+    )

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clv.errors import RegistryError, storing
 from clv.models.lifetime_value import LifetimeModel
-from clv.registry import golden, tracking
+from clv.registry import downloads, golden, tracking
 from clv.registry.address import absolute, local_address, locked
 from clv.registry.bundles import claims
 from clv.registry.digests import PARTS, digests_of, verify
 from clv.registry.example import golden_rows
 from clv.registry.history import Event, before_the_champion, events_of, next_key, standing, utc
+from clv.registry.logged import Logged
 from clv.registry.version import (
     DIGESTS,
     VERIFIED,
@@ -33,6 +33,7 @@ from clv.storage import folder as made
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
+    from pathlib import Path
 
     from clv.registry.gate import GateResult
 
@@ -66,6 +67,7 @@ class Registry:
         self.uri = tracking_uri
         self.name = name
         self._client = tracking.connect(tracking_uri)
+        self._logged = Logged(self._client, tracking_uri)
         self._artifact_root = absolute(artifact_root)
 
     @classmethod
@@ -254,44 +256,29 @@ class Registry:
                 f"registry: {version.uri} carries no content hashes; it was not registered by "
                 "clv. Train one with `clv train`."
             )
-        directory = tracking.fetch(version.source, self.uri, Path(folder))
         try:
             recorded = dict(json.loads(digests))
         except (ValueError, TypeError, RecursionError):
             recorded = {}
+        directory = downloads.fetch_version(version.source, recorded, self.uri, Path(folder) / "model")
         verify(directory, recorded)
         return directory
 
     def metrics(self, version: Version) -> dict[str, float]:
         """Return what a version's training logged."""
-        with tracking.refusals(self.uri):
-            return dict(self._client.get_run(version.run_id).data.metrics)
+        return self._logged.metrics(version)
 
     def parameters(self, version: Version) -> dict[str, str]:
         """Return the settings that a version's training logged."""
-        with tracking.refusals(self.uri):
-            return dict(self._client.get_run(version.run_id).data.params)
+        return self._logged.parameters(version)
 
     def documents(self, version: Version) -> dict[str, dict[str, Any]]:
         """Return all JSON documents of a version's training, by file name."""
-        with tracking.refusals(self.uri):
-            names = [item.path for item in self._client.list_artifacts(version.run_id)]
-        return {name: self.document(version, name) for name in names if name.endswith(".json")}
+        return self._logged.documents(version)
 
     def document(self, version: Version, name: str) -> dict[str, Any]:
         """Return one of the JSON documents of a version's training."""
-        with (
-            tracking.refusals(self.uri),
-            TemporaryFolder("clv-document-") as folder,
-        ):
-            path = self._client.download_artifacts(version.run_id, name, str(folder))
-            try:
-                return dict(json.loads(Path(path).read_text(encoding="utf-8")))
-            except (ValueError, TypeError, RecursionError):
-                raise RegistryError(
-                    f"registry: {name} of {version.uri} is no JSON document. Restore the "
-                    "artefacts from a backup, or choose another version."
-                ) from None
+        return self._logged.document(version, name)
 
     def trained(self, version: Version) -> tuple[str, float]:
         """Return which model a version's training chose, and the level of its intervals.

@@ -300,14 +300,11 @@ def predict_pyfunc(directory: Path, rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(load_model(str(directory)).predict(rows))
 
 
-def fetch(source: str, uri: str, directory: Path) -> Path:
-    """Copy a version's files into a directory, and return where they lie."""
-    from mlflow.artifacts import download_artifacts
+def repository(address: str, uri: str) -> Any:
+    """Open the place where a store keeps files, which lists and downloads them."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-    with refusals(uri):
-        return Path(
-            download_artifacts(artifact_uri=source, dst_path=str(directory), tracking_uri=uri)
-        )
+    return get_artifact_repository(address, uri)
 
 
 def batched(items: Sequence[Any], size: int) -> Iterator[list[Any]]:

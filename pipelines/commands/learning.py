@@ -58,6 +58,10 @@ def backtest(
 def promote(
     version: Annotated[str | None, typer.Argument(help="By default the challenger.")] = None,
     why: Annotated[str, typer.Option(help="Kept with the version.")] = "",
+    trust_metrics: Annotated[
+        bool,
+        typer.Option("--trust-metrics", help="Believe the sender's figures of an imported one."),
+    ] = False,
     config: Config = None,
     workspace: Workspace = None,
 ) -> None:
@@ -68,7 +72,7 @@ def promote(
     from ..learning import lifecycle
 
     run = run_of("promote", config, workspace=workspace)
-    show(run, lifecycle.promote(run, version=version, why=why))
+    show(run, lifecycle.promote(run, version=version, why=why, trust_metrics=trust_metrics))
 
 
 def rollback(

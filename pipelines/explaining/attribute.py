@@ -126,7 +126,7 @@ def _contributions(ctx: Run, model: str | None) -> tuple[list[dict[str, Any]] | 
         text = "no champion is registered; effects come without contributions"
         ctx.note([Note("no_model", "attribution", 0, text)])
         return None, None
-    document = READ.of_version(registry, version, "contributions.json")
+    document = ctx.document(registry, version, "contributions.json")
     return document["groups"], version.number
 
 

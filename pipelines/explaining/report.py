@@ -87,4 +87,4 @@ def _of_model(ctx: Run, model: str) -> dict[str, dict[str, object] | None]:
     registry = ctx.registry()
     version = registry.resolve(model)
     names = ("training", "backtest", "contributions")
-    return {name: READ.of_version(registry, version, f"{name}.json") for name in names}
+    return {name: ctx.document(registry, version, f"{name}.json") for name in names}

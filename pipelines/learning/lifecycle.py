@@ -6,6 +6,10 @@ import datetime as dt
 import getpass
 from typing import TYPE_CHECKING
 
+
+from clv.errors import GateError
+
+from ..running.documents import IMPORTED_FROM
 from ..running.run import Result, Run
 
 if TYPE_CHECKING:
@@ -14,13 +18,20 @@ if TYPE_CHECKING:
 ATTEMPTS = 10
 
 
-def promote(ctx: Run, *, version: str | None = None, why: str = "") -> Result:
+def promote(
+    ctx: Run, *, version: str | None = None, why: str = "", trust_metrics: bool = False
+) -> Result:
     """Make a version champion, if the gate passes; by default the challenger.
+
+    The figures of a version that came as a bundle are its sender's, on its sender's data. The
+    gate takes them only where the user says so.
 
     Raises
     ------
     GateError
-        When the gate says no.
+        When the gate says no, or has only a sender's word to go by.
+    ModelError
+        When the version is no model that clv fitted, or learned from days yet to come.
     RegistryError
         When there is no such version, or another process promoted meanwhile.
     """
@@ -28,6 +39,8 @@ def promote(ctx: Run, *, version: str | None = None, why: str = "") -> Result:
     candidate = registry.resolve(
         f"models:/{registry.name}/{version}" if version else f"models:/{registry.name}@challenger"
     )
+    if IMPORTED_FROM in candidate.tags:
+        _require_trust(ctx, registry, candidate, trust_metrics=trust_metrics)
     gate = _promoted(ctx, registry, candidate, why)
     return Result(
         "promote",
@@ -35,6 +48,20 @@ def promote(ctx: Run, *, version: str | None = None, why: str = "") -> Result:
         {"gate": ctx.workspace / "gate.json"},
         facts=gate.as_dict(),
     )
+
+
+def _require_trust(
+    ctx: Run, registry: Registry, candidate: Version, *, trust_metrics: bool
+) -> None:
+    """Look at an imported model again, and ask whether its sender's figures are believed."""
+    registry.load(candidate.uri).model.info.require_learned_by(ctx.started_at.date(), candidate.uri)
+    if not trust_metrics:
+        raise GateError(
+            f"{candidate.uri}: came as a bundle, and the figures that the gate would read are its "
+            "sender's, measured on other data. The champion stays. Score an earlier day with it "
+            f"(`clv score --model {candidate.uri} --as-of DAY --out trial`), see how it did on yours "
+            "(`clv monitor --scores trial`), then run `clv promote --trust-metrics`; or train here."
+        )
 
 
 def _promoted(ctx: Run, registry: Registry, candidate: Version, why: str) -> GateResult:

@@ -42,12 +42,13 @@ def import_(ctx: Run, *, bundle: Path, trusted: Path | None = None) -> Result:
     from clv.registry import import_bundle
 
     keys = trusted or ctx.settings.registry.trusted_keys
-    version = import_bundle(ctx.registry(), bundle, keys)
+    version = import_bundle(ctx.registry(), bundle, keys, today=ctx.started_at.date())
     source = version.tags["imported_from"]
     signed = version.tags.get("signed_by")
     whose = f"signed by {signed}" if signed else "not held to a signature (--trusted)"
     lines = (
-        f"{version.uri} imported from {source}, {whose}; promote it to score with it",
-        "its backtest is its sender's: `clv backtest` says how such a model does on your data",
+        f"{version.uri} imported from {source}, {whose}",
+        "its backtest is its sender's: score an earlier day with it, and `clv monitor` says how it "
+        "did on your data; then `clv promote --trust-metrics`",
     )
     return Result("models import", lines)

@@ -7,6 +7,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from ..data.validate import company_of, histories_of
+from ..running.documents import REGISTERED, digests_of
 from ..running.run import Result, Run
 from . import lifecycle
 
@@ -60,12 +61,14 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
         "contributions.json": contributions,
         "training.json": training,
     }
+    registered = {**documents, PROFILE: profile.as_dict()}
+    ctx.save(REGISTERED, digests_of(registered), latest=False)
     with ctx.step("Registering, and loading it back in a fresh process"):
         version = ctx.registry().log_training(
             model,
             parameters=_parameters(ctx, options, panel),
             metrics={**logged_metrics(model.info, backtest), **audit},
-            artifacts={**documents, PROFILE: profile.as_dict()},
+            artifacts=registered,
             tags={
                 "data_fingerprint": fingerprint,
                 "feature_fingerprint": model.info.fingerprint,

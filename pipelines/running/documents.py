@@ -6,12 +6,14 @@ document and not a defect, if its bytes are none that a run left behind.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from clv.registry import Registry, Version
@@ -20,6 +22,8 @@ IMPORTED_FROM = "imported_from"
 """The tag of a version that came as a bundle; clv.registry is loaded by those who need it."""
 MAX_INTEGER_DIGITS = 18
 RUNS = "runs"
+REGISTERED = "registered.json"
+"""In a training's own folder: the digests of the documents that it gave to the registry."""
 MAX_VALUES = 100_000
 """In a settings file, aliases counted as often as they stand."""
 
@@ -53,11 +57,18 @@ class Documents:
             )
         return document
 
-    def of_version(self, registry: Registry, version: Version, name: str) -> dict[str, Any]:
-        """Return a document of a version's training, which is a claim where it was imported."""
-        if IMPORTED_FROM in version.tags:
+    def of_version(
+        self, registry: Registry, version: Version, name: str, workspace: Path
+    ) -> dict[str, Any]:
+        """Return a document of a version's training.
+
+        It is a claim where it came with a bundle, or where no training of this workspace says
+        that it wrote it: a store is shared, and others can write to it.
+        """
+        document = registry.document(version, name)
+        if IMPORTED_FROM in version.tags or not _registered(workspace, document):
             self._claimed.append(f"{name} of {version.uri}")
-        return registry.document(version, name)
+        return document
 
     def forget(self) -> None:
         """Begin anew: what an earlier command of the same process read says nothing of the next."""
@@ -65,12 +76,27 @@ class Documents:
         self._claimed.clear()
 
     def claimed(self) -> list[str]:
-        """Return those that came with a bundle."""
+        """Return those that no training of this workspace wrote."""
         return list(self._claimed)
 
     def changed(self) -> list[Path]:
         """Return those whose bytes no run left behind, in the order they were read."""
         return [path for path, text in self._read if not _written(path, text)]
+
+
+def digests_of(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return what a training writes down of the documents that it registers."""
+    return {name: _digest(document) for name, document in documents.items()}
+
+
+def _digest(document: object) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _registered(workspace: Path, document: object) -> bool:
+    """Say whether a training's own folder has the digest of a document."""
+    wanted = _digest(document).encode()
+    return any(wanted in path.read_bytes() for path in workspace.glob(f"{RUNS}/*/{REGISTERED}"))
 
 
 def finite(document: object) -> None:

@@ -91,9 +91,9 @@ def _guarded(app: typer.Typer, *, debug: bool) -> int:
             return _fail(text, DataError.exit_code, debug=debug)
         if claimed := READ.claimed():
             text = (
-                f"registry: {claimed[-1]} came with a bundle and cannot be used "
-                f"({type(error).__name__}). Expected the document of a training; ask its sender "
-                "for another bundle, or train a model here."
+                f"registry: {claimed[-1]} was written by no training of this workspace, and cannot "
+                f"be used ({type(error).__name__}). Expected the document of a training; restore "
+                "the store from a backup, ask its sender for another bundle, or train here."
             )
             return _fail(text, RegistryError.exit_code, debug=debug)
         # The message of a foreign exception may quote a row; its type cannot.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from clv.company import Company
     from clv.engines.base import Engine
     from clv.notes import Note, OnProgress
-    from clv.registry import Registry
+    from clv.registry import Registry, Version
 
     from .settings import Settings
 
@@ -295,6 +295,16 @@ class Run:
         if not path.exists():
             return None
         return READ.read(path)
+
+    def document(self, registry: Registry, version: Version, name: str) -> dict[str, Any]:
+        """Read a document of a version's training.
+
+        Raises
+        ------
+        RegistryError
+            When the store has none of that name.
+        """
+        return READ.of_version(registry, version, name, self.workspace)
 
     def _quiet_libraries(self) -> None:
         """Keep other libraries' chatter off the console; errors still come as exceptions."""

@@ -46,7 +46,7 @@ def run(ctx: Run, *, scores: Path | None = None) -> Result:
     in_use, drift = past[0], manifest(published.runs[0])["drift"]
     version = registry.version(in_use.model_version)
     training, contributions = (
-        READ.of_version(registry, version, f"{name}.json") for name in ("training", "contributions")
+        ctx.document(registry, version, f"{name}.json") for name in ("training", "contributions")
     )
     learned = dt.date.fromisoformat(training["as_of"])
     tables = company_of(ctx).tables
@@ -128,7 +128,7 @@ def _past(ctx: Run, registry: Registry, published: Sequence[Path]) -> list[PastS
         if said["model_name"] != registry.name or number not in known:
             continue
         if number not in trainings:
-            trainings[number] = READ.of_version(registry, known[number], "training.json")
+            trainings[number] = ctx.document(registry, known[number], "training.json")
         training = trainings[number]
         found.append(
             PastScores(

@@ -27,7 +27,7 @@ def run(
     sinks = make_sinks(ctx.settings.scoring.sinks)
     registry = ctx.registry()
     loaded = registry.load(model)
-    profile = Profile.from_dict(READ.of_version(registry, registry.resolve(loaded.uri), PROFILE))
+    profile = Profile.from_dict(ctx.document(registry, registry.resolve(loaded.uri), PROFILE))
     company = company_of(ctx)
     as_of = ctx.settings.as_of or fresh(ctx, company.tables.span()[1])
     folder = out or ctx.workspace / "scores"

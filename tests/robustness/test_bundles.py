@@ -198,19 +198,30 @@ def test_the_whole_bundle_is_taken(whole):
     assert not ran.exists()
 
 
-def test_a_document_of_a_bundle_that_cannot_be_used_is_no_defect(monkeypatch, capsys):
-    """Its sender may have written anything into it; a training of one's own has not."""
+def test_a_document_of_a_store_that_cannot_be_used_is_a_defect_only_where_it_is_ours(
+    monkeypatch, capsys, tmp_path
+):
+    """Others may have written anything into a store; a training of one's own has not."""
 
     class Store:
         def document(self, _version, _name):
-            return {"rows": float("nan")}
+            return {"rows": "many"}
 
-    for tags, code in ({"imported_from": "x"}, 6), ({}, 1):
+    run = tmp_path / "runs" / "1"
+    run.mkdir(parents=True)
+    ours = documents.digests_of({"profile.json": {"rows": "many"}})
+    for tags, written, code in (
+        ({"imported_from": "x"}, ours, 6),
+        ({}, {}, 6),
+        ({}, documents.digests_of({"profile.json": {"rows": 1}}), 6),
+        ({}, ours, 1),
+    ):
+        (run / documents.REGISTERED).write_text(json.dumps(written))
         monkeypatch.setattr(edge, "READ", documents.Documents())
         version = Version("clv", 3, "r", "s", (), tags)
 
         def command(version=version, **_options):
-            return int(edge.READ.of_version(Store(), version, "profile.json")["rows"])
+            return int(edge.READ.of_version(Store(), version, "profile.json", tmp_path)["rows"])
 
         assert edge._guarded(command, debug=False) == code
         assert ("profile.json of models:/clv/3" in capsys.readouterr().err) == (code == 6)

@@ -13,6 +13,8 @@ from clv.registry.version import DIGESTS, IMPORTED_FROM, SIGNED_BY
 from clv.storage import TemporaryFolder
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from clv.registry.store import Registry
     from clv.registry.version import Version
 
@@ -53,7 +55,11 @@ def export_bundle(
 
 
 def import_bundle(
-    registry: Registry, path: str | Path, trusted: str | Path | None = None
+    registry: Registry,
+    path: str | Path,
+    trusted: str | Path | None = None,
+    *,
+    today: dt.date,
 ) -> Version:
     """Register a bundle's model, verify it in a fresh process, make it challenger.
 
@@ -66,13 +72,15 @@ def import_bundle(
     path : str or pathlib.Path
     trusted : str or pathlib.Path, optional
         Public keys, one a line; where given, one of them must have signed.
+    today : datetime.date
+        The day of the import: nobody learns from what comes after it.
 
     Raises
     ------
     RegistryError
         When the bundle is not what it says, or is not signed by whom it should be.
     ModelError
-        When its model is not one that clv fitted.
+        When its model is not one that clv fitted, or learned from days yet to come.
     UsageError
         When the file of keys is none.
     """
@@ -81,6 +89,7 @@ def import_bundle(
         given, signed_by = bundle.read(Path(path), folder, keys)
         golden.first_load(folder, f"bundle {path}")
         model = LifetimeModel.load(folder)
+    model.info.require_learned_by(today, f"bundle {path}")
     own = {"feature_fingerprint": model.info.fingerprint, IMPORTED_FROM: given.source}
     if signed_by is not None:
         own[SIGNED_BY] = signed_by

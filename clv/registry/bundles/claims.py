@@ -39,7 +39,7 @@ def check(record: Mapping[str, Any]) -> None:
         "parameters": lambda name, value: _key(name) and _words(value),
         "metrics": lambda name, value: _key(name) and _number(value),
         "tags": lambda name, value: _key(name) and isinstance(value, str),
-        "documents": lambda name, value: _matches(_DOCUMENT, name) and isinstance(value, dict),
+        "documents": lambda name, value: is_document(name) and isinstance(value, dict),
     }
     if not _words(record["source"]):
         raise RegistryError("its source is not what an export writes")
@@ -79,6 +79,17 @@ def carried_tags(tags: Mapping[str, str]) -> dict[str, str]:
 def carried_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
     """Return those metrics that a training logs."""
     return {name: v for name, v in metrics.items() if name.startswith(_METRIC_GROUPS)}
+
+
+def is_document(name: object) -> bool:
+    """Say whether something is the name of a document that a training logs.
+
+    Examples
+    --------
+    >>> is_document("training.json"), is_document("../training.json")
+    (True, False)
+    """
+    return _matches(_DOCUMENT, name)
 
 
 def _key(name: object) -> bool:

@@ -1,5 +1,6 @@
 """A bundle carries a model to another store, and is refused when it is not what it says."""
 
+import datetime as dt
 import hashlib
 import json
 import re
@@ -19,6 +20,8 @@ from clv.registry import Registry, export_bundle, golden, import_bundle
 from clv.registry.bundles import archive, bundle
 from clv.registry.example import golden_rows
 from tests.unit.registry.test_store import RECORD, YES, files, logged
+
+TODAY = dt.date(2026, 6, 1)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def test_a_model_scores_in_another_store_as_in_its_own(
     (tmp_path / "other").mkdir()
     shutil.copy(empty_store, tmp_path / "other" / "mlflow.db")
     other = Registry.local(tmp_path / "other")
-    version = import_bundle(other, exported)
+    version = import_bundle(other, exported, today=TODAY)
     assert version.verified
     assert version.aliases == ("challenger",)
     assert version.tags["imported_from"] == "models:/clv/1"
@@ -227,7 +230,7 @@ def test_what_mlflow_would_run_is_written_anew(exported, here, tmp_path):
         record["metrics"] |= {"gate/passed": 1.0}
         entries["bundle.json"] = json.dumps(record).encode()
 
-    version = import_bundle(here, forged(exported, tmp_path / "forged.zip", hostile))
+    version = import_bundle(here, forged(exported, tmp_path / "forged.zip", hostile), today=TODAY)
     assert not ran.exists()
     registered = files(here, version)
     own = Path(golden.__file__).with_name("entry.py").read_bytes()
@@ -257,11 +260,11 @@ def test_a_version_that_fails_its_verification_is_never_promoted(
     monkeypatch.setattr(golden, "first_load", lambda *args: None)
     with monkeypatch.context() as patch:
         patch.setattr(golden, "check", lambda *args: None)
-        good = import_bundle(here, path)
+        good = import_bundle(here, path, today=TODAY)
         assert good.verified
         patch.setattr(golden, "check", fails)
         with pytest.raises(RegistryError, match="predicts otherwise"):
-            import_bundle(here, path)
+            import_bundle(here, path, today=TODAY)
         # and one that was verified once, and is not any more
         with pytest.raises(RegistryError, match="predicts otherwise"):
             here.verify(good, here.load(good.uri).model, json.loads(good.tags["sha256"]))
@@ -314,7 +317,15 @@ def gamma_without_end(entries):
     entries[f"{PARTS}model.json"] = json.dumps(document).encode()
 
 
+def future(entries):
+    document = json.loads(entries[f"{PARTS}model.json"])
+    document["info"]["training_cutoff"] = "9999-12-31"
+    entries[f"{PARTS}model.json"] = json.dumps(document).encode()
+
+
 CRAFTED = {
+    "a forecast times exp(59)": field("leaf_value", "59"),
+    "learned from the year 9999": future,
     "endless": field("left_child", "0"),
     "aborts": field("split_feature", "99999"),
     "divides by zero": field("internal_count", "0"),
@@ -332,7 +343,7 @@ def test_crafted_models_with_hashes_that_fit_are_refused(
     if name != "endless":  # one of them in a process of its own
         monkeypatch.setattr(golden, "first_load", lambda parts, where: golden.load(parts))
     with pytest.raises(ModelError) as caught:
-        import_bundle(here, path)
+        import_bundle(here, path, today=TODAY)
     assert caught.value.exit_code == 4
     assert "\n" not in str(caught.value)
     assert not here.versions()
