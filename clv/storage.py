@@ -8,6 +8,7 @@ name, and folders that hold a mark of ours.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -225,6 +226,27 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     """
     with partial(path) as written, open(written, "xb", opener=_private) as file:
         yield file
+
+
+def opened_regular(path: Path) -> IO[bytes]:
+    """Open a regular file to read: no link is followed, no pipe waited for, no device read.
+
+    Raises
+    ------
+    OSError
+        When it is none, or may not be read.
+
+    Examples
+    --------
+    >>> opened_regular(Path("/dev/zero"))
+    Traceback (most recent call last):
+    OSError: [Errno 22] Invalid argument: '/dev/zero'
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
+    return os.fdopen(handle, "rb")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,7 +11,6 @@ import errno
 import itertools
 import os
 import resource
-import stat
 import urllib.parse
 import urllib.request
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from clv.errors import RegistryError
 from clv.registry import tracking
 from clv.registry.digests import ENVELOPE, changed, is_data
-from clv.storage import TemporaryFolder, folder, replace_file, whole
+from clv.storage import TemporaryFolder, folder, opened_regular, replace_file, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,10 +120,7 @@ class _Local:
     def copy(self, name: str, target: Path, limit: int) -> None:
         with ExitStack() as stack:
             with _readable(name):
-                handle = os.open(self._path / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-                given = stack.enter_context(os.fdopen(handle, "rb"))
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise _unusable(f"{name} is no file")
+                given = stack.enter_context(opened_regular(self._path / name))
             taken = stack.enter_context(whole(target))
             while True:
                 with _readable(name):

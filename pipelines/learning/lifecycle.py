@@ -59,8 +59,9 @@ def _require_trust(
         raise GateError(
             f"{candidate.uri}: came as a bundle, and the figures that the gate would read are its "
             "sender's, measured on other data. The champion stays. Score an earlier day with it "
-            f"(`clv score --model {candidate.uri} --as-of DAY --out trial`), see how it did on yours "
-            "(`clv monitor --scores trial`), then run `clv promote --trust-metrics`; or train here."
+            f"(`clv score --model {candidate.uri} --as-of DAY --out trial`), see how it did on "
+            "yours (`clv monitor --scores trial`), then run `clv promote --trust-metrics`; or "
+            "train here."
         )
 
 

@@ -1,4 +1,4 @@
-"""A version that came as a bundle: its figures are its sender's, and the gate does not go by them."""
+"""A version that came as a bundle: its figures are its sender's, and no gate goes by them."""
 
 import datetime as dt
 from types import SimpleNamespace
@@ -10,6 +10,7 @@ from clv.registry import Version
 from pipelines.learning import lifecycle
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
+TODAY = NOW.date()
 
 
 class Learned:
@@ -25,7 +26,7 @@ class Learned:
 
 @pytest.fixture
 def promote(monkeypatch, tmp_path):
-    """Promote a version of some tags and last day of learning; return how often the gate was asked."""
+    """Promote a version of some tags; return how often the gate was asked."""
     asked = []
     monkeypatch.setattr(
         lifecycle,
@@ -33,7 +34,7 @@ def promote(monkeypatch, tmp_path):
         lambda *args: asked.append(args) or SimpleNamespace(checks=(), as_dict=dict),
     )
 
-    def promote(tags, until=NOW.date(), **options):
+    def promote(tags, until=TODAY, **options):
         version = Version("clv", 3, "run", "source", (), tags)
         model = SimpleNamespace(model=SimpleNamespace(info=Learned(until)))
         registry = SimpleNamespace(
@@ -59,6 +60,6 @@ def test_claims_are_believed_only_where_the_user_says_so(promote):
 
 
 def test_what_was_learned_from_days_to_come_is_no_champion(promote):
-    tomorrow = NOW.date() + dt.timedelta(days=1)
+    tomorrow = TODAY + dt.timedelta(days=1)
     with pytest.raises(ModelError):
         promote({"imported_from": "models:/clv/1"}, tomorrow, trust_metrics=True)
