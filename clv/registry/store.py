@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from clv.errors import RegistryError, storing
@@ -33,7 +34,6 @@ from clv.storage import folder as made
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
-    from pathlib import Path
 
     from clv.registry.gate import GateResult
 
@@ -260,7 +260,9 @@ class Registry:
             recorded = dict(json.loads(digests))
         except (ValueError, TypeError, RecursionError):
             recorded = {}
-        directory = downloads.fetch_version(version.source, recorded, self.uri, Path(folder) / "model")
+        directory = downloads.fetch_version(
+            version.source, recorded, self.uri, Path(folder) / "model"
+        )
         verify(directory, recorded)
         return directory
 

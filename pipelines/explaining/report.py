@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from clv.errors import DataError
 
-from ..running.documents import READ
 from ..running.run import Result, Run, disk_errors
 
 if TYPE_CHECKING:

@@ -6,7 +6,6 @@ import datetime as dt
 import getpass
 from typing import TYPE_CHECKING
 
-
 from clv.errors import GateError
 
 from ..running.documents import IMPORTED_FROM

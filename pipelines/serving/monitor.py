@@ -9,7 +9,6 @@ from clv.errors import DataError, GateError, RegistryError
 from clv.notes import Note
 
 from ..data.validate import company_of
-from ..running.documents import READ
 from ..running.run import Result, Run
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from clv.errors import GateError
 
 from ..data.validate import company_of, histories_of
 from ..learning.train import PROFILE
-from ..running.documents import READ
 from ..running.run import Result, Run
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ import datetime as dt
 from types import SimpleNamespace
 
 import pytest
+from clv.pipelines.learning import lifecycle
 
 from clv.errors import GateError, ModelError
 from clv.registry import Version
-from pipelines.learning import lifecycle
 
 NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
 TODAY = NOW.date()
