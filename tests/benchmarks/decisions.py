@@ -21,6 +21,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import numpy as np
 from scipy import stats
+from scipy.interpolate import CubicSpline
 
 from clv.effects.agents import score_agents, shrunk
 from clv.effects.decisions.frontier import frontier_of
@@ -31,16 +32,18 @@ from clv.effects.estimators.examiner import Instrumented
 from clv.effects.estimators.study import EffectOptions, Study, build_study
 from clv.simulation import SimulationOptions
 from clv.simulation.options import Effects
-from clv.simulation.truths.latent import ServiceYear, simulate_service_year
-from clv.simulation.truths.truth import handle_steps
-from tests.unit.effects.service import studied
+from clv.simulation.truths.latent import simulate_service_year
+from clv.simulation.world import build_world
+from tests.unit.effects.service import Case as Planted
+from tests.unit.effects.service import case_of, studied
 
 if TYPE_CHECKING:
     from clv.effects.decisions.results import Target
 
 NAMES = [one.name for one in CHANNELS]
 HANDLE, EMPATHY = "handle_seconds", "empathy"
-NODES = np.array([-0.5, -0.25, 0.25, 0.5])
+FRONTIER = ("scale", "value", "value_total", "cost")
+HORIZON_DAYS = 365
 LEAST = "least: "
 
 Row = dict[str, float]
@@ -50,24 +53,25 @@ Row = dict[str, float]
 class Case:
     """A company, and what is planted in it.
 
-    Of ``customers`` somewhat under half are in contact with an agent.
+    Of ``customers`` about half are in contact with an agent in two years.
     """
 
     customers: int
     agents: int
     effects: Effects = field(default_factory=Effects)
 
-    def year(self, seed: int) -> ServiceYear:
-        # No team is trained: what an agent is truly worth does not change within the year.
-        return simulate_service_year(
-            SimulationOptions(
-                seed=seed,
-                customers=self.customers,
-                agents=self.agents,
-                effects=self.effects,
-                trained_teams=0,
-            )
+    def options(self, seed: int) -> SimulationOptions:
+        # No team is trained: what an agent is truly worth does not change within the years.
+        return SimulationOptions(
+            seed=seed,
+            customers=self.customers,
+            agents=self.agents,
+            effects=self.effects,
+            trained_teams=0,
         )
+
+    def live(self, seed: int) -> Planted:
+        return case_of(build_world(self.options(seed)), HORIZON_DAYS)
 
 
 def curved(factor: float, optimum: float) -> Effects:
@@ -92,91 +96,80 @@ STUDIES = {
         "shorter": Case(208_000, 400, Effects().with_optimum(0.65)),
         "longer": Case(208_000, 400, Effects().with_optimum(1.5)),
     },
-    "agents": {"as planted": Case(27_000, 150)},
+    "agents": {"as planted": Case(18_000, 150)},
 }
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What scaling handle times truly brings, in currency per customer.
+    """What scaling handle times truly brings, in currency per customer in contact and year.
 
     Attributes
     ----------
-    year : ServiceYear
-        The company's.
-    held, total : ndarray, shape (5,)
-        Polynomials of log scale: resolution held fixed, and left to follow.
+    held, total : CubicSpline
+        Of log scale: resolution held fixed, and left to follow.
     cost : float
         Of a unit of scale.
+    warmth : float
+        Of a unit of empathy.
     """
 
-    year: ServiceYear
-    held: np.ndarray
-    total: np.ndarray
+    held: CubicSpline
+    total: CubicSpline
     cost: float
+    warmth: float
 
     @classmethod
-    def of(cls, year: ServiceYear) -> Truth:
-        exposed = year.exposed
-        served, rows = exposed.world.served, exposed.rows
-        handle = served.handle_seconds[rows]
-        hourly = exposed.world.staff.cost_per_hour[served.agent[rows]]
-        curves = [
-            [
-                exposed.mean_gain(handle_steps(exposed, np.exp(node) * handle, through_fcr=follows))
-                for node in NODES
-            ]
-            for follows in (False, True)
-        ]
-        # Log scales are small and the curve is smooth: a quartic through 0 and the nodes.
-        powers = NODES[:, None] ** np.arange(1, 5)
-        held, total = (np.append(0.0, np.linalg.solve(powers, curve)) for curve in curves)
-        per_scale = float((handle * hourly).sum()) / 3_600 / exposed.population.size
-        return cls(year, held, total, per_scale)
+    def of(cls, planted: Planted) -> Truth:
+        found = planted.truth()
+        points = {name: np.array([row[name] for row in found.frontier]) for name in FRONTIER}
+        logs, a_year = np.log(points["scale"]), found.effect(HANDLE).contacts_per_customer_year
+        warm = found.effect(EMPATHY)
+        return cls(
+            CubicSpline(logs, a_year * points["value"]),
+            CubicSpline(logs, a_year * points["value_total"]),
+            a_year * points["cost"][-1] / (points["scale"][-1] - 1),
+            warm.value / warm.change * warm.contacts_per_customer_year,
+        )
 
     def net(self, scale, *, follows: bool = False):
         """Return the net gain of a scale; resolution follows where asked."""
-        polynomial = self.total if follows else self.held
-        gain = np.polynomial.polynomial.polyval(np.log(scale), polynomial)
+        gain = (self.total if follows else self.held)(np.log(scale))
         return gain - self.cost * (np.asarray(scale) - 1)
 
     def joint(self, scale: float, warmer: float, *, follows: bool) -> float:
-        """Return the net gain of scaling handle times and moving empathy by a share."""
-        exposed = self.year.exposed
-        served, rows = exposed.world.served, exposed.rows
-        steps = handle_steps(exposed, scale * served.handle_seconds[rows], through_fcr=follows)
-        occasion = served.occasions[rows] > 0
-        steps = steps + exposed.world.options.effects.empathy * warmer * occasion
-        return exposed.mean_gain(steps) - self.cost * (scale - 1)
+        """Return the net gain of scaling handle times and moving empathy, to first order."""
+        return float(self.net(scale, follows=follows) + self.warmth * warmer)
 
 
-def cost_per_minute(year: ServiceYear) -> float:
+def cost_per_minute(planted: Planted) -> float:
     """Return agents' mean rate over contacts, as the product takes it."""
-    world, rows = year.exposed.world, year.exposed.rows
-    return float(world.staff.cost_per_hour[world.served.agent[rows]].mean()) / 60
+    world, exposure = planted.world, planted.studied.exposure
+    agents = np.array([int(name[1:]) for name in exposure.agents])[exposure.agent]
+    return float(world.staff.cost_per_hour[agents].mean()) / 60
 
 
-def as_level_two(study: Study) -> Instrumented:
-    """Hand level 1's coefficients to what expects level 2's: the same rule for both."""
+def as_instrumented(study: Study) -> Instrumented:
+    """Hand adjusted coefficients to what expects those by agents: the same rule for both."""
     first = study.adjusted()
     return Instrumented(first.coefficients, first.covariance, np.empty((0, len(first.covariance))))
 
 
 def null(case: Case, seed: int) -> Row:
     """Return what is found where nothing was planted."""
-    year = case.year(seed)
-    study = build_study(studied(year).exposure, CHANNELS, EffectOptions())
+    planted = case.live(seed)
+    study = build_study(planted.studied.exposure, CHANNELS, EffectOptions())
     fit, options = study.instrumented(), TargetOptions()
-    cost = cost_per_minute(year)
+    cost = cost_per_minute(planted)
     row: Row = {"customers in contact": study.exposure.customers}
     quantile = stats.t.ppf(0.975, study.degrees)
     first = study.adjusted()
     for name in NAMES:
         estimate, error = study.effect(name, fit)
-        row[f"level 2 covers 0: {name}"] = abs(estimate) <= quantile * error
+        row[f"agents covers 0: {name}"] = abs(estimate) <= quantile * error
         weights = study.weights(name)
         half = 1.96 * np.sqrt(weights @ first.covariance @ weights)
-        row[f"level 1 covers 0: {name}"] = abs(weights @ first.coefficients) <= half
+        row[f"adjusted covers 0: {name}"] = abs(weights @ first.coefficients) <= half
     free, priced = (
         target_of(study, fit, HANDLE, price, options, together=2) for price in (0.0, cost)
     )
@@ -204,6 +197,8 @@ def handle_target(target: Target, truth: Truth, prefix: str) -> Row:
     moved = target.suggested is not None
     scale = target.suggested / target.current if moved else np.nan
     gain, total = truth.net(scale), truth.net(scale, follows=True)
+    step = target.step
+    stepped = np.nan if step is None else truth.net(step.to / step.start)
     lows, highs = (np.array([getattr(p, side) for p in target.curve]) for side in ("low", "high"))
     slack = 1e-9 * np.abs(exact).max()
     held = (lows - slack <= exact) & (exact <= highs + slack)
@@ -221,6 +216,10 @@ def handle_target(target: Target, truth: Truth, prefix: str) -> Row:
         LEAST + "the same where resolution follows": total,
         "runs with a move that loses": moved and gain < 0,
         "runs with a losing move, resolution follows": moved and total < 0,
+        "proven or likely": step is not None,
+        "true gain of its step": stepped,
+        LEAST + "true gain of a step": stepped,
+        "runs with a step that loses": step is not None and stepped < 0,
         "optimum on the wrong side of today": (best - 1) * (found - 1) < 0,
         "says that a fifth shorter gains": fifth > 0,
         "a fifth shorter truly gains": truth.net(0.8) > 0,
@@ -230,17 +229,17 @@ def handle_target(target: Target, truth: Truth, prefix: str) -> Row:
 
 
 def targets(case: Case, seed: int) -> Row:
-    """Return what is recommended, at level 2 and by the same rule at level 1."""
-    year = case.year(seed)
-    study = build_study(studied(year).exposure, CHANNELS, EffectOptions())
-    fit, options, truth = study.instrumented(), TargetOptions(), Truth.of(year)
-    cost = cost_per_minute(year)
+    """Return what is recommended by agents as instruments, and by the same rule if adjusted."""
+    planted = case.live(seed)
+    study = build_study(planted.studied.exposure, CHANNELS, EffectOptions())
+    fit, options, truth = study.instrumented(), TargetOptions(), Truth.of(planted)
+    cost = cost_per_minute(planted)
     row: Row = {"customers in contact": study.exposure.customers}
     row |= handle_target(
-        target_of(study, fit, HANDLE, cost, options, together=2), truth, "level 2: "
+        target_of(study, fit, HANDLE, cost, options, together=2), truth, "agents: "
     )
-    level_one = target_of(study, as_level_two(study), HANDLE, cost, options, together=2)
-    row |= handle_target(level_one, truth, "level 1: ")
+    adjusted = target_of(study, as_instrumented(study), HANDLE, cost, options, together=2)
+    row |= handle_target(adjusted, truth, "adjusted: ")
     warm = target_of(study, fit, EMPATHY, cost, options, together=2)
     row["empathy is moved"] = warm.suggested is not None
     row["empathy is lowered, which loses"] = warm.recommend == "lower"
@@ -267,7 +266,7 @@ def within(values: np.ndarray, group: np.ndarray) -> np.ndarray:
 
 def agents(case: Case, seed: int) -> Row:
     """Return how scores of agents follow what they are truly worth."""
-    year = case.year(seed)
+    year = simulate_service_year(case.options(seed))
     study = build_study(studied(year).exposure, CHANNELS, EffectOptions())
     exposure = study.exposure
     known = year.agents.set_index("agent_id").loc[list(exposure.agents)]
@@ -281,7 +280,7 @@ def agents(case: Case, seed: int) -> Row:
         for name in ("index", "low", "high", "residual")
     )
     counts = np.bincount(exposure.agent).astype(np.float64)
-    value = study.outcome[exposure.customer]
+    value = study.outcome
     raw = np.bincount(exposure.agent, value) / counts
     noise = (np.bincount(exposure.agent, value**2) / counts - raw**2) / counts
     quick = -np.bincount(exposure.agent, exposure.behaviours[HANDLE]) / counts
