@@ -9,7 +9,7 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
-LONG = ("03_your_own_data",)
+LONG = ("02_what_service_is_worth", "03_your_own_data")
 """Longer than 15 s of one core: make test-slow."""
 
 
