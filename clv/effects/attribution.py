@@ -22,8 +22,9 @@ from clv.effects.lasting import effect_curves
 from clv.effects.outcomes import OUTCOMES, outcome_effects
 from clv.effects.phrases import phrases_of
 from clv.effects.premium import premium_effect
+from clv.effects.rollouts import rollout_results
 from clv.effects.wording import PhraseOptions
-from clv.effects.workload import workload
+from clv.effects.workload import cost_per_minute, workload
 from clv.errors import DataError, UsageError
 from clv.features.contacts import build_contact_table
 from clv.labels.follow_up import build_follow_up
@@ -154,6 +155,9 @@ def attribute(
         notes=_noted(studied, effects, histories, experiments, phrases),
         phrases=phrases,
         workload=workload(tables, contacts),
+        rollouts=rollout_results(
+            tables, studied, contacts, cost_per_minute(tables, studied.contacts), options.effects
+        ),
     )
 
 
@@ -357,20 +361,6 @@ def asked_of(contacts: pd.DataFrame, histories: Histories) -> tuple[Behaviour, .
         if name not in usual and name in contacts.columns
     )
     return (*ASKED, *shares)
-
-
-def cost_per_minute(tables: Tables, contacts: pd.DataFrame) -> float | None:
-    """Return what an agent's minute costs: the agents' own rates by contacts, else the terms'."""
-    default = tables.terms.agent_cost_per_hour
-    if tables.has("agents", "cost_per_hour"):
-        agents = tables["agents"]
-        rates = tables.engine.to_pandas(agents.select("agent_id", "cost_per_hour"))
-        hourly = contacts["agent_id"].map(rates.set_index("agent_id")["cost_per_hour"])
-        if default is not None:
-            hourly = hourly.fillna(default)
-        if hourly.notna().any():
-            return float(hourly.mean()) / 60.0
-    return None if default is None else default / 60.0
 
 
 def scores_of(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from clv.effects.phrases import Phrases
     from clv.effects.pictures import AttributionPlots
     from clv.effects.results import Effect
+    from clv.effects.rollouts import RollOutResult
     from clv.notes import Note
 
 
@@ -65,6 +66,8 @@ class Attribution(Displayed):
         Phrases of agents that go with value; None without markers of the messages.
     workload : tuple of dict
         Utilisation and contacts per logged-in hour by agent, where agent_days are given.
+    rollouts : tuple of RollOutResult
+        What trainings, tools and policies did that reached units at different times.
     refused : tuple of dict
         ``{"behaviour", "why", "mend", "what"}`` of targets whose gates did not hold.
     """
@@ -88,6 +91,7 @@ class Attribution(Displayed):
     frontier: Frontier | None = None
     phrases: Phrases | None = None
     workload: tuple[Mapping[str, Any], ...] = ()
+    rollouts: tuple[RollOutResult, ...] = ()
     refused: tuple[Mapping[str, str], ...] = ()
 
     def __getitem__(self, behaviour: str) -> Effect:
@@ -149,6 +153,7 @@ class Attribution(Displayed):
             "agents_limits": LIMITS,
             "teams": team_scores(self.agents),
             "workload": [dict(row) for row in self.workload] if individuals else [],
+            "rollouts": [rollout.as_dict() for rollout in self.rollouts],
             "segments": [dict(segment) for segment in self.segments],
             "phrases": [] if self.phrases is None else [r.as_dict() for r in self.phrases.rows],
             "phrases_about": None if self.phrases is None else self.phrases.about(),

@@ -1,4 +1,4 @@
-"""How much of their time agents spend on contacts: utilisation, and contacts per hour.
+"""How much of their time agents spend on contacts, and what a minute of it costs.
 
 Descriptions, for planning: neither is a score, and a busy hour is no better than a calm one.
 """
@@ -57,3 +57,17 @@ def workload(tables: Tables, contacts: pd.DataFrame) -> tuple[Mapping[str, Any],
         }
         for name in hours.index[hours >= MIN_HOURS]
     )
+
+
+def cost_per_minute(tables: Tables, contacts: pd.DataFrame) -> float | None:
+    """Return what an agent's minute costs: the agents' own rates by contacts, else the terms'."""
+    default = tables.terms.agent_cost_per_hour
+    if tables.has("agents", "cost_per_hour"):
+        agents = tables["agents"]
+        rates = tables.engine.to_pandas(agents.select("agent_id", "cost_per_hour"))
+        hourly = contacts["agent_id"].map(rates.set_index("agent_id")["cost_per_hour"])
+        if default is not None:
+            hourly = hourly.fillna(default)
+        if hourly.notna().any():
+            return float(hourly.mean()) / 60.0
+    return None if default is None else default / 60.0

@@ -57,7 +57,11 @@ def run(
     path = ctx.save("attribution.json", document)
     if out is not None:
         path = ctx.save_to(out, document)
-    lines = tuple(_line(effect, document["currency"]) for effect in document["effects"])
+    currency = document["currency"]
+    lines = (
+        *(_line(effect, currency) for effect in document["effects"]),
+        *(_rollout_line(rollout, currency) for rollout in document["rollouts"]),
+    )
     return Result("attribute", lines, {"attribution": path}, tuple(ctx.notes), document)
 
 
@@ -141,4 +145,20 @@ def _line(effect: dict[str, Any], currency: str) -> str:
     return (
         f"{effect['behaviour']} ({change}): {best['estimate']:+.2f} {currency} a customer and "
         f"year, {best['low']:+.2f} to {best['high']:+.2f} ({effect['headline']})"
+    )
+
+
+def _rollout_line(rollout: dict[str, Any], currency: str) -> str:
+    about = f"roll-out {rollout['what']} ({rollout['units_reached']} of {rollout['units']} "
+    about += f"{rollout['unit']}s reached)"
+    if rollout["refused"]:
+        return f"{about}: no estimate; {rollout['refused']['why']}"
+    payment, per_contact = rollout["payment"], rollout["per_contact"]
+    verdict = {"paid": "it paid", "lost": "it did not pay", "open": "whether it paid is open"}
+    year = payment["per_agent_year"]
+    return (
+        f"{about}: {per_contact['estimate']:+.2f} {currency} a contact, "
+        f"{per_contact['low']:+.2f} to {per_contact['high']:+.2f}; net of minutes and cost "
+        f"{year['estimate']:+,.0f} {currency} an agent in the first year, {year['low']:+,.0f} to "
+        f"{year['high']:+,.0f}: {verdict[payment['verdict']]} ({rollout['evidence']})"
     )

@@ -13,7 +13,7 @@ Units are few, so intervals come from the wild cluster bootstrap with the null i
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,12 +50,15 @@ class Staggered:
         When each unit was reached, on the same clock; infinite where it never was.
     controls : array, shape (C, p)
         The case mix: what was known before the contact; no missing values.
+    others : array, shape (C, k)
+        Whether each of the other roll-outs had reached the contact's agent, team or queue.
     """
 
     unit: Codes
     at_days: Floats
     since_days: Floats
     controls: Floats
+    others: Floats
 
     @property
     def units(self) -> int:
@@ -84,12 +87,16 @@ class Staggered:
         """Return some contacts, and the units that have any."""
         units, unit = np.unique(self.unit[keep], return_inverse=True)
         return Staggered(
-            unit.astype(np.int64), self.at_days[keep], self.since_days[units], self.controls[keep]
+            unit.astype(np.int64),
+            self.at_days[keep],
+            self.since_days[units],
+            self.controls[keep],
+            self.others[keep],
         )
 
     def without_controls(self) -> Staggered:
         """Return the same contacts without their case mix."""
-        return Staggered(self.unit, self.at_days, self.since_days, np.zeros((self.unit.size, 0)))
+        return replace(self, controls=np.zeros((self.unit.size, 0)))
 
     def comparable(self) -> NDArray[np.bool_]:
         """Say which contacts can be used, shape (C,).
@@ -153,7 +160,7 @@ class Imputation:
             ],
             format="csr",
         )
-        self._numbers = standardised(contacts.controls)
+        self._numbers = standardised(np.hstack([contacts.controls, contacts.others]))
         self._inverse = self._pseudo_inverse(~self.reached)
 
     def _cross(self, keep: NDArray[np.bool_], values: Floats) -> Floats:
@@ -184,8 +191,8 @@ class Imputation:
     def case_mix(self, outcome: Floats) -> Floats:
         """Return the part of an outcome that the case mix predicts, shape (C,)."""
         coefficients = self._inverse @ self._cross(~self.reached, outcome[:, None])
-        split = self._dummies.shape[1]
-        return (self._numbers @ coefficients[split:])[:, 0]
+        first, count = self._dummies.shape[1], self.contacts.controls.shape[1]
+        return (self._numbers[:, :count] @ coefficients[first : first + count])[:, 0]
 
     def weights(self, asked: NDArray[np.bool_]) -> Floats:
         """Return v with v'Y = the mean effect on the contacts asked for, shape (C,)."""
@@ -222,11 +229,14 @@ class Imputation:
         signs = wild_weights(self.contacts.units, seed)
         top, bottom = signs @ a, signs @ b
         up, down = signs @ k.T, signs @ m.T
+        # the squared error of each sample is quadratic in the supposed effect
+        square, cross, other = (
+            np.einsum("bh,bh->b", *p) for p in ((up, up), (up, down), (down, down))
+        )
 
         def p_value(supposed: float) -> float:
-            drawn = np.abs(top - supposed * bottom)
-            spread = np.sqrt(((up - supposed * down) ** 2).sum(axis=1))
-            t = drawn / np.maximum(spread, 1e-300)
+            spread = np.sqrt(np.maximum(square - 2 * supposed * cross + supposed**2 * other, 0.0))
+            t = np.abs(top - supposed * bottom) / np.maximum(spread, 1e-300)
             return float((t >= abs(estimate - supposed) / error * (1 - 1e-9)).mean())
 
         low, high = (

@@ -50,7 +50,7 @@ def rolled_out(rollout: RollOut, horizon_days: int = 180, **options: object) -> 
     numbers += [np.log1p(np.maximum(today - year, 0.0)), served.mood[rows]]
     controls = np.column_stack([*numbers, *indicators]).astype(np.float64)
     return RolledOut(
-        contacts=Staggered(team, studied.day, since, controls),
+        contacts=Staggered(team, studied.day, since, controls, np.zeros((team.size, 0))),
         margin=end - today,
         empathy=served.empathy[rows],
         handle_seconds=served.handle_seconds[rows],

@@ -1,5 +1,7 @@
 """Roll-outs by imputation: an independent package, regressions by hand, resampling by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +20,7 @@ def drawn(seed=0, size=1_500, effect=1.5, controls=1, units=UNITS):
     first = np.concatenate([[np.inf] * 3, np.linspace(5, 14, units - 3).astype(int)])
     numbers = rng.standard_normal((size, controls))
     at_days = 30.0 * period + rng.uniform(0.0, 29.9, size)
-    contacts = Staggered(unit, at_days, 30.0 * first, numbers)
+    contacts = Staggered(unit, at_days, 30.0 * first, numbers, np.zeros((size, 0)))
     late = np.where(contacts.reached, contacts.periods_since, 0)
     outcome = 0.3 * unit + 0.1 * period + 0.5 * numbers.sum(axis=1)
     outcome = outcome + (effect + 0.1 * late) * contacts.reached + rng.standard_normal(size)
@@ -135,18 +137,28 @@ def test_the_joint_test_rejects_no_more_often_than_it_says():
     assert np.mean(rejected) <= 0.10
 
 
+def test_another_roll_out_is_told_apart():
+    contacts, outcome = drawn(seed=7, size=4_000)
+    early = np.where(np.arange(UNITS) % 2 == 0, 30.0 * 4, np.inf)
+    other = contacts.at_days >= early[contacts.unit]
+    both = replace(contacts, others=other[:, None].astype(float))
+    study = Imputation(both)
+    alone = Imputation(contacts).mean_effect(outcome, contacts.reached)[0]
+    estimate, _ = study.mean_effect(outcome + 4.0 * other, contacts.reached)
+    assert estimate == pytest.approx(study.mean_effect(outcome, contacts.reached)[0])
+    assert abs(estimate - alone) < 0.3
+    mixed = study.case_mix(outcome + 4.0 * other)
+    np.testing.assert_allclose(mixed, study.case_mix(outcome), atol=1e-8)
+
+
 def test_contacts_without_anything_to_compare_with_are_named():
     contacts, _ = drawn(seed=6)
-    always = Staggered(
-        contacts.unit,
-        contacts.at_days,
-        np.where(np.arange(UNITS) == 4, -1.0, contacts.since_days),
-        contacts.controls,
-    )
+    since = np.where(np.arange(UNITS) == 4, -1.0, contacts.since_days)
+    always = replace(contacts, since_days=since)
     keep = always.comparable()
     assert not keep[always.unit == 4].any()
     assert keep[always.unit != 4].all()
-    nobody = Staggered(contacts.unit, contacts.at_days, np.full(UNITS, 200.0), contacts.controls)
+    nobody = replace(contacts, since_days=np.full(UNITS, 200.0))
     keep = nobody.comparable()
     assert keep[contacts.at_days < 180.0].all()
     assert not keep[contacts.at_days >= 210.0].any()  # no period in which anybody was left
