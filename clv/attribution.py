@@ -72,8 +72,9 @@ def attribute(
     'the table interactions was not given'
     """
     first, last = company.span
-    days = horizon_days or choose_horizon(first, last)[0]
-    window = latest_window(first, last, days, None if as_of is None else as_day(as_of))
+    day = None if as_of is None else as_day(as_of)
+    days = horizon_days or choose_horizon(first, last, day)[0]
+    window = latest_window(first, last, days, day)
     if "interactions" not in company.tables:
         return without_contacts(company.tables, window, None, None)
     asked = (*ASKED, *(Behaviour(name, 0.1, "share of occasions") for name in behaviours))

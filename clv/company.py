@@ -7,6 +7,7 @@ and markers are found in messages once, when something first needs them.
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -15,7 +16,7 @@ from clv.contract.matching import LEAST_MATCH
 from clv.contract.tables import Terms
 from clv.contract.validation import LIMIT_SHARE
 from clv.engines.connect import connect
-from clv.errors import QuarantineError
+from clv.errors import ClvError, QuarantineError
 from clv.events.histories import make_histories
 from clv.features.contacts import build_contact_table
 from clv.features.table import build_feature_table
@@ -243,7 +244,7 @@ class Company:
 
     @property
     def span(self) -> tuple[dt.date, dt.date]:
-        """The days of the first and the last order."""
+        """The days of the first and the last order, strays left aside; kept after ``close``."""
         return self.tables.span()
 
     def features(self, as_of: Day) -> FeatureTable:
@@ -319,6 +320,8 @@ class Company:
 
     def close(self) -> None:
         """Give back what the company holds; an engine that was passed in stays open."""
+        with suppress(ClvError):  # kept with the tables, which are gone afterwards
+            self.tables.span()
         for made in (self._histories, self._markers):
             if made is not None:
                 made.close()
@@ -343,8 +346,8 @@ class Company:
         held = ", ".join(
             f"{table.accepted:,} {name}" for name, table in self.validation.tables.items()
         )
-        orders = self.validation.tables["orders"]
-        return f"Company({held}; {orders.first} to {orders.last}; in {self.tables.terms.currency})"
+        first, last = self.span
+        return f"Company({held}; {first} to {last}; in {self.tables.terms.currency})"
 
 
 def _spec(place: str | Path | Mapping[str, Any] | SourceSpec) -> SourceSpec:

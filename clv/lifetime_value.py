@@ -204,7 +204,7 @@ class LifetimeValue(ShownEstimator):
         named = {column: name for column, name in given.items() if name is not None}
         options = self.model_options()
         with opened(company, named) as held:
-            horizon, notes = self.horizon(held)
+            horizon, notes = self.horizon(held, as_of)
             panel = self.panel(held, as_of=as_of, on_progress=on_progress)
         if self.tune_trials:
             tuned = tune(panel, options, self.tune_trials, on_progress)
@@ -299,13 +299,20 @@ class LifetimeValue(ShownEstimator):
             seed=self.seed,
         )
 
-    def horizon(self, company: Company) -> tuple[int, tuple[Note, ...]]:
-        """Return the horizon that was given, else the longest that can be tested, and say so."""
+    def horizon(self, company: Company, as_of: Day | None = None) -> tuple[int, tuple[Note, ...]]:
+        """Return the horizon that was given, else the longest that can be tested, and say so.
+
+        Parameters
+        ----------
+        company : Company
+        as_of : str or datetime.date, optional
+            The last day to learn from, where it is not the latest that the orders allow.
+        """
         if self.horizon_days is not None:
             if self.horizon_days < 1:
                 raise UsageError(f"horizon_days is {self.horizon_days}; expected 1 or more.")
             return self.horizon_days, ()
-        days, why = choose_horizon(*company.span)
+        days, why = choose_horizon(*company.span, None if as_of is None else as_day(as_of))
         return days, (why,)
 
     def panel(
@@ -313,7 +320,7 @@ class LifetimeValue(ShownEstimator):
     ) -> Panel:
         """Return features and outcomes at the days to learn from and to test on."""
         first, last = company.span
-        horizon, _ = self.horizon(company)
+        horizon, _ = self.horizon(company, as_of)
         if as_of is not None:
             last = latest_window(first, last, horizon, as_day(as_of)).horizon_end
         return build_panel(

@@ -10,7 +10,7 @@ list of worst agents.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from clv.effects.estimators.study import Study
 
 MIN_CONTACTS = 30
+LEAST_AGENTS = 5
+"""What is said of a smaller team is said of its people: it stands only where agents are named."""
 COACHING_SHARE = 0.75
 LIMITS = (
     "Differences of language, accent and channel mix within a queue are not removed: "
@@ -313,10 +315,10 @@ def coaching_gaps(
     return tuple(sorted(gaps, key=lambda gap: -gap.worth_per_contact))
 
 
-def team_scores(scores: Sequence[AgentScore]) -> list[dict[str, object]]:
+def team_scores(scores: Sequence[AgentScore]) -> list[dict[str, Any]]:
     """Aggregate agents to their teams, weighted by contacts."""
     teams = sorted({score.team for score in scores if score.team})
-    found: list[dict[str, object]] = []
+    found: list[dict[str, Any]] = []
     for team in teams:
         members = [score for score in scores if score.team == team]
         weights = np.array([score.n for score in members], dtype=np.float64)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clv.display import Displayed
-from clv.effects.agents import LIMITS, team_scores
+from clv.effects.agents import LEAST_AGENTS, LIMITS, team_scores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -134,7 +134,16 @@ class Attribution(Displayed):
         )
 
     def as_dict(self, *, individuals: bool = False) -> dict[str, Any]:
-        """Return attribution.json; it names agents only where ``individuals`` are asked for."""
+        """Return attribution.json; it names agents only where ``individuals`` are asked for.
+
+        Without them, a team of fewer than ``LEAST_AGENTS`` is counted and not described.
+        """
+        teams = team_scores(self.agents)
+        shown = [team for team in teams if individuals or team["agents"] >= LEAST_AGENTS]
+        journey = None if self.journey is None else self.journey.as_dict()
+        if journey is not None and not individuals:
+            names = {team["team"] for team in shown}
+            journey["trends"] = [row for row in journey["trends"] if row["team"] in names]
         return {
             "currency": self.currency,
             "as_of": self.as_of,
@@ -151,13 +160,14 @@ class Attribution(Displayed):
             "frontier": None if self.frontier is None else self.frontier.as_dict(),
             "agents": [agent.as_dict() for agent in self.agents] if individuals else [],
             "agents_limits": LIMITS,
-            "teams": team_scores(self.agents),
+            "teams": shown,
+            "teams_too_small": len(teams) - len(shown),
             "workload": [dict(row) for row in self.workload] if individuals else [],
             "rollouts": [rollout.as_dict() for rollout in self.rollouts],
             "segments": [dict(segment) for segment in self.segments],
             "phrases": [] if self.phrases is None else [r.as_dict() for r in self.phrases.rows],
             "phrases_about": None if self.phrases is None else self.phrases.about(),
-            "journey": None if self.journey is None else self.journey.as_dict(),
+            "journey": journey,
             "unavailable": [dict(row) for row in self.unavailable],
             "notes": [note.as_dict() for note in self.notes],
         }

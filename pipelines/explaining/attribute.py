@@ -35,7 +35,7 @@ def run(
     read_outs = read_outs_of(ctx)
     tables = company_of(ctx).tables
     first, last = tables.span()
-    days = horizon_days or horizon_of(ctx, first, last)
+    days = horizon_days or horizon_of(ctx, first, last, ctx.settings.as_of)
     window = latest_window(first, last, days, ctx.settings.as_of)
     contributions, version = _contributions(ctx, model)
     if "interactions" not in tables:

@@ -217,7 +217,9 @@ def _window(ctx: Run) -> Window:
     from clv.windows import latest_window
 
     first, last = company_of(ctx).tables.span()
-    return latest_window(first, last, horizon_of(ctx, first, last), ctx.settings.as_of)
+    return latest_window(
+        first, last, horizon_of(ctx, first, last, ctx.settings.as_of), ctx.settings.as_of
+    )
 
 
 def _named(experiment: str) -> str:

@@ -151,19 +151,19 @@ def tuned(ctx: Run, panel: Panel, options: ModelOptions) -> ModelOptions:
 def build(ctx: Run) -> Panel:
     """Build the training panel of the settings' horizon and cutoffs."""
     company = company_of(ctx)
-    horizon_of(ctx, *company.span)
+    horizon_of(ctx, *company.span, ctx.settings.as_of)
     histories_of(ctx)
     with ctx.step("Building features") as on_progress:
         return estimator(ctx).panel(company, as_of=ctx.settings.as_of, on_progress=on_progress)
 
 
-def horizon_of(ctx: Run, first: dt.date, last: dt.date) -> int:
+def horizon_of(ctx: Run, first: dt.date, last: dt.date, as_of: dt.date | None = None) -> int:
     """Return the settings' horizon, else the longest that the data can test, and say so."""
     from clv.models.training.panel import choose_horizon
 
     if ctx.settings.training.horizon_days is not None:
         return ctx.settings.training.horizon_days
-    horizon, why = choose_horizon(first, last)
+    horizon, why = choose_horizon(first, last, as_of)
     ctx.note([why])
     return horizon
 

@@ -164,6 +164,19 @@ def test_what_is_made_ready_is_made_once_and_closed_once(frames):
     held.close()
     held.close()
     assert not folder.exists()
+    assert held.span[0] < held.span[1]
+    assert f"{held.span[0]} to {held.span[1]}" in repr(held)
+
+
+def test_it_does_not_say_that_orders_reach_to_a_stray(frames):
+    stray = frames["orders"].iloc[[0]].assign(order_id="stray")
+    stray["ordered_at"] = pd.Timestamp("1970-01-02")
+    with (
+        company(orders=frames["orders"]) as sound,
+        company(orders=pd.concat([frames["orders"], stray], ignore_index=True)) as held,
+    ):
+        assert held.span == sound.span
+        assert "1970" not in repr(held)
 
 
 def test_it_says_what_it_is(frames):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from clv.notes import Note, silent
 from clv.windows import Window, rolling_cutoffs
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
 
     from clv.events.histories import Histories
@@ -122,10 +122,18 @@ def history_days(horizon_days: int) -> int:
     return min(horizon_days, 180)
 
 
-def choose_horizon(first: dt.date, last: dt.date) -> tuple[int, Note]:
+def choose_horizon(first: dt.date, last: dt.date, as_of: dt.date | None = None) -> tuple[int, Note]:
     """Return the longest of 365, 180, 90 and 30 days with three backtest folds, and say so.
 
     A fold needs one horizon to test in and another before it to learn from.
+
+    Parameters
+    ----------
+    first, last : datetime.date
+        Of the orders.
+    as_of : datetime.date, optional
+        The last cutoff, where it is not the latest that the orders allow: its horizon must lie
+        in the orders, and what comes after that is not used.
 
     Raises
     ------
@@ -139,9 +147,14 @@ def choose_horizon(first: dt.date, last: dt.date) -> tuple[int, Note]:
     365
     >>> choose_horizon(dt.date(2024, 1, 1), dt.date(2024, 12, 31))[0]
     90
+    >>> choose_horizon(dt.date(2022, 1, 1), dt.date(2024, 12, 31), dt.date(2024, 7, 1))[0]
+    180
     """
-    span = (last - first).days
     for horizon in HORIZONS:
+        end = last if as_of is None else as_of + dt.timedelta(days=horizon)
+        if end > last:
+            continue
+        span = (end - first).days
         need = 2 * horizon + history_days(horizon) + (BACKTEST_FOLDS - 1) * EVERY_DAYS
         if span >= need:
             message = (
@@ -149,9 +162,10 @@ def choose_horizon(first: dt.date, last: dt.date) -> tuple[int, Note]:
                 f"{BACKTEST_FOLDS} backtest folds fit into {span} days of orders"
             )
             return horizon, Note("horizon_chosen", "horizon_days", horizon, message)
+    end = last if as_of is None else min(as_of + dt.timedelta(days=HORIZONS[-1]), last)
     raise WindowError(
-        f"orders: {span} days, {first} to {last}, are too few to test a forecast of 30 days "
-        "three times. Set horizon_days, or bring more history."
+        f"orders: {(end - first).days} days, {first} to {end}, are too few to test a forecast of "
+        "30 days three times. Set horizon_days, or bring more history."
     )
 
 

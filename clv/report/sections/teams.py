@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clv.effects.agents import LEAST_AGENTS
 from clv.report.figures import Figure, Missing, count, figure, lookup, number, records, words
 from clv.report.sections.answer import unit
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from clv.report.sections.inputs import ReportInputs
 
 PHRASES_SHOWN, WEEKS_SHOWN = 12, 53
-LEAST_AGENTS = 5
-"""A team below this many agents would show individuals, so it is left out unless asked for."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def teams(inputs: ReportInputs) -> Teams:
         phrases=strongest(phrases),
         phrases_tested=tested,
         individuals=tuple(sorted(agents, key=lambda a: a.agent_id)) if inputs.individuals else (),
-        too_small=len(found) - len(shown),
+        too_small=len(found) - len(shown) + (count(document, "teams_too_small") or 0),
         missing=tuple(missing),
     )
 

@@ -70,6 +70,8 @@ def phone_key(text: str, region: str | None = None) -> tuple[str | None, bool]:
     ('49301234567', True)
     >>> phone_key("030 1234567", "DE"), phone_key("030 1234567")
     (('49301234567', True), ('0301234567', False))
+    >>> phone_key("1-800-FLOWERS", "US"), phone_key("1-800-FLOWERS")
+    (('18003569377', True), ('18003569377', False))
     """
     written = _FLOAT.sub(r"\1", text.strip())
     if _SIP.match(written):
@@ -84,8 +86,10 @@ def phone_key(text: str, region: str | None = None) -> tuple[str | None, bool]:
     except phonenumbers.NumberParseException as error:
         if error.error_type != phonenumbers.NumberParseException.INVALID_COUNTRY_CODE:
             return None, False
-        bare = written.lower().removeprefix("tel:")
-        digits = re.sub("[^0-9]", "", _EXTENSION.sub("", bare))
+        bare = _EXTENSION.sub("", written.lower().removeprefix("tel:")).partition(";")[0]
+        # 1-800-FLOWERS is dialled by its letters too; without them it would be another's number
+        dialled = phonenumbers.convert_alpha_characters_in_number(bare)
+        digits = re.sub("[^0-9]", "", dialled)
         return (digits if len(digits) >= FEWEST_DIGITS else None), False
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:], True
 

@@ -174,3 +174,7 @@ def test_a_document_names_no_agent_unless_asked(scores):
     text = json.dumps(found.as_dict())
     assert not [score.agent_id for score in scores if f'"{score.agent_id}"' in text]
     assert len(found.as_dict(individuals=True)["agents"]) == len(scores)
+    few = replace(found, agents=tuple(scores[:3]))
+    assert few.as_dict()["teams"] == []
+    assert few.as_dict()["teams_too_small"] == len(team_scores(scores[:3])) > 0
+    assert few.as_dict(individuals=True)["teams"] == team_scores(scores[:3])

@@ -35,6 +35,19 @@ def test_the_longest_horizon_with_three_folds_is_chosen_and_announced(days, hori
     assert len(tested) >= 3
 
 
+@pytest.mark.parametrize(
+    ("before_the_end", "horizon"), [(400, 365), (183, 180), (100, 90), (40, 30)]
+)
+def test_the_horizon_of_an_earlier_day_lies_in_the_orders(before_the_end, horizon):
+    first, last = dt.date(2021, 1, 1), dt.date(2024, 12, 31)
+    as_of = last - dt.timedelta(days=before_the_end)
+    assert choose_horizon(first, last, as_of)[0] == horizon
+    early = first + dt.timedelta(days=300)
+    assert choose_horizon(first, last, early)[0] == 30
+    with pytest.raises(WindowError, match="too few to test"):
+        choose_horizon(first, last, last)
+
+
 def test_a_history_too_short_for_any_horizon_is_an_error():
     with pytest.raises(WindowError, match="too few to test"):
         choose_horizon(dt.date(2022, 1, 1), dt.date(2022, 4, 1))
