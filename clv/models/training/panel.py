@@ -162,7 +162,13 @@ def choose_horizon(first: dt.date, last: dt.date, as_of: dt.date | None = None) 
                 f"{BACKTEST_FOLDS} backtest folds fit into {span} days of orders"
             )
             return horizon, Note("horizon_chosen", "horizon_days", horizon, message)
-    end = last if as_of is None else min(as_of + dt.timedelta(days=HORIZONS[-1]), last)
+    end = last if as_of is None else as_of + dt.timedelta(days=HORIZONS[-1])
+    if end > last:
+        raise WindowError(
+            f"as_of {as_of}: the {HORIZONS[-1]} days after it end on {end}; the orders reach to "
+            f"{last}. Choose a day until {last - dt.timedelta(days=HORIZONS[-1])}, or set "
+            "horizon_days."
+        )
     raise WindowError(
         f"orders: {(end - first).days} days, {first} to {end}, are too few to test a forecast of "
         "30 days three times. Set horizon_days, or bring more history."

@@ -43,8 +43,10 @@ def test_the_horizon_of_an_earlier_day_lies_in_the_orders(before_the_end, horizo
     as_of = last - dt.timedelta(days=before_the_end)
     assert choose_horizon(first, last, as_of)[0] == horizon
     early = first + dt.timedelta(days=300)
-    assert choose_horizon(first, last, early)[0] == 30
+    assert choose_horizon(first, last, early)[0] == 90
     with pytest.raises(WindowError, match="too few to test"):
+        choose_horizon(first, last, first)
+    with pytest.raises(WindowError, match="the orders reach to 2024-12-31"):
         choose_horizon(first, last, last)
 
 
