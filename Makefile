@@ -11,7 +11,7 @@ COVERAGE ?=
 TEST_ENV := OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-spark test-spark-slow torture check fix bench bench-accuracy bench-prospects bench-recovery lock clean
+.PHONY: help setup demo test test-slow test-spark test-spark-slow torture check fix bench bench-accuracy bench-prospects bench-recovery docs lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -89,6 +89,9 @@ bench-prospects: $(READY) ## People who have not bought, and the headline, over 
 
 bench-recovery: $(READY) ## Planted effects over 400 simulated companies, every method beside truth
 	@PYTHONPATH=. $(RUN) tests/benchmarks/recovery.py --first 100 --seeds 400 --shap --workers $(WORKERS)
+
+docs: $(READY) ## Build the documentation into .cache/docs, offline
+	@$(RUN) -m sphinx -q -W --keep-going -b html docs .cache/docs
 
 lock: $(UV) ## Renew requirements/ from pyproject.toml
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
