@@ -77,6 +77,32 @@ def training_document(info: ModelInfo, backtest: Backtest, data_fingerprint: str
     }
 
 
+def headline_metrics(info: ModelInfo, backtest: Backtest) -> dict[str, float]:
+    """Return the dozen figures of a training that a person reads first, by plain names.
+
+    Parameters
+    ----------
+    info : ModelInfo
+    backtest : Backtest
+    """
+    best, alone = backtest.models[backtest.chosen], backtest.models["btyd"]
+    told = {
+        "normalised_gini": best["gini"].mean,
+        "normalised_gini_purchases_alone": alone["gini"].mean,
+        "total_bias": best["total_bias"].mean,
+        "total_bias_purchases_alone": alone["total_bias"].mean,
+        "mean_absolute_error": best["mae"].mean,
+        "decile_error": best["decile_mape"].mean,
+        "spearman": best["spearman"].mean,
+        "churn_auc": best["auc"].mean,
+        "churn_calibration_error": best["calibration_error"].mean,
+        "interval_coverage": backtest.coverage,
+        "customers": float(info.customers),
+        "features": float(len(info.features)),
+    }
+    return {name: value for name, value in told.items() if value == value}
+
+
 def logged_metrics(info: ModelInfo, backtest: Backtest) -> dict[str, float]:
     """Return every figure of a training under the name that the registry logs it by.
 

@@ -1,6 +1,4 @@
-"""An exact audit of contributions on a sample, and the plots people know.
-
-This is the door to shap.
+"""An exact audit of contributions on a sample.
 
 Contributions come from one pass over the trees. The audit computes the exact
 interventional Shapley value of every group, in currency, from all coalitions of groups, and
@@ -13,7 +11,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from itertools import chain, combinations
 from math import comb
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -210,13 +208,6 @@ def agreement(
         sign_agreement=float(same.mean()) if large.any() else 1.0,
         same_order=order[0] == order[1],
     )
-
-
-def explanation(base: Floats, parts: Floats, shown: Floats, names: Sequence[str]) -> Any:
-    """Return contributions as a ``shap.Explanation``, for beeswarm, waterfall and scatter."""
-    import shap
-
-    return shap.Explanation(values=parts, base_values=base, data=shown, feature_names=list(names))
 
 
 def audit_model(

@@ -3,15 +3,17 @@
 from clv.registry.bundles.carrying import export_bundle, import_bundle
 from clv.registry.gate import GateCheck, GateLimits, GateResult, promotion_gate
 from clv.registry.store import Registry
-from clv.registry.version import ChampionMovedError, LoadedModel, Version
+from clv.registry.version import HEADLINE, ChampionMovedError, LoadedModel, RunFacts, Version
 
 __all__ = [
+    "HEADLINE",
     "ChampionMovedError",
     "GateCheck",
     "GateLimits",
     "GateResult",
     "LoadedModel",
     "Registry",
+    "RunFacts",
     "Version",
     "export_bundle",
     "import_bundle",

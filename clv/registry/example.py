@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 GOLDEN_ROWS = 32
 _UNKNOWN_SHARE = 0.2
-_PURCHASES = ("frequency", "recency_days", "age_days", "monetary_value")
+HISTORY = ("frequency", "recency_days", "age_days", "monetary_value")
 
 
 def golden_rows(
@@ -69,7 +69,7 @@ def golden_rows(
         if name in categories:
             words = [*categories[name], "a word not seen in training"]
             columns[name] = [words[index] for index in rng.integers(0, len(words), rows)]
-        elif name in _PURCHASES:
+        elif name in HISTORY:
             columns[name] = np.where(prospect, np.nan, history[name])
         else:
             values = np.round(rng.gamma(1.0, 3.0, rows), 3)

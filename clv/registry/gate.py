@@ -100,6 +100,11 @@ class GateResult:
         """Whether every answer is yes."""
         return all(check.passed for check in self.checks)
 
+    def in_words(self) -> str:
+        """Return the answer in a few words, naming the checks that failed."""
+        failed = ", ".join(check.name for check in self.checks if not check.passed)
+        return "passed" if self.passed else f"stopped: {failed}"
+
     def as_dict(self) -> dict[str, object]:
         """Return the result as JSON-able values."""
         return {"passed": self.passed, "checks": [asdict(check) for check in self.checks]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +26,7 @@ from clv.registry.version import (
     VERIFIED,
     ChampionMovedError,
     LoadedModel,
+    RunFacts,
     Version,
     number_of,
 )
@@ -86,6 +88,7 @@ class Registry:
         metrics: Mapping[str, float],
         artifacts: Mapping[str, Mapping[str, Any]],
         tags: Mapping[str, str],
+        about: RunFacts | None = None,
     ) -> Version:
         """Log a training as a run, register its model, verify it and make it challenger.
 
@@ -101,6 +104,8 @@ class Registry:
             Documents by file name, such as ``backtest.json``.
         tags : mapping of str to str
             Data fingerprint, feature fingerprint, code version.
+        about : RunFacts, optional
+            What a person reads of it: its name, when it began, its data, its pictures.
 
         Raises
         ------
@@ -117,8 +122,9 @@ class Registry:
                 tracking.save_pyfunc(model, directory)
             written = digests_of(directory)
             with tracking.refusals(self.uri):
+                told = replace(about or RunFacts(), tags=tags)
                 run = tracking.log_run(
-                    self._client, experiment, parameters, metrics, texts, tags, directory
+                    self._client, experiment, parameters, metrics, texts, directory, told
                 )
                 version = self._create(run, {**tags, DIGESTS: json.dumps(written)})
         return self.verify(version, model, written)
@@ -291,6 +297,11 @@ class Registry:
             When its document does not say.
         """
         return claims.training_facts(self.document(version, "training.json"))
+
+    def note_gate(self, version: Version, gate: GateResult) -> None:
+        """Write on a version and its run what the gate answered, for people who look there."""
+        with tracking.refusals(self.uri):
+            tracking.tag(self._client, version, "gate", gate.in_words())
 
     def history(self) -> tuple[Event, ...]:
         """Return who moved the champion, oldest first."""

@@ -9,6 +9,8 @@ the address, the active run and the experiment in the process. A model is writte
 from __future__ import annotations
 
 import itertools
+import json
+import time
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,9 +24,9 @@ from clv.errors import ClvError, RegistryError, storing
 from clv.foreign import raised_outside, reason
 from clv.registry.address import locked, reach, shown, sqlite_path, unreachable
 from clv.registry.digests import ENTRY, ENVELOPE, PARTS, check_types
-from clv.registry.example import golden_rows
+from clv.registry.example import HISTORY, golden_rows
 from clv.registry.version import number_of
-from clv.storage import TemporaryFolder, partial, remove_file
+from clv.storage import TemporaryFolder, partial, remove_file, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -34,12 +36,16 @@ if TYPE_CHECKING:
 
     from clv.models.lifetime_value import LifetimeModel
     from clv.models.model_info import ModelInfo
+    from clv.registry.version import RunFacts, Version
 
 PACKAGES = ("lightgbm", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn")
 """What a process needs to score, besides clv and MLflow."""
 
 _ARTIFACT = PARTS.rpartition("/")[2]
 _MODEL_FOLDER = "model"
+_PICTURE_FOLDER = "pictures"
+_DIGEST_CHARACTERS = 36
+"""What MLflow's store keeps of a dataset's digest."""
 _METRICS_PER_CALL = 1000
 _OTHERS_PER_CALL = 100
 _PARAMETER_CHARACTERS = 6000
@@ -51,6 +57,7 @@ def offer() -> None:
     from mlflow.pyfunc import PythonModel
 
     from clv.models.lifetime_value import LifetimeModel
+    from clv.registry.serving import served
 
     class Scorer(PythonModel):
         """Scores a feature table for one as_of; MLflow finds the methods by their names."""
@@ -59,7 +66,7 @@ def offer() -> None:
             self.model = LifetimeModel.load(Path(context.artifacts[_ARTIFACT]))
 
         def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:  # noqa: ARG002
-            return self.model.predict(model_input)
+            return served(self.model, model_input)
 
     set_model(Scorer())
 
@@ -152,18 +159,25 @@ def log_run(
     parameters: Mapping[str, object],
     metrics: Mapping[str, float],
     texts: Mapping[str, str],
-    tags: Mapping[str, str],
     model: Path,
+    about: RunFacts,
 ) -> Run:
-    """Write one run: parameters, metrics, tags, JSON documents and the model's files.
+    """Write one run: parameters, metrics, tags, documents, pictures and the model's files.
 
     A run that does not come to its end is marked as failed, whatever stopped it.
     """
     from mlflow.entities import Metric, Param
 
-    info = client.create_run(experiment, tags=dict(tags)).info
+    info = client.create_run(
+        experiment,
+        start_time=about.started_ms,
+        tags=about.all_tags(),
+        run_name=about.name or None,
+    ).info
     try:
-        at_ms = info.start_time
+        at_ms = int(time.time() * 1000)
+        if about.dataset is not None:
+            client.log_inputs(info.run_id, datasets=[_dataset(about.dataset)])
         given = [Param(key, str(text)[:_PARAMETER_CHARACTERS]) for key, text in parameters.items()]
         for batch in batched(given, _OTHERS_PER_CALL):
             client.log_batch(info.run_id, params=batch)
@@ -172,12 +186,38 @@ def log_run(
             client.log_batch(info.run_id, metrics=batch)
         for name, text in texts.items():
             client.log_text(info.run_id, text, name)
+        with TemporaryFolder("clv-pictures-") as folder:
+            for name, picture in about.pictures.items():
+                with whole(folder / name) as file:
+                    file.write(picture)
+                client.log_artifact(info.run_id, str(folder / name), _PICTURE_FOLDER)
         client.log_artifacts(info.run_id, str(model), _MODEL_FOLDER)
     except BaseException:
         client.set_terminated(info.run_id, "FAILED")
         raise
     client.set_terminated(info.run_id, "FINISHED")
     return Run(str(info.run_id), f"{info.artifact_uri}/{_MODEL_FOLDER}")
+
+
+def _dataset(about: Mapping[str, Any]) -> Any:
+    """Return what MLflow's pages show as the dataset of a training."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    # Where the tables lie may name people and machines: it is not told.
+    told = Dataset(
+        name=str(about["name"]),
+        digest=str(about["digest"])[:_DIGEST_CHARACTERS],
+        source_type="clv",
+        source=json.dumps({"tables": sorted(about["profile"])}),
+        profile=json.dumps(about["profile"], sort_keys=True),
+    )
+    return DatasetInput(dataset=told, tags=[InputTag("mlflow.data.context", "training")])
+
+
+def tag(client: MlflowClient, version: Version, name: str, text: str) -> None:
+    """Write a tag on a version, and on the run that it came of."""
+    client.set_tag(version.run_id, name, text)
+    client.set_model_version_tag(version.name, str(version.number), name, text)
 
 
 def ensure_model(client: MlflowClient, name: str) -> None:
@@ -239,18 +279,19 @@ def search_versions(client: MlflowClient, name: str) -> list[Any]:
 def signature(info: ModelInfo) -> ModelSignature:
     """Declare the input: ids and categories are strings, every number a double.
 
+    Who it is, when, and the purchase history are needed; other features may be unknown.
     Inferring would let a chunk of whole numbers pass and the next one fail.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
 
     text = {"customer_id", "as_of", *info.categories}
-    names = ["customer_id", "as_of", *info.features]
-    return ModelSignature(
-        inputs=Schema(
-            [ColSpec("string" if name in text else "double", name, required=True) for name in names]
-        )
-    )
+    needed = {"customer_id", "as_of", *HISTORY}
+    columns = [
+        ColSpec("string" if name in text else "double", name, required=name in needed)
+        for name in ("customer_id", "as_of", *info.features)
+    ]
+    return ModelSignature(inputs=Schema(columns))
 
 
 def save_pyfunc(model: LifetimeModel, directory: Path) -> None:

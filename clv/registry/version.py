@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clv.errors import RegistryError
 
@@ -27,6 +27,9 @@ SIGNED_BY = "signed_by"
 CARRIED_TAGS = ("data_fingerprint", "feature_fingerprint", "code_version")
 """Tags that describe a training, and so go with its model to another store."""
 
+
+HEADLINE = "1_headline/"
+"""The figures that a person reads first: MLflow sorts by name."""
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
@@ -117,3 +120,37 @@ class LoadedModel:
 
 class ChampionMovedError(RegistryError):
     """Another process moved the champion's name since it was read."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a person reads of a run besides its figures.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``train 2025-12-31 h180``.
+    source : str
+        What was run, such as ``clv train``.
+    started_ms : int or None
+        When it began, in milliseconds since 1970; None is now.
+    dataset : mapping or None
+        ``name``, ``digest`` (32 characters are kept) and ``profile`` (JSON-able) of the data.
+    pictures : mapping of str to bytes
+        By file name; beside the model's files, and no part of them.
+    tags : mapping of str to str
+    """
+
+    name: str = ""
+    source: str = ""
+    started_ms: int | None = None
+    dataset: Mapping[str, Any] | None = None
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def all_tags(self) -> dict[str, str]:
+        """Return the tags, and those that MLflow's own pages show as the source."""
+        if not self.source:
+            return dict(self.tags)
+        source = {"mlflow.source.name": self.source, "mlflow.source.type": "LOCAL"}
+        return {**self.tags, **source}

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from .options import Config, Cutoff, Data, EngineKind, Horizon, Model, Out, Workspace, run_of, show
+from .options import (
+    AsOf,
+    Config,
+    Cutoff,
+    Data,
+    EngineKind,
+    Horizon,
+    Model,
+    Out,
+    Workspace,
+    run_of,
+    show,
+)
 
 
 def attribute(
@@ -60,16 +72,27 @@ def report(
 
 
 def explain(
-    interaction_id: Annotated[str, typer.Argument(help="The contact.")],
+    interaction_id: Annotated[str | None, typer.Argument(help="The contact.")] = None,
+    customer: Annotated[str | None, typer.Option(help="Or the customer, by id.")] = None,
+    as_of: AsOf = None,
+    model: Model = None,
+    out: Annotated[Path | None, typer.Option(help="Picture of a customer: .svg, .png.")] = None,
     config: Config = None,
     data: Data = None,
     workspace: Workspace = None,
 ) -> None:
-    """Show the behaviours found in one contact, in redacted text.
+    """Show what was found in one contact, or where one customer's value comes from.
 
     Example: clv explain i000123 --data company
+
+    Example: clv explain --customer c000042 --data company
     """
     from ..explaining import explain as pipeline
 
-    run = run_of("explain", config, data=data, workspace=workspace)
-    show(run, pipeline.run(run, interaction_id=interaction_id))
+    if (interaction_id is None) == (customer is None):
+        raise typer.BadParameter("name one contact, or one customer with --customer.")
+    run = run_of("explain", config, data=data, as_of=as_of, workspace=workspace)
+    if customer is not None:
+        show(run, pipeline.customer(run, customer_id=customer, model=model, out=out))
+    else:
+        show(run, pipeline.run(run, interaction_id=str(interaction_id)))

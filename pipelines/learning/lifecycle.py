@@ -66,19 +66,11 @@ def _require_trust(
 
 def _promoted(ctx: Run, registry: Registry, candidate: Version, why: str) -> GateResult:
     """Ask the gate and move the name; where another promotion came first, ask again."""
-    from clv.registry import ChampionMovedError, GateLimits, promotion_gate
+    from clv.registry import ChampionMovedError
 
-    chosen, level = registry.trained(candidate)
     for attempt in range(1, ATTEMPTS + 1):
-        standing = registry.alias("champion")
-        gate = promotion_gate(
-            registry.metrics(candidate),
-            None if standing is None else registry.metrics(standing),
-            model=chosen,
-            champion_model="" if standing is None else registry.trained(standing)[0],
-            loads=candidate.verified,
-            limits=GateLimits(**ctx.settings.gate.model_dump(), level=level),
-        )
+        gate, standing = asked(ctx, registry, candidate)
+        registry.note_gate(candidate, gate)
         ctx.save("gate.json", {"version": candidate.number, **gate.as_dict()})
         now = dt.datetime.now(dt.UTC)
         try:
@@ -89,6 +81,23 @@ def _promoted(ctx: Run, registry: Registry, candidate: Version, why: str) -> Gat
         else:
             break
     return gate
+
+
+def asked(ctx: Run, registry: Registry, candidate: Version) -> tuple[GateResult, Version | None]:
+    """Return what the gate says of a version, and the champion it was held against."""
+    from clv.registry import GateLimits, promotion_gate
+
+    chosen, level = registry.trained(candidate)
+    standing = registry.alias("champion")
+    gate = promotion_gate(
+        registry.metrics(candidate),
+        None if standing is None else registry.metrics(standing),
+        model=chosen,
+        champion_model="" if standing is None else registry.trained(standing)[0],
+        loads=candidate.verified,
+        limits=GateLimits(**ctx.settings.gate.model_dump(), level=level),
+    )
+    return gate, standing
 
 
 def rollback(ctx: Run, *, why: str = "") -> Result:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clv.models.options import ModelOptions
     from clv.models.training.panel import Panel
     from clv.monitoring import Profile
+    from clv.registry import RunFacts
 
 PROFILE = "profile.json"
 """The training population, logged with the model: what drift is measured against."""
@@ -31,7 +32,7 @@ PROFILE = "profile.json"
 def run(ctx: Run, *, promote: bool = False) -> Result:
     """Train on the legal cutoffs, log everything, register, and verify in a fresh process."""
     from clv.evaluation.backtest import run_backtest
-    from clv.evaluation.documents import contributions_document, logged_metrics, training_document
+    from clv.evaluation.documents import contributions_document, training_document
     from clv.evaluation.stability import stability
     from clv.models.lifetime_value import LifetimeModel
     from clv.models.training.folds import out_of_fold
@@ -53,10 +54,13 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
         again = stability(model, panel, folds, options, portfolio)
         contributions["stability"] = None if again is None else again.as_dict()
         profile = _profile(model, portfolio)
+    with ctx.step("Drawing what the model used"):
+        pictures = _pictures(model, portfolio, backtest)
+    validation = company.validation.as_dict()
     fingerprint = company.validation.fingerprint
     training = training_document(model.info, backtest, fingerprint)
     documents = {
-        "validation.json": company.validation.as_dict(),
+        "validation.json": validation,
         "backtest.json": backtest.as_dict(),
         "contributions.json": contributions,
         "training.json": training,
@@ -64,17 +68,16 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
     registered = {**documents, PROFILE: profile.as_dict()}
     ctx.save(REGISTERED, digests_of(registered), latest=False)
     with ctx.step("Registering, and loading it back in a fresh process"):
-        version = ctx.registry().log_training(
+        registry = ctx.registry()
+        version = registry.log_training(
             model,
             parameters=_parameters(ctx, options, panel),
-            metrics={**logged_metrics(model.info, backtest), **audit},
+            metrics={**_metrics(model.info, backtest), **audit},
             artifacts=registered,
-            tags={
-                "data_fingerprint": fingerprint,
-                "feature_fingerprint": model.info.fingerprint,
-                "code_version": metadata.version("clv"),
-            },
+            tags=_tags(model.info, fingerprint),
+            about=_about(ctx, model, validation, pictures),
         )
+        registry.note_gate(version, lifecycle.asked(ctx, registry, version)[0])
     training |= {"model_name": version.name, "model_version": version.number}
     for name, document in documents.items():
         ctx.save(name, document)
@@ -96,11 +99,70 @@ def _profile(model: LifetimeModel, portfolio: pd.DataFrame) -> Profile:
     return Profile.learn(portfolio.join(said), (*model.info.features, *SCORES))
 
 
+def _tags(info: ModelInfo, fingerprint: str) -> dict[str, str]:
+    return {
+        "data_fingerprint": fingerprint,
+        "feature_fingerprint": info.fingerprint,
+        "code_version": metadata.version("clv"),
+        "as_of": info.training_cutoff,
+        "horizon_days": str(info.horizon_days),
+    }
+
+
+def _metrics(info: ModelInfo, backtest: Backtest) -> dict[str, float]:
+    """Return the figures that a person reads first, and all the others."""
+    from clv.evaluation.documents import headline_metrics, logged_metrics
+    from clv.registry import HEADLINE
+
+    first = {f"{HEADLINE}{k}": v for k, v in headline_metrics(info, backtest).items()}
+    return {**first, **logged_metrics(info, backtest)}
+
+
 def _fitted_to(info: ModelInfo) -> str:
     return (
         f"{info.horizon_days} days from {info.training_cutoff}, {info.customers:,} customers, "
         f"{len(info.features)} features"
     )
+
+
+def _about(
+    ctx: Run, model: LifetimeModel, validation: dict[str, Any], pictures: dict[str, bytes]
+) -> RunFacts:
+    """Return what a person reads of the run in MLflow."""
+    from clv.registry import RunFacts
+
+    kept = ("rows", "accepted", "quarantined", "first", "last")
+    tables = {
+        name: {key: table[key] for key in kept} for name, table in validation["tables"].items()
+    }
+    return RunFacts(
+        name=f"train {model.info.training_cutoff} h{model.info.horizon_days}",
+        source="clv train",
+        started_ms=int(ctx.started_at.timestamp() * 1000),
+        dataset={
+            "name": "company tables",
+            "digest": validation["fingerprint"],
+            "profile": tables,
+        },
+        pictures=pictures,
+    )
+
+
+def _pictures(
+    model: LifetimeModel, portfolio: pd.DataFrame, backtest: Backtest
+) -> dict[str, bytes]:
+    """Return the pictures of a training: shap's, and those of the backtest."""
+    from clv.evaluation.explanation import shap_pictures
+
+    plot = backtest.plot
+    drawn = {
+        "calibration.png": plot.calibration(),
+        "deciles.png": plot.deciles(),
+        "gains.png": plot.gains(),
+        "tracking.png": plot.tracking(),
+    }
+    found = {name: picture.png() for name, picture in drawn.items()}
+    return {**shap_pictures(model, portfolio), **found}
 
 
 def audited(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clv.models.lifetime_value import LifetimeModel
 from clv.registry import golden
 from clv.registry.bundles import bundle, claims, signing
-from clv.registry.version import DIGESTS, IMPORTED_FROM, SIGNED_BY
+from clv.registry.version import DIGESTS, IMPORTED_FROM, SIGNED_BY, RunFacts
 from clv.storage import TemporaryFolder
 
 if TYPE_CHECKING:
@@ -99,4 +99,8 @@ def import_bundle(
         metrics=claims.carried_metrics(given.metrics),
         artifacts=given.documents,
         tags=claims.carried_tags(given.tags) | own,
+        about=RunFacts(
+            name=f"import {model.info.training_cutoff} h{model.info.horizon_days}",
+            source="clv models import",
+        ),
     )

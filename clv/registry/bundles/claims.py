@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import RegistryError
-from clv.registry.version import CARRIED_TAGS
+from clv.registry.version import CARRIED_TAGS, HEADLINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ LARGEST = 1e30
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. /-]{0,249}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DOCUMENT = re.compile(r"[a-z0-9_]{1,60}\.json")
-_METRIC_GROUPS = ("backtest/", "blend/", "btyd/", "contributions/", "coverage/")
+_METRIC_GROUPS = ("backtest/", "blend/", "btyd/", "contributions/", "coverage/", HEADLINE)
 """What a training logs; the registry's own figures have other names."""
 
 

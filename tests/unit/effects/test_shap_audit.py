@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clv.errors import UsageError
-from clv.evaluation.shapley_audit import Coalitions, agreement, explanation
+from clv.evaluation.shapley_audit import Coalitions, agreement
 from clv.models.contributions import split_log
 
 
@@ -82,10 +82,3 @@ def test_the_index_of_three_is_shared_among_its_pairs(rows):
 
     found = Coalitions.of(value, np.ones((1, 5)), -np.ones((1, 5)), [[0], [1], [2]]).interactions()
     np.testing.assert_allclose(found[0], 0.5 * (1 - np.eye(3)))
-
-
-def test_plots_get_the_same_numbers(rows):
-    pytest.importorskip("shap")
-    found = explanation(np.zeros(30), rows, rows, list("abcde"))
-    assert found.shape == (30, 5)
-    assert found.feature_names == list("abcde")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 
 from clv.errors import GateError, RegistryError
 from clv.events.histories import make_histories
@@ -15,7 +16,8 @@ from clv.registry import GateCheck, GateResult, Registry, golden, promotion_gate
 from clv.registry.digests import check_types, digests_of, verify
 from clv.registry.example import golden_rows
 from clv.registry.history import Event, before_the_champion, events_of
-from clv.registry.version import number_of
+from clv.registry.serving import completed
+from clv.registry.version import RunFacts, number_of
 from clv.scoring import ScoringOptions, current, score
 
 WHEN = dt.datetime(2025, 7, 1, 4, 5, tzinfo=dt.UTC)
@@ -92,6 +94,67 @@ def test_the_artefacts_hold_no_pickle_no_path_and_a_signature(registry, model, u
     assert kinds["frequency"] == "double"
     assert f"feature_fingerprint: {info.fingerprint}" in text
     assert "clv==" in (directory / "requirements.txt").read_text()
+
+
+def test_a_person_can_read_a_run(registry, model, unverified):
+    about = RunFacts(
+        name="train 2025-12-31 h180",
+        source="clv train",
+        started_ms=1_700_000_000_000,
+        dataset={"name": "company tables", "digest": "f" * 64, "profile": {"orders": {"rows": 9}}},
+        pictures={"beeswarm.png": b"\x89PNG"},
+    )
+    version = registry.log_training(
+        model, parameters={}, metrics={}, artifacts={}, tags={"as_of": "2025-12-31"}, about=about
+    )
+    registry.note_gate(version, NO)
+    run = registry._client.get_run(version.run_id)
+    assert run.info.run_name == "train 2025-12-31 h180"
+    assert run.info.start_time == 1_700_000_000_000 < run.info.end_time
+    tags = run.data.tags
+    assert (tags["mlflow.source.name"], tags["as_of"]) == ("clv train", "2025-12-31")
+    assert tags["gate"] == registry.version(version.number).tags["gate"] == "stopped: coverage"
+    (data,) = run.inputs.dataset_inputs
+    assert json.loads(data.dataset.profile) == {"orders": {"rows": 9}}
+    pictures = registry._client.list_artifacts(version.run_id, "pictures")
+    assert [item.path for item in pictures] == ["pictures/beeswarm.png"]
+    assert not [p for p in files(registry, version).rglob("*") if p.suffix == ".png"]
+
+
+@pytest.fixture
+def server(registry, model, unverified):
+    """Return what MLflow's own scoring server answers for the registered model."""
+    from mlflow.pyfunc import load_model
+    from mlflow.pyfunc.scoring_server import invocations
+
+    loaded = load_model(str(files(registry, logged(registry, model))))
+
+    def post(rows):
+        text = json.dumps({"dataframe_records": rows})
+        return invocations(text, "application/json", loaded, loaded.metadata.get_input_schema())
+
+    return post
+
+
+def test_a_server_answers_in_json_and_lets_optional_features_be_absent(server, model):
+    info = model.info
+    rows = golden_rows(info.features, info.categories, info.training_cutoff, rows=8)
+    needed = ["customer_id", "as_of", "frequency", "recency_days", "age_days", "monetary_value"]
+    least = json.loads(rows[needed].to_json(orient="records"))
+    answer = server(least)
+    assert answer.status == 200, answer.response
+
+    def refuse(word):
+        raise AssertionError(f"{word} is no JSON")
+
+    told = json.loads(answer.response, parse_constant=refuse)["predictions"]
+    expected = model.predict(completed(model, rows[needed]))
+    assert [row["clv"] for row in told] == pytest.approx(
+        [None if pd.isna(value) else value for value in expected["clv"]]
+    )
+    assert any(row["p_repeat"] is None for row in told)
+    with pytest.raises(MlflowException, match="enforce model input schema"):
+        server([{"customer_id": "c1"}])
 
 
 def test_no_customer_is_in_the_registry(registry, model, company, unverified):
