@@ -53,8 +53,10 @@ def test_planted_effects_come_back():
 def test_nothing_is_found_where_nothing_was_planted():
     seeds = 24
     truth, found, half, _ = recovered(seeds, customers=8_000, agents=100, effects=Effects.none())
-    np.testing.assert_allclose(truth, 0, atol=1e-9)
-    cover = (np.abs(found) <= half).mean(axis=0)
+    # What is left of resolution is the repeats that it spares: next to nothing.
+    np.testing.assert_allclose(truth[:, :2], 0, atol=1e-9)
+    assert np.abs(truth[:, 2]).max() < 0.05 * half[:, 2].min()
+    cover = (np.abs(found - truth) <= half).mean(axis=0)
     assert (cover >= 0.95 - 2.5 * np.sqrt(0.95 * 0.05 / seeds)).all(), cover
 
 
