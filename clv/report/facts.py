@@ -14,6 +14,7 @@ from clv.report.sections.changes import Changes, changes
 from clv.report.sections.customers import Customers, customers
 from clv.report.sections.inputs import ReportInputs
 from clv.report.sections.levers import Levers, levers
+from clv.report.sections.rollouts import RollOuts, rollouts
 from clv.report.sections.teams import Teams, teams
 from clv.report.sections.trust import Trust, trust
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA", "SECTIONS", "ReportFacts", "ReportInputs", "collect"]
 
-SECTIONS = ("answer", "levers", "journey", "teams", "trust", "changes")
+SECTIONS = ("answer", "levers", "journey", "teams", "rollouts", "trust", "changes")
 """Sections in the order of the page; each is the template of that name."""
 
 SCHEMA = 1
@@ -53,8 +54,9 @@ class ReportFacts:
         People whose value was predicted, and those among them who are yet to buy.
     sections : tuple of str
         What the page shows, in order. Without contacts there is nothing to say of handle
-        times and teams; page 1 says what contacts would bring.
-    answer, levers, journey, teams, trust, changes
+        times and teams; page 1 says what contacts would bring. Without roll-outs nothing is
+        said of them.
+    answer, levers, journey, teams, rollouts, trust, changes
         The sections, in the order of the page.
     """
 
@@ -72,6 +74,7 @@ class ReportFacts:
     levers: Levers
     journey: Customers
     teams: Teams
+    rollouts: RollOuts
     trust: Trust
     changes: Changes
 
@@ -102,6 +105,8 @@ def collect(inputs: ReportInputs) -> ReportFacts:
     """
     first, proof = answer(inputs), trust(inputs)
     contacts = "interactions" not in inputs.absent
+    reached = rollouts(inputs)
+    shown = {"levers": contacts, "teams": contacts, "rollouts": bool(reached.rollouts)}
     known = (inputs.portfolio, inputs.contributions, inputs.training, inputs.attribution)
     return ReportFacts(
         schema=SCHEMA,
@@ -113,11 +118,12 @@ def collect(inputs: ReportInputs) -> ReportFacts:
         level=inputs.level,
         customers=inputs.customers,
         prospects=inputs.prospects,
-        sections=tuple(s for s in SECTIONS if contacts or s not in ("levers", "teams")),
+        sections=tuple(section for section in SECTIONS if shown.get(section, True)),
         answer=first,
         levers=levers(inputs),
         journey=customers(inputs),
         teams=teams(inputs),
+        rollouts=reached,
         trust=proof,
         changes=changes(inputs.previous, first, proof, inputs.horizon_days),
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from clv.report.sections.evidence import Disagreement
     from clv.report.sections.firmness import Firmness
     from clv.report.sections.levers import Lever
+    from clv.report.sections.rollouts import RollOut
     from clv.report.sections.teams import Training
     from clv.report.sections.trust import Trust
 
@@ -194,21 +195,41 @@ def referrals(item: Referrals, texts: Texts) -> str:
 
 def training(item: Training, texts: Texts) -> str:
     """Return what moved after a training."""
-    write = texts.formats
-    if item.change.unit == "share":
-        moved = texts.say("change.points", points=write.points(item.change.value))
-        ends = (item.change.low, item.change.high)
-        interval = " – ".join(write.points(end) for end in ends if end is not None)
-    else:
-        moved = write.figure(item.change, signed=True)
-        interval = write.interval(item.change, signed=True)
+    change, interval = moved(item.change, texts)
     return texts.say(
         "teams.training_text",
         behaviour=texts.name("behaviour", item.behaviour),
-        change=moved,
+        change=change,
         interval=interval or "–",
-        agents=write.number(item.agents),
+        agents=texts.formats.number(item.agents),
     )
+
+
+def moved(change: Figure, texts: Texts) -> tuple[str, str]:
+    """Return by how much something moved, shares in points, and the interval of it."""
+    write = texts.formats
+    if change.unit != "share":
+        return write.figure(change, signed=True), write.interval(change, signed=True)
+    ends = (write.points(end) for end in (change.low, change.high) if end is not None)
+    return texts.say("change.points", points=write.points(change.value)), " – ".join(ends)
+
+
+def paid(item: RollOut, texts: Texts) -> str:
+    """Return whether a roll-out paid, for an agent and the first year."""
+    write, year = texts.formats, item.agent_year
+    assert year is not None
+    said = texts.say(
+        f"rollouts.{item.verdict}",
+        year=write.figure(year, signed=True),
+        interval=write.interval(year, signed=True) or "–",
+    )
+    if item.cost_per_agent is None:
+        return f"{said} {texts.say('rollouts.no_cost')}"
+    cost = texts.say("rollouts.cost", cost=write.figure(item.cost_per_agent))
+    if item.verdict != "paid" or item.payback is None:
+        return f"{said} {cost}"
+    days = write.number(round(item.payback.value))
+    return f"{said} {cost} {texts.say('rollouts.payback', days=days)}"
 
 
 def effect(behaviour: Behaviour, texts: Texts) -> str:

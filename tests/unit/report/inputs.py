@@ -394,6 +394,7 @@ def _attribution() -> dict[str, Any]:
             {"name": "Families", "customers": 3_410, "clv": 151.2, "effects": []},
         ],
         "journey": _journey(),
+        "rollouts": _rollouts(),
         "frontier": _frontier(),
         "part_targets": [
             {"by": by, "name": name, "contacts": contacts, "targets": [
@@ -529,3 +530,30 @@ def _glossary() -> list[dict[str, str]]:
         {"name": "empathy_rate", "group": "empathy", "unit": "share",
          "doc": "Share of agent turns with empathy after an upset customer turn."},
     ]  # fmt: skip
+
+
+def _rollouts() -> list[dict[str, Any]]:
+    def interval(estimate: float, half: float) -> dict[str, float]:
+        return {"estimate": estimate, "low": estimate - half, "high": estimate + half}
+
+    base = {"evidence": "quasi-experimental (roll-out)", "unit": "team", "units": 12}
+    base |= {"units_reached": 9, "contacts": 6_100, "contacts_reached": 2_900, "refused": None}
+    paid = base | {
+        "what": "empathy training",
+        "per_contact": interval(6.1, 3.2),
+        "behaviours": [
+            {"behaviour": "empathy", **interval(0.12, 0.02)},
+            {"behaviour": "handle_seconds", **interval(11.0, 9.0)},
+        ],
+        "payment": {
+            "verdict": "paid",
+            "net_per_contact": interval(6.0, 3.2),
+            "per_agent_year": interval(900.0, 700.0),
+            "cost_per_agent": 150.0,
+            "payback_days": 52.1,
+        },
+    }
+    why = "Units that were reached had moved apart from the others before."
+    refused = {"why": why, "mend": "let chance decide which are reached first"}
+    nothing = {"per_contact": None, "behaviours": [], "payment": None, "refused": refused}
+    return [paid, base | {"what": "assist tool", "unit": "agent"} | nothing]

@@ -306,6 +306,17 @@ def test_nothing_at_all_is_a_report_of_what_is_missing():
         assert getattr(facts, section).missing, section
 
 
+def test_roll_outs_are_a_section_where_there_are_any(builder):
+    inputs = builder.complete()
+    paid, refused = collect(inputs).rollouts.rollouts
+    assert (paid.verdict, paid.cost_per_agent.value, paid.payback.value) == ("paid", 150.0, 52.1)
+    assert [moved.behaviour for moved in paid.moved] == ["empathy", "handle_seconds"]
+    assert (refused.verdict, refused.agent_year) == ("", None)
+    assert "moved apart" in refused.why
+    inputs.attribution["rollouts"] = []
+    assert "rollouts" not in collect(inputs).sections
+
+
 def test_purchases_only_names_what_support_tables_would_add(builder):
     facts = collect(builder.purchases_only())
     assert facts.sections == ("answer", "journey", "trust", "changes")
