@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clv.report import sentences
+from clv.report import advice, sentences
 
 if TYPE_CHECKING:
     from clv.report.facts import ReportFacts
@@ -33,14 +33,14 @@ def findings(facts: ReportFacts, *, language: str = "en") -> tuple[str, ...]:
     texts = sentences.load(language, facts.currency)
     answer = facts.answer
     settled = [b for b in answer.behaviours if b.figure.settled]
-    moves = [r for r in answer.recommendations if r.move in ("raise", "lower")]
+    told = [r for r in answer.recommendations if r.behaviour]
     said = [f"{sentences.headline(facts, texts)} {sentences.subline(facts, texts)}"]
-    said += [sentences.effect(behaviour, texts) for behaviour in settled[:1]]
     said += [
-        f"{sentences.recommendation(r, texts)}: {sentences.gain(r.gain, texts)}."
-        for r in moves
-        if r.gain
+        f"{advice.recommendation(r, texts)}: {advice.advice(r, texts)[0].rstrip('.')}."
+        for r in told[:1]
+        if r.move != "refused"
     ]
+    said += [sentences.effect(behaviour, texts) for behaviour in settled[:1]]
     said += [sentences.association(group, texts) for group in answer.associations[:1]]
     said += [sentences.test_of_totals(facts.trust, texts)]
     plain = [sentence.replace("**", "").strip() for sentence in said]

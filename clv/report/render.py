@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from clv.errors import UsageError
-from clv.report import sentences
+from clv.report import advice, sentences
 from clv.report.drawings import draw_all
 from clv.storage import whole, write_text
 
@@ -136,6 +136,8 @@ def live(facts: ReportFacts, texts: Texts) -> dict[str, Any]:
             "high": item.supported_high,
             "cost": item.cost_per_minute,
             "minutes": item.minutes_per_customer,
+            "contacts": item.contacts_per_customer,
+            "year": item.contacts_a_year,
             "curve": [[point.at, point.net, point.low, point.high] for point in item.curve],
         }
         for place, item in enumerate(facts.levers.levers)
@@ -151,13 +153,14 @@ def live(facts: ReportFacts, texts: Texts) -> dict[str, Any]:
 
 
 class _Sentences:
-    """The functions of ``clv.report.sentences`` with the catalogue filled in."""
+    """The functions of ``sentences`` and ``advice`` with the catalogue filled in."""
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
 
     def __getattr__(self, name: str) -> Any:
-        return lambda item: getattr(sentences, name)(item, self._texts)
+        home = advice if hasattr(advice, name) else sentences
+        return lambda item: getattr(home, name)(item, self._texts)
 
 
 def _environment() -> jinja2.Environment:

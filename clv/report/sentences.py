@@ -12,8 +12,7 @@ from clv.report.formats import LANGUAGES, Formats
 
 if TYPE_CHECKING:
     from clv.report.facts import ReportFacts
-    from clv.report.figures import Figure
-    from clv.report.sections.answer import Association, Behaviour, Caution, Recommendation
+    from clv.report.sections.answer import Association, Behaviour, Caution
     from clv.report.sections.changes import Why
     from clv.report.sections.customers import Referrals
     from clv.report.sections.evidence import Disagreement
@@ -137,24 +136,6 @@ def change(behaviour: Behaviour, texts: Texts) -> str:
         minutes = texts.formats.seconds(behaviour.change, signed=True)
         return texts.say("change.seconds", minutes=minutes)
     return texts.say("change.points", points=texts.formats.points(behaviour.change))
-
-
-def recommendation(target: Recommendation, texts: Texts) -> str:
-    """Return what to do about one target."""
-    return texts.say(
-        f"recommendations.{target.move}",
-        behaviour=texts.behaviour(target.behaviour),
-        current=texts.formats.figure(target.current),
-        best=texts.formats.figure(target.best) if target.best else "",
-    )
-
-
-def gain(figure: Figure, texts: Texts) -> str:
-    """Return what a recommended move brings."""
-    shown = texts.formats.figure(figure, signed=True)
-    interval = texts.formats.interval(figure, signed=True)
-    key = "recommendations.gain" if interval else "recommendations.gain_plain"
-    return texts.say(key, gain=shown, interval=interval)
 
 
 def caution(item: Caution, texts: Texts) -> str:

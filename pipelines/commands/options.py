@@ -37,7 +37,9 @@ def run_of(command: str, config: Path | None, **flags: Any) -> Run:
     flags["engine__kind"] = flags.pop("engine", None)
     if data is not None:
         flags["sources__folder"] = str(data)
-    return Run(load_settings(config, **flags), command)
+    named = (("--config", config), ("--data", data))
+    again = tuple(part for flag, path in named if path for part in (flag, str(path)))
+    return Run(load_settings(config, **flags), command, again=again)
 
 
 def _day(text: str) -> dt.date:

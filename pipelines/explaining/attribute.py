@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import DataError, RegistryError
@@ -54,6 +55,7 @@ def run(
             )
     ctx.note(result.notes)
     document = result.as_dict(individuals=ctx.settings.report.individual_agents)
+    _complete_commands(document, ctx.again)
     path = ctx.save("attribution.json", document)
     if out is not None:
         path = ctx.save_to(out, document)
@@ -61,6 +63,7 @@ def run(
     lines = (
         *(_line(effect, currency) for effect in document["effects"]),
         *(_rollout_line(rollout, currency) for rollout in document["rollouts"]),
+        *decision_lines(document, ctx.settings.report.language),
     )
     return Result("attribute", lines, {"attribution": path}, tuple(ctx.notes), document)
 
@@ -132,6 +135,31 @@ def _contributions(ctx: Run, model: str | None) -> tuple[list[dict[str, Any]] | 
         return None, None
     document = ctx.document(registry, version, "contributions.json")
     return document["groups"], version.number
+
+
+def _complete_commands(document: dict[str, Any], again: tuple[str, ...]) -> None:
+    """Let each proposed experiment's command read the same company as this run."""
+    for target in document["targets"]:
+        if target["experiment"] is not None:
+            words = shlex.split(target["experiment"]["command"])
+            target["experiment"]["command"] = shlex.join([*words, *again])
+
+
+def decision_lines(document: dict[str, Any], language: str) -> tuple[str, ...]:
+    """Say what to do about each behaviour, as the report's first page does."""
+    from clv.report.advice import advice, recommendation
+    from clv.report.sections.decisions import decisions
+    from clv.report.sentences import load
+
+    texts = load(language, document["currency"])
+    lines = []
+    for found in decisions(document, contacts=document["customers"] > 0):
+        grade = texts.name("grade", found.grade)
+        said = " ".join(advice(found, texts)).replace("**", "")
+        lines.append(f"{grade}: {recommendation(found, texts)}. {said}")
+        if found.experiment is not None and found.experiment.command:
+            lines.append(found.experiment.command)
+    return tuple(lines)
 
 
 def _line(effect: dict[str, Any], currency: str) -> str:

@@ -97,10 +97,19 @@ class Run:
     console : rich.console.Console, optional
         Where people read; by default standard output. Where it is not a terminal, every
         event is one line of JSON instead.
+    again : tuple of str
+        The options by which another command reads the same company.
     """
 
-    def __init__(self, settings: Settings, command: str, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        command: str,
+        console: Console | None = None,
+        again: tuple[str, ...] = (),
+    ) -> None:
         self.settings = settings
+        self.again = again
         self.command = command
         self.console = console or Console(highlight=False)
         self.started_at = dt.datetime.now(dt.UTC)

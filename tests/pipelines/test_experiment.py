@@ -1,6 +1,7 @@
 """`clv experiment`: sized on the past, dealt once, read with its warnings, and level 3."""
 
 import json
+import shlex
 
 import pandas as pd
 import pytest
@@ -111,6 +112,39 @@ def test_read_holds_every_method_and_enters_the_effects(trial_company, clv, tmp_
     assert [check["name"] for check in level["checks"]] == ["sample_ratio", "only_channel"]
     # +10 points on a contact, at 50 a resolved one.
     assert fcr["per_contact"] == pytest.approx(5.0)
+    # What agents could not tell, the experiment decides: its level, and a step that pays.
+    document = json.loads((tmp_path / "out" / "attribution.json").read_text("utf-8"))
+    target = next(one for one in document["targets"] if one["behaviour"] == "fcr")
+    assert (target["evidence"], target["recommend"]) == ("experimental", "raise")
+    assert target["grade"] in ("proven", "likely")
+    assert target["step"]["probability"] > 0.95
+    assert "Raise first-contact resolution from" in seen.out
+    assert {row["behaviour"] for row in document["refused"]} == {"handle_seconds", "empathy"}
+
+
+def test_an_open_question_comes_with_a_command_that_runs(trial_company, clv, tmp_path, monkeypatch):
+    seen = clv("experiment", "read", "empathy_coaching", "--data", trial_company, *DAYS)
+    path = tmp_path / "out" / "experiment-empathy_coaching.json"
+    found = json.loads(path.read_text("utf-8"))
+    for row in found["moved"]:
+        if row["behaviour"] == "fcr":
+            row["slope"] = {"estimate": 1.0, "standard_error": 400.0, "degrees": 900.0}
+    path.write_text(json.dumps(found), encoding="utf-8")
+    monkeypatch.setenv("CLV__DECISIONS__BRIEFING_MINUTES", "0")
+    monkeypatch.setenv("CLV__DECISIONS__PRIOR_SHARE", "1")
+    monkeypatch.setenv("CLV__DECISIONS__LOSS_RATIO", "9")
+    seen = clv("attribute", "--data", trial_company, *DAYS, "--experiments", path)
+    assert seen.code == 0, seen.err
+    document = json.loads((tmp_path / "out" / "attribution.json").read_text("utf-8"))
+    target = next(one for one in document["targets"] if one["behaviour"] == "fcr")
+    assert target["grade"] == "open"
+    plan = target["experiment"]
+    assert plan["net_value"] == pytest.approx(plan["value"] - plan["cost"])
+    assert plan["command"] in seen.out
+    ran = clv(*shlex.split(plan["command"])[1:])
+    assert ran.code == 0, ran.err
+    sized = json.loads((tmp_path / "out" / "experiment-design.json").read_text("utf-8"))
+    assert (sized["unit"], sized["units_per_arm"]) == (plan["unit"], plan["units_per_arm"])
 
 
 def test_arms_that_lost_customers_stop_it_and_are_written_down(lossy_company, clv, tmp_path):

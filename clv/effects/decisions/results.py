@@ -76,6 +76,9 @@ class Target:
         What to do now where a move is proven or likely: at most one step.
     experiment : Experiment or None
         What would settle an open question.
+    settled_by : {"band", "cost"} or None
+        Whether the band rules a material gain out, or knowing more would cost more than it
+        could bring.
     measure_again_on : datetime.date or None
         When the step's own contacts have been followed up.
     curve : tuple of Point
@@ -91,6 +94,8 @@ class Target:
         The reference of logarithms; 1 for shares.
     contacts_per_customer : float
         Contacts with an occasion, per customer in contact and year.
+    contacts_a_year : float or None
+        Contacts with an occasion a year, of the whole company.
     cost_per_minute : float or None
         Of an agent.
     terms : tuple of tuple of float
@@ -117,9 +122,11 @@ class Target:
     contacts_per_customer: float
     cost_per_minute: float | None
     terms: tuple[tuple[float, ...], ...] = field(default=())
+    contacts_a_year: float | None = None
     step: Step | None = None
     experiment: Experiment | None = None
     measure_again_on: dt.date | None = None
+    settled_by: Literal["band", "cost"] | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Return the target as JSON-able values."""
@@ -137,6 +144,7 @@ class Target:
             "recommend": self.recommend,
             "step": None if self.step is None else self.step.as_dict(),
             "experiment": None if self.experiment is None else self.experiment.as_dict(),
+            "settled_by": self.settled_by,
             "measure_again_on": None
             if self.measure_again_on is None
             else self.measure_again_on.isoformat(),
@@ -146,6 +154,7 @@ class Target:
             "covariance": [[rounded(value) for value in row] for row in self.covariance],
             "h0": rounded(self.h0),
             "contacts_per_customer": rounded(self.contacts_per_customer),
+            "contacts_a_year": rounded(self.contacts_a_year),
             "cost_per_minute": rounded(self.cost_per_minute),
             "terms": [[rounded(value) for value in row] for row in self.terms],
         }

@@ -128,6 +128,7 @@ def graded(
     if circumstances is not None:
         occasions = circumstances.contacts_a_year * float(ground.one.present.mean())
     bases = Bases(ground.treated, occasions)
+    target = replace(target, contacts_a_year=occasions)
     if target.suggested is not None:
         # Towards what is proven, as far as one step goes.
         goal = target.suggested / target.current
@@ -157,7 +158,7 @@ def _unmoved(
 ) -> Target:
     """Return the target open, with its experiment, or settled."""
     if nothing:
-        return target
+        return replace(target, settled_by="band")
     if circumstances is None:
         return replace(target, grade="open", recommend="experiment")
     found = next_experiment(
@@ -170,7 +171,7 @@ def _unmoved(
         options,
     )
     if found is None:
-        return target
+        return replace(target, settled_by="cost")
     return replace(target, grade="open", recommend="experiment", experiment=found)
 
 

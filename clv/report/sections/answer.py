@@ -16,6 +16,7 @@ from clv.report.figures import (
     records,
     words,
 )
+from clv.report.sections.decisions import Recommendation, decisions, unit
 
 if TYPE_CHECKING:
     from clv.report.figures import Document
@@ -71,18 +72,6 @@ class Association:
 
 
 @dataclass(frozen=True)
-class Recommendation:
-    """A target: ``move`` is ``raise``, ``lower``, ``keep`` or ``unclear``."""
-
-    behaviour: str
-    move: str
-    current: Figure
-    best: Figure | None
-    gain: Figure | None
-    unit: str
-
-
-@dataclass(frozen=True)
 class Caution:
     """Something the reader must not conclude; ``key`` names its text, behaviours stand by id."""
 
@@ -115,15 +104,12 @@ def answer(inputs: ReportInputs) -> Answer:
     n = inputs.customers
     found = behaviours(inputs.attribution)
     groups = associations(inputs.contributions)
-    targets = recommendations(inputs.attribution)
     total = figure(
         inputs.portfolio, "total_clv", "currency", low="total_low", high="total_high", n=n
     )
     missing = [] if total else [Missing("portfolio")]
     missing += [] if groups else [_no_groups(inputs)]
     missing += [] if found else [_no_effects(inputs)]
-    if found and not targets:
-        missing.append(Missing("targets"))
     return Answer(
         total=total,
         prospects=prospects(inputs.portfolio),
@@ -132,7 +118,7 @@ def answer(inputs: ReportInputs) -> Answer:
         strip=strip(inputs.portfolio),
         behaviours=found,
         associations=groups,
-        recommendations=targets,
+        recommendations=decisions(inputs.attribution, contacts="interactions" not in inputs.absent),
         cautions=cautions(inputs, found, groups),
         missing=tuple(missing),
     )
@@ -199,11 +185,6 @@ def behaviours(attribution: Document | None) -> tuple[Behaviour, ...]:
     )
 
 
-def unit(behaviour: str, said: str = "") -> str:
-    """Return the unit of a behaviour: seconds by its name or its document, else a share."""
-    return "seconds" if said == "seconds" or behaviour.endswith("_seconds") else "share"
-
-
 def _level(document: Document, n: int | None) -> Level:
     return Level(
         evidence=words(document, "evidence"),
@@ -233,46 +214,6 @@ def associations(contributions: Document | None) -> tuple[Association, ...]:
             )
         )
     return tuple(sorted(found, key=lambda a: (-a.mean_abs, a.group)))
-
-
-def recommendations(attribution: Document | None) -> tuple[Recommendation, ...]:
-    """Return the targets, in the order of the document."""
-    found = []
-    for target in records(attribution, "targets"):
-        behaviour = words(target, "behaviour")
-        measured_in = unit(behaviour)
-        n = count(target, "n") or count(attribution, "customers")
-        current = figure(target, "current", measured_in, n=n)
-        if current is None:
-            continue
-        best = figure(target, "best", measured_in, low="best_low", high="best_high", n=n)
-        # What is to be done now goes before where the whole way may lead.
-        step = number(target, "step", "to")
-        suggested = number(target, "suggested") if step is None else step
-        if best is not None and suggested is not None:
-            best = Figure(suggested, measured_in, best.low, best.high, n)
-        move = _move(words(target, "recommend"), current, best)
-        gain = _gain(target, current, best, n)
-        found.append(Recommendation(behaviour, move, current, best, gain, measured_in))
-    return tuple(found)
-
-
-def _gain(target: Document, current: Figure, best: Figure | None, n: int | None) -> Figure | None:
-    """Return the gain with the curve's band at the nearest point of the recommended setting."""
-    value = number(target, "gain_per_customer")
-    points = [row for row in records(target, "curve") if number(row, "scale") is not None]
-    if value is None or best is None or not points:
-        return None if value is None else Figure(value, "currency", n=n)
-    nearest = min(points, key=lambda row: abs(row["scale"] * current.value - best.value))
-    return figure({**nearest, "value": value}, "value", "currency", n=n)
-
-
-def _move(said: str, current: Figure, best: Figure | None) -> str:
-    if said == "keep":
-        return "keep"
-    if best is None or best.value == current.value or said not in ("move", "raise", "lower"):
-        return "unclear"
-    return "raise" if best.value > current.value else "lower"
 
 
 def cautions(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clv.report.figures import EVIDENCE, Figure, Missing, count, lookup, number, records, words
-from clv.report.sections.answer import recommendations
+from clv.report.sections.decisions import recommendations
 from clv.report.sections.wider import Joint, Outcome, PartTarget, joint, outcomes, part_targets
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ class Lever:
     gain : Figure or None
         Net value per customer of moving there.
     cost_per_minute, minutes_per_customer : float or None
-        Agent cost, and agent minutes per customer over the horizon as they are today; with
-        both, the curve can be redrawn for another cost.
+        Agent cost, and agent minutes per customer and year as they are today; with both, the
+        curve can be redrawn for another cost.
+    contacts_per_customer, contacts_a_year : float or None
+        Contacts with an occasion, per customer in contact and year and of the company.
     """
 
     behaviour: str
@@ -56,6 +58,8 @@ class Lever:
     n: int | None
     cost_per_minute: float | None
     minutes_per_customer: float | None
+    contacts_per_customer: float | None = None
+    contacts_a_year: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,11 @@ def levers(inputs: ReportInputs) -> Levers:
 def _lever(target: Document, customers: int | None) -> Lever | None:
     shown = recommendations({"targets": [target], "customers": customers})
     supported = lookup(target, "supported")
-    if not shown or not _is_range(supported):
+    today = shown[0].current if shown else None
+    if today is None or not _is_range(supported):
         return None
     target_facts = shown[0]
-    current, low, high = target_facts.current.value, float(supported[0]), float(supported[1])
+    current, low, high = today.value, float(supported[0]), float(supported[1])
     curve = sorted(
         (_point(row, current, low, high) for row in records(target, "curve") if _is_point(row)),
         key=lambda point: point.at,
@@ -119,9 +124,11 @@ def _lever(target: Document, customers: int | None) -> Lever | None:
         move=target_facts.move,
         gain=target_facts.gain,
         curve=tuple(curve),
-        n=target_facts.current.n,
+        n=today.n,
         cost_per_minute=number(target, "cost_per_minute"),
         minutes_per_customer=minutes(target),
+        contacts_per_customer=number(target, "contacts_per_customer"),
+        contacts_a_year=number(target, "contacts_a_year"),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from clv.effects.agents import LEAST_AGENTS
 from clv.report.figures import Figure, Missing, count, figure, lookup, number, records, words
-from clv.report.sections.answer import unit
+from clv.report.sections.decisions import unit
 
 if TYPE_CHECKING:
     from clv.report.figures import Document

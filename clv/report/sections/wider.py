@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clv.report.figures import Figure, count, figure, lookup, number, records, words
-from clv.report.sections.answer import Recommendation, recommendations, unit
+from clv.report.sections.decisions import Recommendation, recommendations, unit
 
 if TYPE_CHECKING:
     from clv.report.figures import Document

@@ -136,7 +136,9 @@
     value.textContent = money(net);
     value.className = `value ${key === "loss" ? "down" : key === "gain" ? "" : "open"}`;
     $("live-band").textContent = `${money(low)} – ${money(high)}`;
-    $("live-total").textContent = data.customers && moved ? `${money(net * data.customers)} ${fill("for_all", { customers: number(data.customers, 0) })}` : "";
+    // Of two behaviours, the one with an occasion in more contacts counts them.
+    const base = tried.filter((lever) => lever.contacts && lever.year).sort((a, b) => b.contacts - a.contacts)[0];
+    $("live-total").textContent = base && moved ? fill("for_all", { year: money((net * base.year) / base.contacts), contact: money(net / base.contacts) }) : "";
     $("live-sentence").textContent = fill(key, { position, value: money(net, false).replace("−", "") });
     $("live-stop").textContent = stop;
   };

@@ -340,9 +340,28 @@ def _target(
         "behaviour": behaviour, "current": current, "supported": supported, "best": best[0],
         "best_low": best[1], "best_high": best[2], "suggested": best[0], "recommend": "raise",
         "gain_per_customer": slope * at - bend * at**2, "curve": curve,
+        "grade": "proven", "evidence": "quasi-experimental", "measure_again_on": "2026-01-26",
+        "step": _step(current, best[0]),
         "net_of_cost": minutes > 0, "coefficients": [2.0], "covariance": [[0.1]], "h0": 360.0,
-        "contacts_per_customer": 2.3, "cost_per_minute": price,
+        "contacts_per_customer": 2.3, "contacts_a_year": 46_000.0, "cost_per_minute": price,
         "terms": [[(row["net"] + price * minutes * (row["scale"] - 1)) / 2] for row in curve],
+    }  # fmt: skip
+
+
+def _step(current: float, to: float) -> dict[str, Any]:
+    """Return one step of at most a tenth towards a proven setting."""
+    moved = min(to, 1.1 * current)
+    amounts = {
+        name: {
+            "per_contact": amount,
+            "per_customer_year": 2.3 * amount,
+            "per_year": 60_000 * amount,
+        }
+        for name, amount in (("expected_gain", 1.1), ("expected_loss", 0.05), ("worst_case", -0.2))
+    }
+    return {
+        "from": current, "to": moved, "probability": 0.93, "probability_low": 0.91,
+        "probability_high": 0.94, **amounts,
     }  # fmt: skip
 
 
@@ -370,6 +389,18 @@ def _attribution() -> dict[str, Any]:
         "targets": [
             _target("handle_seconds", 372, [290, 520], (428, 396, 461), (38.0, 126.0, 15.0), 14.2),
             _target("empathy", 0.42, [0.31, 0.58], (0.52, 0.46, 0.58), (33.2, 8.0, 18.9), 0.0),
+            {**_target("fcr", 0.7, [0.62, 0.79], (0.74, 0.66, 0.79), (6.0, 2.0, 22.0), 0.0),
+             "suggested": None, "grade": "open", "recommend": "experiment",
+             "experiment": {
+                 "name": "fcr_up", "unit": "agent", "arms": ["control", "treated"], "from": 0.7,
+                 "to": 0.79, "weeks": 13, "units_per_arm": 5200, "agents_per_arm": 75,
+                 "detectable": 9.4, "agent_minutes": 2250.0, "cost": 1690.0, "value": 21400.0,
+                 "net_value": 19710.0, "probability_moves": 0.41,
+                 "command": "clv experiment design --unit agent --per-arm 5200"}},
+        ],
+        "refused": [
+            {"what": "target of goodwill", "behaviour": "goodwill",
+             "why": "agents hardly differ in it", "mend": "bring contacts in which it differs"},
         ],
         "agents": [
             {"agent_id": f"a{i}", "team": ("North", "South", "Night")[i % 3], "n": 150 + 5 * i,

@@ -89,9 +89,9 @@ def test_every_chart_shows_once(open_page):
             "[...document.querySelectorAll('figure')].map(f => [...f.querySelectorAll('svg')]"
             ".filter(s => s.getClientRects().length).length)"
         )
-        # The two curves are drawn live instead.
-        assert sorted(shown) == [0, 0] + [1] * 11
-        assert tab.locator(".canvas svg").count() == 2
+        # The three curves are drawn live instead.
+        assert sorted(shown) == [0, 0, 0] + [1] * 11
+        assert tab.locator(".canvas svg").count() == 3
 
 
 def read(tab: sync_api.Page) -> tuple[str, str, str, str]:

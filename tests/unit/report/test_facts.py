@@ -116,7 +116,9 @@ def test_a_refused_level_keeps_its_reason_and_never_leads(builder):
 )
 def test_a_target_moves_only_where_the_document_says_so(builder, said, best, move):
     inputs = builder.complete()
-    inputs.attribution["targets"][0] |= {"recommend": said, "best": best, "suggested": None}
+    inputs.attribution["targets"][0] |= {
+        "recommend": said, "best": best, "suggested": None, "step": None,
+    }  # fmt: skip
     assert collect(inputs).answer.recommendations[0].move == move
 
 
@@ -224,7 +226,7 @@ def test_a_team_s_gaps_are_its_agents_money_times_their_contacts(builder):
 
 
 def test_minutes_follow_from_what_the_curve_s_cost_takes(builder, facts):
-    handle, empathy = facts.levers.levers
+    handle, empathy, _ = facts.levers.levers
     assert handle.minutes_per_customer == pytest.approx(14.2)
     assert empathy.minutes_per_customer is None
     inputs = builder.complete()
@@ -270,9 +272,10 @@ def test_drift_comes_from_the_scoring_where_nothing_was_monitored(builder):
 def test_three_findings_for_the_console(facts, builder):
     first, second, third = findings(facts)
     assert "€3.42 million" in first
-    assert second.startswith("Goodwill credits, +10 points: +€2.40 per customer")
-    assert second.endswith("experiment).")
-    assert third.startswith("Raise handle time from 6:12")
+    assert second.startswith("Raise handle time from 6:12")
+    assert "Pays with a probability of 93%" in second
+    assert third.startswith("Goodwill credits, +10 points: +€2.40 per customer")
+    assert third.endswith("experiment).")
     assert len(findings(facts, language="de")) == 3
     assert all("**" not in line for line in findings(facts, language="de"))
     short = findings(collect(builder.purchases_only()))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clv.errors import UsageError
-from clv.report import sentences
+from clv.report import advice, sentences
 from clv.report.facts import collect
 from clv.report.formats import LANGUAGES
 from clv.report.sections.answer import Caution
@@ -42,7 +42,7 @@ def test_every_sentence_is_used():
     by_id = {
         "behaviour", "in_sentence", "group", "column", "evidence", "model", "drift_status",
         "version", "missing", "strip", "stage", "nav", "cautions", "changes", "recommendations",
-        "part", "outcome", "watch_status", "people", "step",
+        "part", "outcome", "watch_status", "people", "step", "grade",
     }  # fmt: skip
     unused = [
         f"{section}.{key}"
@@ -97,23 +97,27 @@ def test_changes_and_targets_in_the_unit_of_the_behaviour(facts):
     said = {b.behaviour: sentences.change(b, EN) for b in facts.answer.behaviours}
     assert said["empathy"] == "+10 points"
     assert said["handle_seconds"] == "+1:00\xa0min per contact"
-    handle, empathy = facts.answer.recommendations
-    assert sentences.recommendation(handle, EN) == (
+    handle, empathy, *_ = facts.answer.recommendations
+    assert advice.recommendation(handle, EN) == (
         "Raise handle time from 6:12\xa0min to 7:08\xa0min"
     )
-    assert sentences.recommendation(replace(empathy, move="keep"), EN) == (
+    assert advice.recommendation(replace(empathy, move="keep"), EN) == (
         "Keep empathy where it is, at 42%"
     )
-    assert sentences.gain(replace(empathy.gain, value=6.8, low=2.4, high=11.2), EN) == (
+    assert advice.gain(replace(empathy.gain, value=6.8, low=2.4, high=11.2), EN) == (
         "+€6.80 net per customer (+€2.40 to +€11.20)"
     )
 
 
-@pytest.mark.parametrize("move", ["raise", "lower", "keep", "unclear"])
+@pytest.mark.parametrize("move", ["raise", "lower", "keep", "unclear", "experiment", "refused"])
 @pytest.mark.parametrize("texts", [EN, DE], ids=LANGUAGES)
 def test_every_move_has_its_sentences(facts, texts, move):
-    for target, lever in zip(facts.answer.recommendations, facts.levers.levers, strict=True):
-        assert "{" not in sentences.recommendation(replace(target, move=move), texts)
+    targets = [one for one in facts.answer.recommendations if one.current is not None]
+    for target, lever in zip(targets, facts.levers.levers, strict=True):
+        moved = replace(target, move=move)
+        said = [advice.recommendation(moved, texts), *advice.advice(moved, texts)]
+        assert len(said) > 1
+        assert "{" not in " ".join(said)
         assert "{" not in sentences.lever(replace(lever, move=move), texts)
 
 
