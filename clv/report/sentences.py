@@ -12,6 +12,7 @@ from clv.report.formats import LANGUAGES, Formats
 
 if TYPE_CHECKING:
     from clv.report.facts import ReportFacts
+    from clv.report.figures import Figure
     from clv.report.sections.answer import Association, Behaviour, Caution
     from clv.report.sections.changes import Why
     from clv.report.sections.customers import Referrals

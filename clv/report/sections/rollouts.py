@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clv.report.figures import Figure, count, figure, lookup, number, records, words
-from clv.report.sections.answer import unit
+from clv.report.sections.decisions import unit
 
 if TYPE_CHECKING:
     from clv.report.figures import Document
