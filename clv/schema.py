@@ -295,6 +295,28 @@ ROLLOUTS = Table(
     time="since",
 )
 
+EVALUATIONS = Table(
+    "evaluations",
+    "Scorecards of quality assurance: one row per contact and item of the scorecard.",
+    (
+        Column("evaluation_id", _ID, "The row.", required=True, unique=True),
+        Column(
+            "interaction_id",
+            _ID,
+            "The contact.",
+            required=True,
+            references="interactions.interaction_id",
+        ),
+        Column("item", _CATEGORY, "Which item of the scorecard.", required=True),
+        Column("score", _NUMBER, "Points given.", required=True, minimum=0, at_most="score_max"),
+        Column("score_max", _NUMBER, "Points that could be had.", required=True, minimum=0.01),
+        Column("evaluator_id", _ID, "Who evaluated, or what."),
+        Column("evaluated_at", _TIME, "When.", required=True, past=True),
+    ),
+    key=("evaluation_id",),
+    time="evaluated_at",
+)
+
 SCHEMA: dict[str, Table] = {
     table.name: table
     for table in (
@@ -307,5 +329,6 @@ SCHEMA: dict[str, Table] = {
         AGENT_DAYS,
         ASSIGNMENTS,
         ROLLOUTS,
+        EVALUATIONS,
     )
 }

@@ -34,13 +34,14 @@ LEAST_IDS = 20
 _TABLES = {
     "customer_id": ("orders", "customers", "interactions", "surveys"),
     "agent_id": ("interactions", "agents", "agent_days"),
-    "interaction_id": ("interactions", "messages", "surveys"),
+    "interaction_id": ("interactions", "messages", "surveys", "evaluations"),
 }
 _AT_FAULT = {
     ("agent_id", "interactions", "agents"),
     ("agent_id", "agent_days", "agents"),
     ("interaction_id", "surveys", "interactions"),
     ("interaction_id", "messages", "interactions"),
+    ("interaction_id", "evaluations", "interactions"),
 }
 BUYERS = ("orders", "customers")
 _SHAPES = {

@@ -168,10 +168,27 @@ def test_rules_of_service_tables(engine, tmp_path):
         survey | {"survey_id": "s4", "kind": "nps", "score": 11},
         survey | {"survey_id": "s5", "kind": "stars"},
     ]
+    item = {"evaluation_id": "e1", "interaction_id": "i1", "item": "greeting", "score": 2,
+            "score_max": 2, "evaluated_at": "2025-01-02"}  # fmt: skip
+    evaluations = [
+        item,
+        item | {"evaluation_id": "e2", "score": 2.5},
+        item | {"evaluation_id": "e3", "score": 0, "score_max": 0},
+        item | {"evaluation_id": "e4", "item": " "},
+        item | {"evaluation_id": "e5", "interaction_id": "fax"},
+        item | {"evaluation_id": "e6", "score": -1},
+    ]
     checked = judge(
         engine, tmp_path, orders=[order(1)], customers=[{"customer_id": "007", "email": SECRET}],
-        interactions=contacts, messages=messages, surveys=surveys,
+        interactions=contacts, messages=messages, surveys=surveys, evaluations=evaluations,
     )  # fmt: skip
+    assert reasons(tmp_path, "evaluations") == {
+        "e2": ["evaluations.score:at_most"],
+        "e3": ["evaluations.score_max:range"],
+        "e4": ["evaluations.item:missing"],
+        "e5": ["evaluations.interaction_id:unknown_reference"],
+        "e6": ["evaluations.score:range"],
+    }
     assert reasons(tmp_path, "interactions") == {
         "fax": ["interactions.channel:allowed"],
         "backwards": ["interactions.ended_at:at_least"],
