@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from clv.effects.attribution import ASKED, AttributionOptions, without_contacts
+from clv.effects.attribution import ASKED, AttributionOptions
 from clv.effects.attribution import attribute as attribute_histories
 from clv.effects.design.exposure import Behaviour
+from clv.effects.document import without_contacts
 from clv.models.training.panel import choose_horizon
 from clv.notes import silent
 from clv.windows import as_day, latest_window

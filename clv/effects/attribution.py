@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clv.effects.agents import AgentScore, score_agents
 from clv.effects.decisions.frontier import frontier_of
 from clv.effects.decisions.options import TargetOptions
+from clv.effects.decisions.scorecards import item_prices
 from clv.effects.decisions.segments import part_targets, segment_effects
 from clv.effects.decisions.targets import build_targets
 from clv.effects.decisions.volume import circumstances_of
@@ -142,7 +143,7 @@ def attribute(
     money = _worth(tables, studied, effects, follow_up, outcomes, chosen, options, known)
     on_progress("phrases", 0, 1)
     phrases = spoken_phrases(histories, window, studied, options)
-    missing = unavailable(found, money.agents, has_contributions=contributions is not None)
+    items, no_items = item_prices(tables, studied.contacts, effects, window, options.effects)
     return replace(
         money,
         as_of=window.cutoff.isoformat(),
@@ -151,7 +152,12 @@ def attribute(
         contributions=tuple(contributions or ()),
         effects=found,
         curves=effect_curves(effects, studied, follow_up, window.horizon_days, options.effects),
-        unavailable=(*missing, *money.unavailable),
+        scorecard=items,
+        unavailable=(
+            *unavailable(found, money.agents, has_contributions=contributions is not None),
+            *money.unavailable,
+            *no_items,
+        ),
         notes=_noted(studied, effects, histories, experiments, phrases),
         phrases=phrases,
         workload=workload(tables, contacts),
@@ -322,32 +328,6 @@ def counted_in_words(effects: Effects, histories: Histories) -> tuple[Note, ...]
         "than the same step of what was done, so compare agents by it rather than points"
     )
     return tuple(Note("counted_in_words", "attribution", 0, f"{one} {text}") for one in counted)
-
-
-def without_contacts(
-    tables: Tables,
-    window: Window,
-    contributions: Sequence[Mapping[str, Any]] | None,
-    model_version: int | None,
-) -> Attribution:
-    """Return what can be said without any contact: contributions, and what is missing."""
-    lacking = {"what": "effects", "why": "the table interactions was not given"}
-    none = {"what": "contributions", "why": "no registered model was given"}
-    return Attribution(
-        currency=tables.terms.currency,
-        as_of=window.cutoff.isoformat(),
-        horizon_days=window.horizon_days,
-        customers=0,
-        model_version=model_version,
-        contributions=tuple(contributions or ()),
-        effects=(),
-        targets=(),
-        agents=(),
-        segments=(),
-        journey=None,
-        unavailable=(lacking,) if contributions is not None else (lacking, none),
-        notes=(Note("no_contacts", "attribution", 0, "no contacts were given, so no effects"),),
-    )
 
 
 def asked_of(contacts: pd.DataFrame, histories: Histories) -> tuple[Behaviour, ...]:

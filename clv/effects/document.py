@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from clv.display import Displayed
 from clv.effects.agents import LEAST_AGENTS, LIMITS, team_scores
+from clv.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
+    from clv.contract.tables import Tables
     from clv.effects.agents import AgentScore
     from clv.effects.decisions.frontier import Frontier
     from clv.effects.decisions.results import Target
+    from clv.effects.decisions.scorecards import ItemPrice
     from clv.effects.journeys import Journey
     from clv.effects.lasting import EffectCurve
     from clv.effects.outcomes import OutcomeEffects
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from clv.effects.pictures import AttributionPlots
     from clv.effects.results import Effect
     from clv.effects.rollouts import RollOutResult
-    from clv.notes import Note
+    from clv.windows import Window
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,6 +73,8 @@ class Attribution(Displayed):
         What trainings, tools and policies did that reached units at different times.
     refused : tuple of dict
         ``{"behaviour", "why", "mend", "what"}`` of targets whose gates did not hold.
+    scorecard : tuple of ItemPrice
+        Items of the scorecards, the best first, where evaluations are given.
     """
 
     currency: str
@@ -93,6 +98,7 @@ class Attribution(Displayed):
     workload: tuple[Mapping[str, Any], ...] = ()
     rollouts: tuple[RollOutResult, ...] = ()
     refused: tuple[Mapping[str, str], ...] = ()
+    scorecard: tuple[ItemPrice, ...] = ()
 
     def __getitem__(self, behaviour: str) -> Effect:
         """Return the effect of a behaviour on value."""
@@ -156,6 +162,7 @@ class Attribution(Displayed):
             "outcomes": [row.as_dict(self.currency) for row in self.outcomes],
             "targets": [target.as_dict() for target in self.targets],
             "refused": [dict(row) for row in self.refused],
+            "scorecard": [row.as_dict() for row in self.scorecard],
             "part_targets": [dict(row) for row in self.part_targets],
             "frontier": None if self.frontier is None else self.frontier.as_dict(),
             "agents": [agent.as_dict() for agent in self.agents] if individuals else [],
@@ -171,6 +178,32 @@ class Attribution(Displayed):
             "unavailable": [dict(row) for row in self.unavailable],
             "notes": [note.as_dict() for note in self.notes],
         }
+
+
+def without_contacts(
+    tables: Tables,
+    window: Window,
+    contributions: Sequence[Mapping[str, Any]] | None,
+    model_version: int | None,
+) -> Attribution:
+    """Return what can be said without any contact: contributions, and what is missing."""
+    lacking = {"what": "effects", "why": "the table interactions was not given"}
+    none = {"what": "contributions", "why": "no registered model was given"}
+    return Attribution(
+        currency=tables.terms.currency,
+        as_of=window.cutoff.isoformat(),
+        horizon_days=window.horizon_days,
+        customers=0,
+        model_version=model_version,
+        contributions=tuple(contributions or ()),
+        effects=(),
+        targets=(),
+        agents=(),
+        segments=(),
+        journey=None,
+        unavailable=(lacking,) if contributions is not None else (lacking, none),
+        notes=(Note("no_contacts", "attribution", 0, "no contacts were given, so no effects"),),
+    )
 
 
 def unavailable(

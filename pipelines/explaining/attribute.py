@@ -29,7 +29,8 @@ def run(
     out: Path | None = None,
 ) -> Result:
     """Estimate effects from contacts up to a day and outcomes after it; write attribution.json."""
-    from clv.effects.attribution import attribute, without_contacts
+    from clv.effects.attribution import attribute
+    from clv.effects.document import without_contacts
     from clv.windows import latest_window
 
     ctx.reach_registry()

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from clv.report.figures import EVIDENCE, Figure, Missing, count, lookup, number, records, words
 from clv.report.sections.decisions import recommendations
-from clv.report.sections.wider import Joint, Outcome, PartTarget, joint, outcomes, part_targets
+from clv.report.sections.wider import (
+    Joint,
+    Outcome,
+    PartTarget,
+    ScoreItem,
+    joint,
+    outcomes,
+    part_targets,
+    scorecard,
+)
 
 if TYPE_CHECKING:
     from clv.report.figures import Document
@@ -70,6 +79,7 @@ class Levers:
     joint: Joint | None
     parts: tuple[PartTarget, ...]
     outcomes: tuple[Outcome, ...]
+    scorecard: tuple[ScoreItem, ...]
     missing: tuple[Missing, ...]
 
 
@@ -96,6 +106,7 @@ def levers(inputs: ReportInputs) -> Levers:
         joint(inputs.attribution),
         part_targets(inputs.attribution),
         outcomes(inputs.attribution),
+        scorecard(inputs.attribution),
         tuple(missing),
     )
 

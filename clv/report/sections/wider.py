@@ -11,7 +11,7 @@ from clv.report.sections.decisions import Recommendation, recommendations, unit
 if TYPE_CHECKING:
     from clv.report.figures import Document
 
-PARTS_SHOWN, OUTCOMES_SHOWN, STEPS_SHOWN = 12, 10, 15
+PARTS_SHOWN, OUTCOMES_SHOWN, STEPS_SHOWN, ITEMS_SHOWN = 12, 10, 15, 15
 """Limits, so that the page does not grow with the company."""
 
 POINTS = ("probability",)
@@ -70,6 +70,16 @@ class Outcome:
     outcome: str
     mean: Figure
     effects: tuple[OutcomeEffect, ...]
+
+
+@dataclass(frozen=True)
+class ScoreItem:
+    """An item of the scorecard, and what a tenth of its points more is worth per contact."""
+
+    item: str
+    mean: Figure
+    worth: Figure
+    good: bool | None
 
 
 def joint(attribution: Document | None) -> Joint | None:
@@ -131,6 +141,18 @@ def outcomes(attribution: Document | None) -> tuple[Outcome, ...]:
         if mean is not None and any(effect.figure is not None for effect in effects):
             found.append(Outcome(words(row, "outcome"), mean, effects))
     return tuple(found[:OUTCOMES_SHOWN])
+
+
+def scorecard(attribution: Document | None) -> tuple[ScoreItem, ...]:
+    """Return the items of the scorecard that have a price, the best first."""
+    found = []
+    for row in records(attribution, "scorecard"):
+        mean = figure(row, "mean", "share", n=count(row, "evaluated"))
+        worth = figure(row, "estimate", "currency", n=count(row, "evaluated"))
+        if mean is not None and worth is not None:
+            good = worth.value > 0 if lookup(row, "settled") is True else None
+            found.append(ScoreItem(words(row, "item"), mean, worth, good))
+    return tuple(found[:ITEMS_SHOWN])
 
 
 def _effect(row: Document, measured: str, better: str) -> OutcomeEffect:

@@ -439,6 +439,14 @@ def _attribution() -> dict[str, Any]:
             _outcome("csat", "points of 1 to 5", "more", 3.8, 0.09),
             _outcome("refunds", "EUR", "less", 6.2, 0.4),
         ],
+        "scorecard": [
+            {"item": "Took ownership", "evaluated": 1_804, "mean": 0.71, "estimate": 4.2,
+             "low": 1.6, "high": 6.8, "settled": True},
+            {"item": "Said the company's name", "evaluated": 1_804, "mean": 0.93,
+             "estimate": 0.1, "low": -2.2, "high": 2.4, "settled": False},
+            {"item": "Upsold", "evaluated": 1_322, "mean": 0.22, "estimate": -3.9,
+             "low": -6.9, "high": -0.9, "settled": True},
+        ],
         "phrases": [
             {"phrase": "I have checked the order myself", "value": 3.1, "low": 1.2, "high": 5.0,
              "contacts": 1_204},
