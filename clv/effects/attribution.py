@@ -278,7 +278,9 @@ def _worth(
     """Return everything that rests on the effects: targets, agents, segments, journey."""
     cost = cost_per_minute(tables, studied.contacts)
     targets, no_targets = build_targets(effects, cost, options.targets, circumstances)
-    by_part, no_parts = part_targets(studied, cost, options.effects, options.targets)
+    by_part, no_parts = part_targets(
+        studied, effects, cost, options.effects, options.targets, circumstances
+    )
     others, no_outcomes = outcome_effects(
         effects, studied, follow_up, options.outcomes, options.effects
     )

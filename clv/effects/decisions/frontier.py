@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+from scipy import linalg, stats
 
 from clv.effects.checks.support import agent_means
 from clv.effects.decisions.curves import (
@@ -20,6 +20,8 @@ from clv.effects.decisions.curves import (
     sup_t_band,
     supported_scales,
 )
+from clv.effects.decisions.evidence import price_of
+from clv.effects.decisions.posterior import Belief, prior_of, widened
 from clv.effects.estimators.residuals import demeaned
 from clv.effects.results import rounded
 
@@ -36,13 +38,18 @@ REGION = 0.9
 
 @dataclass(frozen=True)
 class Cell:
-    """One joint policy: handle times scaled, empathy moved, net gain with its band."""
+    """One joint policy: handle times scaled, empathy moved, net gain with its band.
+
+    ``expected`` and ``probability`` of a gain are what is believed with the prior.
+    """
 
     scale: float
     empathy: float
     net: float
     low: float
     high: float
+    expected: float
+    probability: float
 
     def as_dict(self) -> dict[str, object]:
         """Return the cell as JSON-able values."""
@@ -52,6 +59,8 @@ class Cell:
             "net": rounded(self.net),
             "low": rounded(self.low),
             "high": rounded(self.high),
+            "expected": rounded(self.expected),
+            "probability": rounded(self.probability, 4),
         }
 
 
@@ -62,11 +71,14 @@ class Frontier:
     Attributes
     ----------
     cells : tuple of Cell
-        Supported policies; currency per customer over the horizon, against today.
+        Supported policies; currency per customer and year, against today.
     best : Cell
         With the highest net gain.
     suggested : Cell or None
         With the highest lower bound, where that is a material gain.
+    likely : Cell or None
+        With the highest expected gain among those that are one step away and likely enough to
+        pay; where none is suggested.
     today : tuple of float
         Scale 1 and today's mean empathy.
     handle_seconds : float
@@ -76,6 +88,7 @@ class Frontier:
     cells: tuple[Cell, ...]
     best: Cell
     suggested: Cell | None
+    likely: Cell | None
     today: tuple[float, float]
     handle_seconds: float
 
@@ -85,6 +98,7 @@ class Frontier:
             "cells": [cell.as_dict() for cell in self.cells],
             "best": self.best.as_dict(),
             "suggested": None if self.suggested is None else self.suggested.as_dict(),
+            "likely": None if self.likely is None else self.likely.as_dict(),
             "today": [rounded(value) for value in self.today],
             "handle_seconds": rounded(self.handle_seconds),
         }
@@ -114,18 +128,45 @@ def frontier_of(
         options,
         degrees=max(study.degrees, 1),
     )
+    seen = joint_belief(study, fit, cost_per_minute, options).outlook(joint)
+    columns_of = (band.net, band.low, band.high, seen.gain, seen.probability)
     cells = tuple(
         Cell(float(k), float(m * mean), *map(float, row))
-        for (k, m), *row in zip(pairs, band.net, band.low, band.high, strict=True)
+        for (k, m), *row in zip(pairs, *columns_of, strict=True)
     )
-    at = recommend_at(band, options.least_gain(study))
+    least, rule = options.least_gain(study), options.decisions
+    at = recommend_at(band, least)
+    near = np.abs(pairs[:, 0] - 1) <= rule.max_step + 1e-9
+    near &= np.abs(pairs[:, 1] - 1) * mean <= rule.max_step + 1e-9
+    near &= (seen.probability >= rule.least_probability) & (seen.gain > least)
+    likely = int(np.argmax(np.where(near, seen.gain, -np.inf))) if near.any() else None
     return Frontier(
         cells,
         cells[int(np.argmax(band.net))],
         None if at is None else cells[at],
+        None if at is not None or likely is None else cells[likely],
         (1.0, mean),
         float(np.median(raw["handle_seconds"][slow.present])),
     )
+
+
+def joint_belief(
+    study: Study, fit: Instrumented, cost_per_minute: float, options: TargetOptions
+) -> Belief:
+    """Return what is believed of both behaviours' coefficients together, per contact."""
+    names = ("handle_seconds", "empathy")
+    priors = []
+    for name in names:
+        one = study.basis(name)
+        price = price_of(one, cost_per_minute)
+        priors.append(prior_of(study, one, supported_scales(study, one), price, options.decisions))
+    columns = np.r_[study.columns(names[0]), study.columns(names[1])]
+    prior = Belief(
+        np.concatenate([one.mean for one in priors]),
+        linalg.block_diag(*(one.covariance for one in priors)),
+    )
+    noise = widened(fit.covariance[np.ix_(columns, columns)], max(study.degrees, 1))
+    return prior.learn(np.eye(len(columns)), fit.coefficients[columns], noise)
 
 
 def _grid(low: float, high: float) -> Floats:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from clv.effects.checks.gates.first_stage import FirstStage
-from clv.effects.decisions.targets import target_of
+from clv.effects.decisions.ground import ground_of
+from clv.effects.decisions.hierarchy import together
+from clv.effects.decisions.targets import target_on
 from clv.effects.design.eligibility import screen
 from clv.effects.design.exposure import CHANNELS, EMPATHY, HANDLE
 from clv.effects.effects import estimate_effects, run_gates
@@ -18,15 +21,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from clv.contract.tables import Tables
-    from clv.effects.decisions.options import TargetOptions
-    from clv.effects.decisions.results import Target
+    from clv.effects.decisions.ground import Ground
+    from clv.effects.decisions.options import Circumstances, TargetOptions
     from clv.effects.design.encode import Studied
     from clv.effects.design.exposure import Behaviour, Codes, Exposure
+    from clv.effects.effects import Effects
     from clv.effects.estimators.study import EffectOptions
 
 MIN_SEGMENT = 500
 MIN_PART_CONTACTS = 2_000
 BY_CONTACT = ("pool", "issue_type")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One queue or issue type, and what its targets stand on by behaviour."""
+
+    by: str
+    name: str
+    contacts: int
+    grounds: dict[str, Ground]
 
 
 def segment_effects(
@@ -58,12 +72,18 @@ def segment_effects(
 
 
 def part_targets(
-    studied: Studied, cost_per_minute: float | None, options: EffectOptions, targets: TargetOptions
+    studied: Studied,
+    effects: Effects,
+    cost_per_minute: float | None,
+    options: EffectOptions,
+    targets: TargetOptions,
+    circumstances: Circumstances | None = None,
 ) -> tuple[tuple[Mapping[str, Any], ...], list[Mapping[str, str]]]:
     """Set targets by queue and by issue type, where the part passes the agents' gates itself.
 
-    A part is the contacts of one queue or issue. The draws behind many parts' bands are each
-    at their own level.
+    A part is the contacts of one queue or issue. Parts that pass are shrunk towards each other
+    and the whole, as far as they are not shown to differ; all of them share the chance that
+    any is falsely proven.
 
     Returns
     -------
@@ -71,44 +91,77 @@ def part_targets(
         ``{"by", "name", "contacts", "targets"}`` of each part with a target, and
         ``{"what", "why"}`` of the parts without.
     """
-    found: list[Mapping[str, Any]] = []
     missing: list[Mapping[str, str]] = []
+    usable: list[Part] = []
+    if effects.study is None or effects.second is None:
+        return (), missing
     for column, name, rows in parts(studied):
         what = f"targets of {column} {name}"
         if len(rows) < MIN_PART_CONTACTS:
             why = f"{len(rows)} contacts; {MIN_PART_CONTACTS} are needed"
             missing.append({"what": what, "why": why})
             continue
-        part = studied.exposure.of_contacts(rows)
-        own, reasons = _targets(part, cost_per_minute, options, targets)
+        exposure = studied.exposure.of_contacts(rows)
+        own, reasons = part_grounds(exposure, cost_per_minute, options, targets)
         missing += [{"what": what, "why": reason} for reason in reasons]
-        if own:
+        usable.append(Part(column, name, len(rows), own))
+    shared = [part for by in ("queue", "issue") for part in _shared(
+        [one for one in usable if one.by == by], effects, cost_per_minute, targets
+    )]  # fmt: skip
+    number = sum(len(part.grounds) for part in shared)
+    found: list[Mapping[str, Any]] = []
+    for part in shared:
+        known = circumstances
+        if known is not None:
+            share = part.contacts / studied.exposure.contacts
+            known = replace(known, contacts_a_year=known.contacts_a_year * share, read_outs=())
+        own_targets = [
+            target_on(ground, targets, together=number, circumstances=known)
+            for ground in part.grounds.values()
+        ]
+        if own_targets:
             found.append(
                 {
-                    "by": column,
-                    "name": name,
-                    "contacts": len(rows),
-                    "targets": [target.as_dict() for target in own],
+                    "by": part.by,
+                    "name": part.name,
+                    "contacts": part.contacts,
+                    "targets": [target.as_dict() for target in own_targets],
                 }
             )
     return tuple(found), missing
 
 
-def _targets(
+def _shared(
+    held: list[Part], effects: Effects, cost_per_minute: float | None, targets: TargetOptions
+) -> list[Part]:
+    """Return the parts of one column, each behaviour standing on all parts."""
+    assert effects.study is not None
+    for behaviour in (HANDLE.name, EMPATHY.name):
+        mine = [part for part in held if behaviour in part.grounds]
+        if not mine or behaviour not in {one.behaviour.name for one in effects.study.bases}:
+            continue
+        whole = ground_of(effects.study, effects.second, behaviour, cost_per_minute, targets)
+        grounds = together([p.grounds[behaviour] for p in mine], whole, targets.decisions)
+        for part, ground in zip(mine, grounds, strict=True):
+            part.grounds[behaviour] = ground
+    return held
+
+
+def part_grounds(
     exposure: Exposure,
     cost_per_minute: float | None,
     options: EffectOptions,
     targets: TargetOptions,
-) -> tuple[list[Target], list[str]]:
-    """Return the targets of one part, and why there are no others; gates come first."""
+) -> tuple[dict[str, Ground], list[str]]:
+    """Return what one part's targets stand on, and why there are no others; gates come first."""
     usable = screen(exposure, CHANNELS)
     refused = run_gates(exposure, usable, options).refused
     if refused is not None:
-        return [], [refused.why]
+        return {}, [refused.why]
     kept = [one for one in CHANNELS if one.name in usable.kept]
     study = build_study(exposure, kept, options, learner_of(options))
     fit = study.instrumented()
-    claimed, why = [], []
+    found, why = {}, []
     for behaviour in (HANDLE, EMPATHY):
         if behaviour not in kept:
             why.append(usable.refused[behaviour.name].why)
@@ -117,11 +170,7 @@ def _targets(
         if not stage.passed:
             why.append(usable.weak(behaviour, stage).why)
         elif behaviour == EMPATHY or cost_per_minute is not None:
-            claimed.append(behaviour.name)
-    number = len(claimed)
-    found = [
-        target_of(study, fit, name, cost_per_minute, targets, together=number) for name in claimed
-    ]
+            found[behaviour.name] = ground_of(study, fit, behaviour.name, cost_per_minute, targets)
     return found, why
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from clv.effects.decisions.frontier import frontier_of
 from clv.effects.decisions.options import TargetOptions
-from clv.effects.decisions.segments import _targets
+from clv.effects.decisions.segments import part_grounds
 from clv.effects.decisions.targets import build_targets, target_of
 from clv.effects.design.exposure import CHANNELS, GOODWILL
 from clv.effects.effects import estimate_effects
@@ -87,12 +87,12 @@ def test_a_joint_move_needs_the_band_of_the_whole_region(frontier, effects):
 def test_a_part_has_targets_only_behind_its_own_gates(company):
     exposure = company.exposure
     queue = np.flatnonzero(exposure.pool == 0)
-    found, why = _targets(exposure.of_contacts(queue), COST, QUICK, TargetOptions())
-    assert found == []  # 37 agents of one queue are too few, although the company has 150
+    found, why = part_grounds(exposure.of_contacts(queue), COST, QUICK, TargetOptions())
+    assert found == {}  # 37 agents of one queue are too few, although the company has 150
     assert "agents have 30 contacts" in why[0]
     rest = np.flatnonzero(exposure.pool > 0)
-    found, why = _targets(exposure.of_contacts(rest), COST, QUICK, TargetOptions())
-    assert [one.behaviour for one in found] == ["handle_seconds", "empathy"], why
+    found, why = part_grounds(exposure.of_contacts(rest), COST, QUICK, TargetOptions())
+    assert list(found) == ["handle_seconds", "empathy"], why
 
 
 def test_goodwill_is_netted_like_minutes(company):
