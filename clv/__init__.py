@@ -4,8 +4,8 @@ The public names, in the order of their use; each is imported when it is first t
 that ``import clv`` costs nothing.
 
 >>> import clv
->>> sorted(clv.__all__)[:3]
-['Company', 'LifetimeValue', 'ModelOptions']
+>>> dir(clv)[:4]
+['AttributionOptions', 'Company', 'LifetimeValue', 'Registry']
 """
 
 from __future__ import annotations
@@ -15,30 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clv import btyd as btyd
+    from clv import errors as errors
     from clv.attribution import attribute as attribute
     from clv.btyd.orders import rfm as rfm
     from clv.company import Company as Company
-    from clv.contract.check import check as check
-    from clv.contract.tables import Tables as Tables
     from clv.contract.tables import Terms as Terms
+    from clv.effects.attribution import AttributionOptions as AttributionOptions
     from clv.engines.connect import connect as connect
-    from clv.evaluation.backtest import run_backtest as run_backtest
-    from clv.events.histories import make_histories as make_histories
-    from clv.features.table import build_feature_table as build_feature_table
-    from clv.labels.outcomes import build_outcomes as build_outcomes
     from clv.lifetime_value import LifetimeValue as LifetimeValue
-    from clv.models.options import ModelOptions as ModelOptions
-    from clv.models.training.panel import build_panel as build_panel
-    from clv.models.training.panel import training_windows as training_windows
+    from clv.markers.explain import explain as explain
+    from clv.markers.packs import load_pack as load_pack
     from clv.registry import Registry as Registry
-    from clv.report.facts import ReportInputs as ReportInputs
-    from clv.report.facts import collect as collect
-    from clv.report.render import render as render
+    from clv.reporting import write_report as write_report
     from clv.scoring import ScoringOptions as ScoringOptions
     from clv.scoring import score as score
     from clv.simulation import SimulationOptions as SimulationOptions
     from clv.simulation import simulate as simulate
-    from clv.sources.reading import read_sources as read_sources
     from clv.sources.spec import SourceSpec as SourceSpec
     from clv.windows import Window as Window
 
@@ -46,34 +38,26 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Company": "clv.company",
-    "SimulationOptions": "clv.simulation",
-    "simulate": "clv.simulation",
-    "connect": "clv.engines.connect",
-    "SourceSpec": "clv.sources.spec",
-    "read_sources": "clv.sources.reading",
-    "check": "clv.contract.check",
-    "Tables": "clv.contract.tables",
-    "Terms": "clv.contract.tables",
-    "Window": "clv.windows",
-    "make_histories": "clv.events.histories",
-    "build_feature_table": "clv.features.table",
-    "build_outcomes": "clv.labels.outcomes",
-    "training_windows": "clv.models.training.panel",
-    "build_panel": "clv.models.training.panel",
-    "ModelOptions": "clv.models.options",
     "LifetimeValue": "clv.lifetime_value",
-    "run_backtest": "clv.evaluation.backtest",
-    "Registry": "clv.registry",
-    "ScoringOptions": "clv.scoring",
-    "score": "clv.scoring",
     "attribute": "clv.attribution",
-    "ReportInputs": "clv.report.facts",
-    "collect": "clv.report.facts",
-    "render": "clv.report.render",
-    "rfm": "clv.btyd.orders",
+    "AttributionOptions": "clv.effects.attribution",
+    "write_report": "clv.reporting",
     "btyd": "clv",
+    "rfm": "clv.btyd.orders",
+    "score": "clv.scoring",
+    "ScoringOptions": "clv.scoring",
+    "Registry": "clv.registry",
+    "Terms": "clv.contract.tables",
+    "SourceSpec": "clv.sources.spec",
+    "Window": "clv.windows",
+    "connect": "clv.engines.connect",
+    "load_pack": "clv.markers.packs",
+    "explain": "clv.markers.explain",
+    "simulate": "clv.simulation",
+    "SimulationOptions": "clv.simulation",
+    "errors": "clv",
 }
-"""Public names by the module they stand in; ``btyd`` is a module itself."""
+"""Public names by the module they stand in; ``btyd`` and ``errors`` are modules themselves."""
 
 __all__ = list(_HOMES)
 

@@ -16,7 +16,7 @@ from clv.contract.matching import LEAST_MATCH
 from clv.contract.tables import Terms
 from clv.contract.validation import LIMIT_SHARE
 from clv.engines.connect import connect
-from clv.errors import ClvError, QuarantineError
+from clv.errors import ClvError, QuarantineError, UsageError
 from clv.events.histories import make_histories
 from clv.features.contacts import build_contact_table
 from clv.features.table import build_feature_table
@@ -61,7 +61,7 @@ class Company:
     Parameters
     ----------
     checked : Checked
-        Accepted tables and how they kept the contract, as ``clv.check`` returns them.
+        Accepted tables and how they kept the contract, as ``clv.contract.check`` returns them.
     pack : Pack, str or pathlib.Path, optional
         The markers to look for in messages, or a file that adds to those that come with clv.
 
@@ -127,7 +127,7 @@ class Company:
         Raises
         ------
         SourceError, SchemaError, DataError, QuarantineError
-            As ``clv.read_sources`` and ``clv.check``.
+            As reading the sources, and checking the rows.
         """
         spec = _spec(place)
         return cls._checked(
@@ -171,7 +171,7 @@ class Company:
         UsageError
             For a table that the contract does not know, or a value that is no frame.
         SchemaError, DataError, QuarantineError
-            As ``clv.check``.
+            As checking the rows.
         """
         return cls._checked(
             lambda own: read_frames(own, frames, columns),
@@ -224,6 +224,27 @@ class Company:
             pack = self._pack if isinstance(self._pack, Pack) else load_pack(self._pack)
             self._markers = prepare_markers(self.tables, pack)
         return self._markers
+
+    def use_markers(self, pack: Pack | str | Path) -> Self:
+        """Look for the markers of another pack in the messages; before anything is made ready.
+
+        Parameters
+        ----------
+        pack : Pack, str or pathlib.Path
+            A pack, or a file that adds to the one that comes with clv.
+
+        Raises
+        ------
+        UsageError
+            When the messages have been read already.
+        """
+        if self._markers is not None or self._histories is not None:
+            raise UsageError(
+                "markers: the messages have been read already; expected the pack before anything "
+                "is asked of the company. Open the company again, and name the pack first."
+            )
+        self._pack = pack
+        return self
 
     @property
     def has_messages(self) -> bool:

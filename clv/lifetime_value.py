@@ -268,6 +268,12 @@ class LifetimeValue(ShownEstimator):
             parts = [self.model_.contributions(frame) for frame in frames]
         return pd.concat(parts, ignore_index=len(parts) > 1)
 
+    @property
+    def fitted(self) -> LifetimeModel:
+        """What ``fit`` made; before, a one-line refusal."""
+        self._require_fit("a Company, or a frame of orders")
+        return self.model_
+
     def model_options(self) -> ModelOptions:
         """Return the options as the models take them.
 
@@ -337,8 +343,7 @@ class LifetimeValue(ShownEstimator):
         self, company: Any, as_of: Day | None
     ) -> Iterator[tuple[Iterator[pd.DataFrame], tuple[Note, ...]]]:
         """Give the features to be scored, in chunks, and what is to be said of them."""
-        self._require_fit("a Company, or a frame of orders")
-        info = self.model_.info
+        info = self.fitted.info
         if isinstance(company, pd.DataFrame) and self._are_features(company):
             _refuse_day(as_of)
             yield iter([company]), ()

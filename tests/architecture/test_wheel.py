@@ -1,16 +1,26 @@
 """What is installed: one top-level name, with every file of both folders."""
 
+import re
+import site
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from importlib import metadata
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import clv
+from clv.simulation import SimulationOptions, simulate
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LINES = re.search(r"```python\n(import clv\n.*?)```", README, re.DOTALL)[1]
+"""The README's first lines of Python, as they stand there."""
+
 BUILD = "import sys, setuptools.build_meta as b; print(b.build_wheel(sys.argv[1]))"
 
 
@@ -67,3 +77,36 @@ def test_the_version_is_said_by_the_package():
 def test_what_is_installed_has_no_other_name():
     files = metadata.distribution("clv").read_text("top_level.txt")
     assert files.split() == ["clv"]
+
+
+def test_from_import_to_scores_is_five_lines():
+    assert len([line for line in LINES.splitlines() if line]) == 5
+
+
+@pytest.mark.slow
+def test_the_wheel_scores_an_own_frame_in_an_empty_environment(wheel, tmp_path):
+    """Nothing of this checkout is on the path; of this environment the dependencies are."""
+    venv.create(tmp_path / "env", with_pip=False)
+    python = tmp_path / "env" / "bin" / "python"
+    place = Path(sysconfig.get_path("purelib", vars={"base": str(tmp_path / "env")}))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(place)
+    dependencies = [path for path in site.getsitepackages() if Path(path).is_dir()]
+    (place / "dependencies.pth").write_text("\n".join(dependencies), encoding="utf-8")
+
+    options = SimulationOptions(customers=300, years=2, transcripts=False)
+    orders = simulate(options).frames()["orders"].query("refund_of.isna()")
+    own = {"customer_id": "id", "ordered_at": "day", "amount": "total"}
+    orders[list(own)].rename(columns=own).to_csv(tmp_path / "orders.csv", index=False)
+    script = (
+        "import sys, clv\n"
+        "assert 'pandas' not in sys.modules and clv.__file__.startswith(sys.prefix)\n"
+        f"{LINES}\n"
+        "scores.to_csv('scores.csv', index=False)\n"
+    )
+    run = [python, "-I", "-W", "ignore", "-c", script]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    scores = pd.read_csv(tmp_path / "scores.csv")
+    assert scores["customer_id"].nunique() == len(scores) == orders["customer_id"].nunique()
+    assert scores["clv"].between(scores["clv_low"], scores["clv_high"]).all()
