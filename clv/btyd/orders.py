@@ -155,7 +155,9 @@ def _columns(frame: Any, names: list[str]) -> pd.DataFrame:
 
 def _moments(column: pd.Series, written: str | None) -> pd.Series:
     """Return times without a zone; what is text is read."""
-    if pd.api.types.is_numeric_dtype(column) and written is None:
+    if pd.api.types.is_numeric_dtype(column):
+        if written is not None:
+            return _moments(column.astype("Int64").astype("string").rename(column.name), written)
         raise DataError(
             f"rfm: column {column.name!r} holds numbers; expected times, or text that says them. "
             "Say how they are written, such as datetime_format='%Y%m%d'."

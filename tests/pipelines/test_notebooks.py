@@ -1,10 +1,13 @@
 """Notebooks run from top to bottom, and their stored outputs are those of a run."""
 
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+import clv
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
@@ -44,3 +47,30 @@ def test_a_notebook_defines_nothing(path):
         line for cell in book.cells if cell.cell_type == "code" for line in cell.source.split("\n")
     ]
     assert not [line for line in lines if line.lstrip().startswith(("def ", "class "))]
+
+
+LATENT = "02_what_service_is_worth"
+"""Asks the simulator for what no table holds, and estimators for one step at a time."""
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_shows_a_picture(path):
+    outputs = [
+        o for cell in nbformat.read(path, as_version=4).cells for o in cell.get("outputs", [])
+    ]
+    shown = [o["data"] for o in outputs if "data" in o]
+    assert any(
+        name.startswith(("image/", "application/vnd.vega")) or "<svg" in str(data[name])
+        for data in shown
+        for name in data
+    )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_types_public_names_only(path):
+    if path.stem == LATENT:
+        return
+    cells = nbformat.read(path, as_version=4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    assert not re.findall(r"^\s*(?:from clv\b.*|import clv\..*)", code, re.MULTILINE)
+    assert set(re.findall(r"\bclv\.(\w+)", code)) <= set(clv.__all__)

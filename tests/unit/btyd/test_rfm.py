@@ -90,6 +90,15 @@ def test_dates_as_text_that_sorts(lifetimes, written):
     pd.testing.assert_frame_equal(rfm(frame, "who", "when", "paid", **options), expected)
 
 
+def test_days_written_as_numbers_are_text_of_digits():
+    frame = orders([(1, "2024-01-31", 5.0), (1, "2024-02-03", 6.0), (2, None, 7.0)])
+    expected = rfm(frame, "who", "when", "paid")
+    digits = frame["when"].dt.strftime("%Y%m%d").astype(float)
+    for numbers in (digits, digits.astype("Int64")):
+        found = rfm(frame.assign(when=numbers), "who", "when", "paid", datetime_format="%Y%m%d")
+        pd.testing.assert_frame_equal(found, expected)
+
+
 def test_the_last_day_is_the_last_day_where_text_does_not_sort(lifetimes):
     """lifetimes takes the largest text, 31/01, for the last day, and leaves out February."""
     frame = orders([(1, "2024-01-31", 5.0), (1, "2024-02-03", 6.0)])
