@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clv import btyd as btyd
     from clv import errors as errors
-    from clv.attribution import attribute as attribute
+    from clv.answers import attribute as attribute
+    from clv.answers import write_report as write_report
     from clv.btyd.orders import rfm as rfm
     from clv.company import Company as Company
     from clv.contract.tables import Terms as Terms
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from clv.markers.explain import explain as explain
     from clv.markers.packs import load_pack as load_pack
     from clv.registry import Registry as Registry
-    from clv.reporting import write_report as write_report
     from clv.scoring import ScoringOptions as ScoringOptions
     from clv.scoring import score as score
     from clv.simulation import SimulationOptions as SimulationOptions
@@ -39,9 +39,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "Company": "clv.company",
     "LifetimeValue": "clv.lifetime_value",
-    "attribute": "clv.attribution",
+    "attribute": "clv.answers",
     "AttributionOptions": "clv.effects.attribution",
-    "write_report": "clv.reporting",
+    "write_report": "clv.answers",
     "btyd": "clv",
     "rfm": "clv.btyd.orders",
     "score": "clv.scoring",

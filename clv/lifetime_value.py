@@ -73,10 +73,8 @@ class LifetimeValue(ShownEstimator):
         Days of the past to test on, at most.
     interval_level : float
         Of ``clv_low`` and ``clv_high``.
-    leaves, trees : int
-        Leaves per tree, and trees per model.
-    learning_rate : float
-        Of the trees.
+    leaves, trees, learning_rate : int, int, float
+        Leaves per tree, trees per model, and how much each tree adds.
     tune_trials : int
         Sizes of trees to try on the past first.
     threads : int
@@ -112,8 +110,7 @@ class LifetimeValue(ShownEstimator):
     >>> model.set_params(leaves=15)
     LifetimeValue(horizon_days=90, leaves=15, trees=100)
 
-    ``model.fit(company)`` and ``model.predict(company, as_of="2025-06-30")`` are shown at work
-    in docs/python.md.
+    docs/python.md shows ``fit`` and ``predict`` at work.
     """
 
     made: ClassVar[str] = "model_"
@@ -344,12 +341,16 @@ class LifetimeValue(ShownEstimator):
     ) -> Iterator[tuple[Iterator[pd.DataFrame], tuple[Note, ...]]]:
         """Give the features to be scored, in chunks, and what is to be said of them."""
         info = self.fitted.info
-        if isinstance(company, pd.DataFrame) and self._are_features(company):
-            _refuse_day(as_of)
+        frame = isinstance(company, pd.DataFrame) and self._are_features(company)
+        if (frame or isinstance(company, FeatureTable)) and as_of is not None:
+            raise UsageError(
+                f"as_of is {as_of}; expected none, since features say their own day. Make them as "
+                "of that day, or give the company."
+            )
+        if frame:
             yield iter([company]), ()
             return
         if isinstance(company, FeatureTable):
-            _refuse_day(as_of)
             notes = check_features(info, company)
             yield company.chunks(), (*company.notes, *notes, *hindsight(info, company))
             return
@@ -394,12 +395,4 @@ class LifetimeValue(ShownEstimator):
             f"{len(info.features)} features; tested on the past: Gini {ours['gini'].mean:.3f} "
             f"({alone['gini'].mean:.3f} by purchases alone), total off by "
             f"{ours['total_bias'].mean:+.1%}"
-        )
-
-
-def _refuse_day(as_of: Day | None) -> None:
-    if as_of is not None:
-        raise UsageError(
-            f"as_of is {as_of}; expected none, since features say their own day. Make them as of "
-            "that day, or give the company."
         )

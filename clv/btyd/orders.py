@@ -157,7 +157,7 @@ def _moments(column: pd.Series, written: str | None) -> pd.Series:
     """Return times without a zone; what is text is read."""
     if pd.api.types.is_numeric_dtype(column):
         if written is not None:
-            return _moments(column.astype("Int64").astype("string").rename(column.name), written)
+            return _moments(column.astype("Int64").astype("string"), written)
         raise DataError(
             f"rfm: column {column.name!r} holds numbers; expected times, or text that says them. "
             "Say how they are written, such as datetime_format='%Y%m%d'."
