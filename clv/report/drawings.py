@@ -25,6 +25,7 @@ from clv.report.sentences import kind
 
 if TYPE_CHECKING:
     from clv.report.facts import ReportFacts
+    from clv.report.sections.answer import Lasting
     from clv.report.sections.customers import BadExperience, Friction
     from clv.report.sections.levers import Lever
     from clv.report.sentences import Texts
@@ -35,6 +36,7 @@ TRENDS_SHOWN, TRENDS_BESIDE = 12, 6
 def draw_all(facts: ReportFacts, texts: Texts) -> dict[str, Chart]:
     """Draw every chart that the facts allow, by key."""
     drawn = [lever(item, texts, f"lever-{i}") for i, item in enumerate(facts.levers.levers)]
+    drawn += [lasting(item, texts, f"lasting-{i}") for i, item in enumerate(facts.answer.lasting)]
     makers = (
         deciles, histogram, bad_experiences, friction, trends, skill, tested_deciles,
         calibration, tracking,
@@ -94,6 +96,34 @@ def lever(item: Lever, texts: Texts, key: str) -> Chart:
             for p in item.curve
         ],
     )  # fmt: skip
+
+
+def lasting(item: Lasting, texts: Texts, key: str) -> Chart:
+    """Draw what a better contact brings in each month after it, with its interval."""
+    write = texts.formats
+    rows = [
+        {"month": place + 1, "net": m.value, "low": m.low, "high": m.high}
+        for place, m in enumerate(item.months)
+    ]
+
+    def draw(width: int) -> alt.TopLevelMixin:
+        x = steps("month", texts.say("lasting.month"))
+        y = y_axis("net", texts.say("lasting.axis"), MONEY, zero=False)
+        bars = data(rows).mark_rule(color=SOFT, strokeWidth=9).encode(x=x, y="low:Q", y2="high")
+        zero = data([{"net": 0.0}]).mark_rule(color=MUTED).encode(y="net:Q")
+        dots = data(rows).mark_circle(color=ACCENT, size=70, opacity=1).encode(x=x, y=y)
+        return sized(bars + zero + dots, width, 200)
+
+    name = texts.behaviour(item.behaviour)
+    described = texts.say("lasting.lead", behaviour=name, change=write.points(item.change))
+    head = tuple(texts.say(f"lasting.{part}") for part in ("month", "axis", "interval"))
+    table = [
+        (write.number(place + 1), write.figure(m, signed=True), write.interval(m, signed=True))
+        for place, m in enumerate(item.months)
+    ]
+    return chart(
+        key, texts.say("lasting.title", behaviour=name), described, draw, texts, head, table
+    )
 
 
 def deciles(facts: ReportFacts, texts: Texts) -> Chart | None:

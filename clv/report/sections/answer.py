@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from clv.report.figures import Document
     from clv.report.sections.inputs import ReportInputs
 
+LASTING_SHOWN = 2
+"""Curves of how long a contact lasts."""
+
 BIAS_LIMIT = 0.10
 """A total that was off by more than this share in the backtest is cautioned against."""
 
@@ -72,6 +75,21 @@ class Association:
 
 
 @dataclass(frozen=True)
+class Lasting:
+    """How long a better contact lasts: money per contact, month by month after it.
+
+    ``until_days`` says where each month ends.
+    """
+
+    behaviour: str
+    change: float
+    unit: str
+    evidence: str
+    until_days: tuple[int, ...]
+    months: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
 class Caution:
     """Something the reader must not conclude; ``key`` names its text, behaviours stand by id."""
 
@@ -94,6 +112,7 @@ class Answer:
     strip: tuple[KeyFigure, ...]
     behaviours: tuple[Behaviour, ...]
     associations: tuple[Association, ...]
+    lasting: tuple[Lasting, ...]
     recommendations: tuple[Recommendation, ...]
     cautions: tuple[Caution, ...]
     missing: tuple[Missing, ...]
@@ -118,6 +137,7 @@ def answer(inputs: ReportInputs) -> Answer:
         strip=strip(inputs.portfolio),
         behaviours=found,
         associations=groups,
+        lasting=lasting(inputs.attribution),
         recommendations=decisions(inputs.attribution, contacts="interactions" not in inputs.absent),
         cautions=cautions(inputs, found, groups),
         missing=tuple(missing),
@@ -192,6 +212,37 @@ def _level(document: Document, n: int | None) -> Level:
         why=words(document, "refused", "why", limit=240),
         mend=words(document, "refused", "mend", limit=240),
     )
+
+
+def lasting(attribution: Document | None) -> tuple[Lasting, ...]:
+    """Return how shares of good contacts last; a longer contact is not a better one by itself."""
+    changes = {
+        words(effect, "behaviour"): (
+            number(effect, "change") or 0.0,
+            unit(words(effect, "behaviour"), words(effect, "unit")),
+        )
+        for effect in records(attribution, "effects")
+    }
+    found = []
+    for row in records(attribution, "effect_curves"):
+        name = words(row, "behaviour")
+        columns = [lookup(row, key) for key in ("until_days", "estimate", "low", "high")]
+        if name not in changes or changes[name][1] != "share":
+            continue
+        if not all(isinstance(column, list | tuple) for column in columns):
+            continue
+        ends = [
+            {"until": until, "estimate": estimate, "low": low, "high": high}
+            for until, estimate, low, high in zip(*columns, strict=False)
+        ]
+        months = [figure(end, "estimate", "currency") for end in ends]
+        until = [count(end, "until") for end in ends]
+        known = [m for m in months if m is not None and m.low is not None]
+        days = [day for day in until if day is not None]
+        if len(known) == len(days) == len(ends) and len(ends) > 1:
+            evidence = words(row, "evidence")
+            found.append(Lasting(name, *changes[name], evidence, tuple(days), tuple(known)))
+    return tuple(found[:LASTING_SHOWN])
 
 
 def associations(contributions: Document | None) -> tuple[Association, ...]:

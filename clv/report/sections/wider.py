@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from clv.report.figures import Figure, count, figure, lookup, number, records, words
@@ -39,6 +39,8 @@ class Joint:
     rows: tuple[tuple[Spot | None, ...], ...]
     today: tuple[float, float]
     suggested: Spot | None
+    step: Spot | None
+    step_probability: float | None
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,8 @@ def joint(attribution: Document | None) -> Joint | None:
         rows=tuple(tuple(place.get((e, t)) for t in times) for e in warmths),
         today=(min(times, key=lambda t: abs(t - float(scale) * seconds)), here),
         suggested=_spot(lookup(document, "suggested"), seconds, n),
+        step=_expected(lookup(document, "likely"), seconds, n),
+        step_probability=number(document, "likely", "probability"),
     )
 
 
@@ -114,6 +118,14 @@ def _spot(row: Document | None, seconds: float, n: int | None) -> Spot | None:
         return None
     settled = (1 if net.value > 0 else -1) if net.settled else 0
     return Spot(round(scale * seconds, 1), round(empathy, 4), net, settled)
+
+
+def _expected(row: Document | None, seconds: float, n: int | None) -> Spot | None:
+    """Return a policy with its expected gain."""
+    spot, expected = _spot(row, seconds, n), number(row, "expected")
+    if spot is None or expected is None:
+        return None
+    return replace(spot, net=Figure(expected, "currency", n=n))
 
 
 def part_targets(attribution: Document | None) -> tuple[PartTarget, ...]:

@@ -386,6 +386,14 @@ def _attribution() -> dict[str, Any]:
                 "adjusted": (1.1, -0.6, 2.8), "experimental": (2.4, 0.7, 4.1)},
                 "experimental", 1.3),
         ],
+        "effect_curves": [
+            {"behaviour": name, "evidence": "quasi-experimental", "per": "contact with an occasion",
+             "until_days": [30, 60, 90, 120, 150, 180],
+             "estimate": [top / m for m in range(1, 7)],
+             "low": [top / m - 0.6 for m in range(1, 7)],
+             "high": [top / m + 0.6 for m in range(1, 7)]}
+            for name, top in (("empathy", 1.8), ("handle_seconds", 0.4), ("fcr", 2.0))
+        ],
         "targets": [
             _target("handle_seconds", 372, [290, 520], (428, 396, 461), (38.0, 126.0, 15.0), 14.2),
             _target("empathy", 0.42, [0.31, 0.58], (0.52, 0.46, 0.58), (33.2, 8.0, 18.9), 0.0),

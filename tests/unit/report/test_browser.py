@@ -90,7 +90,7 @@ def test_every_chart_shows_once(open_page):
             ".filter(s => s.getClientRects().length).length)"
         )
         # The three curves are drawn live instead.
-        assert sorted(shown) == [0, 0, 0] + [1] * 11
+        assert sorted(shown) == [0, 0, 0] + [1] * 13
         assert tab.locator(".canvas svg").count() == 3
 
 

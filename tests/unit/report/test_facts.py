@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from clv.report import sentences
+from clv.report import advice, sentences
 from clv.report.facts import ReportInputs, collect
 from clv.report.figures import Figure, Missing
 from clv.report.findings import findings
@@ -120,6 +120,47 @@ def test_a_target_moves_only_where_the_document_says_so(builder, said, best, mov
         "recommend": said, "best": best, "suggested": None, "step": None,
     }  # fmt: skip
     assert collect(inputs).answer.recommendations[0].move == move
+
+
+def test_how_long_a_contact_lasts_is_shown_where_it_is_known(facts, builder):
+    assert [one.behaviour for one in facts.answer.lasting] == ["empathy", "fcr"]
+    first = facts.answer.lasting[0]
+    assert first.until_days[-1] == 180
+    assert [m.value for m in first.months[:2]] == [1.8, 0.9]
+    inputs = builder.complete()
+    inputs.attribution["effect_curves"][0]["low"][3] = None
+    inputs.attribution["effect_curves"][2] = {"behaviour": "fcr", "estimate": "none"}
+    assert collect(inputs).answer.lasting == ()
+
+
+def test_what_to_do_is_never_empty(builder):
+    for inputs in (builder.complete(), builder.purchases_only(), ReportInputs()):
+        told = collect(inputs).answer.recommendations
+        assert told
+        assert all(advice.advice(one, sentences.load("en", "EUR")) for one in told)
+    grades = [one.grade for one in collect(builder.complete()).answer.recommendations]
+    assert grades == ["proven", "proven", "open", "refused"]
+    first = collect(builder.purchases_only()).answer.recommendations[0]
+    assert (first.move, first.grade) == ("bring_contacts", "refused")
+
+
+def test_a_likely_step_goes_where_it_says_and_says_how_likely(builder):
+    inputs = builder.complete()
+    inputs.attribution["targets"][1] |= {
+        "grade": "likely", "recommend": "lower", "suggested": None,
+        "step": inputs.attribution["targets"][1]["step"] | {"to": 0.38},
+    }  # fmt: skip
+    one = next(r for r in collect(inputs).answer.recommendations if r.grade == "likely")
+    texts = sentences.load("en", "EUR")
+    assert advice.recommendation(one, texts) == "Lower empathy from 42% to 38%"
+    said = " ".join(advice.advice(one, texts))
+    assert "probability of **93%**" in said
+    assert "+€66,000** a year, +€1.10 per contact" in said
+    assert "worse than −€12,000 a year" in said
+    assert "Measure again on 26\xa0January\xa02026" in said
+    assert advice.rests(one, texts) == (
+        "With a prior half or twice as wide the probability is 91% to 94%."
+    )
 
 
 def test_unsettled_and_adjusted_effects_are_cautioned_against(facts):

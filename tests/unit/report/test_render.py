@@ -60,7 +60,7 @@ def test_golden_structure(page):
     assert [name for name in outline.ids if name in SECTIONS] == list(SECTIONS)
     assert outline.count("h1") == 1
     assert outline.count("h2") == len(SECTIONS)
-    assert outline.count("figure") == 14
+    assert outline.count("figure") == 16
     assert outline.count("svg") == 2 * outline.count("figure")
 
 
@@ -83,7 +83,7 @@ def test_references_inside_the_page_resolve(any_page):
 
 def test_every_chart_has_title_description_and_its_numbers(page):
     charts = re.findall(r"<figure.*?</figure>", page, flags=re.S)
-    assert len(charts) == 14
+    assert len(charts) == 16
     for chart in charts:
         assert re.search(r"<svg role=\"img\" aria-labelledby=\"[^\"]+\"", chart)
         assert re.search(
