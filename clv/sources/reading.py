@@ -216,7 +216,9 @@ def mapped(
     made = _columns(own, spec, where, aggregate=False)
     taken = {key.lower() for key in made} | {text.lower() for text in spec.columns.values()}
     kept = [column for column in own.columns if column.lower() not in taken]
-    return own.select(**{c: own[c] for c in kept}, **made), notes
+    # By position: a company may have a column called self.
+    values = [value.name(key) for key, value in made.items()]
+    return own.select(*(own[column] for column in kept), *values), notes
 
 
 def _columns(own: ir.Table, spec: TableSpec, where: str, *, aggregate: bool) -> dict[str, Any]:

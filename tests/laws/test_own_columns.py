@@ -152,13 +152,14 @@ def internal_names(engine: Recording) -> list[str]:
         for node in ast.walk(ast.parse(path.read_text())):
             names = (getattr(node, field, None) for field in ("id", "attr", "arg", "value"))
             found |= {name for name in names if isinstance(name, str) and name.isidentifier()}
-    return sorted(name for name in found if not name.startswith("clv_"))
+    own = {"a\nb"}  # which a test before gave, and a CSV file's names stand in one line
+    return sorted(name for name in found - own if not name.startswith("clv_"))
 
 
 def odd_names() -> list[str]:
     alike = [f"{c.name[:-1]}{c.name[-1].upper()}" for t in SCHEMA.values() for c in t.columns]
     odd = ['a "b"', "a.b", "a`b", "a'b", " ", "é", "É", "客户", "", "c0", "C0", "x" * 300, "{}"]
-    odd += ["Note", "note", "NOTE", "note (1)", "unnamed", "%s", "select", "own channel"]
+    odd += ["Note", "note", "NOTE", "note (1)", "unnamed", "%s", "select", "self", "own channel"]
     return [*dict.fromkeys([*alike, *odd])]
 
 
