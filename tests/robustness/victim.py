@@ -31,6 +31,7 @@ from clv.models.lifetime_value import LifetimeModel
 from clv.models.options import ModelOptions
 from clv.models.training.panel import build_panel
 from clv.models.trees.boosting import Growth
+from clv.notes import silent
 from clv.registry import ChampionMovedError, GateCheck, GateResult, Registry, golden, tracking
 from clv.scoring import ScoringOptions, score
 from clv.sinks import make_sink
@@ -40,7 +41,7 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 YES = GateResult((GateCheck("loads", True, 1.0, 1.0, None, "loads"),))
 
 
-def score_once(data, out, day, **order):
+def score_once(data, out, day, on_progress=silent):
     """Score the company of a folder as of a day; a third word is a database to write to."""
     model = LifetimeModel.load(data / "model")
     sinks = [make_sink({"kind": "sql", "url": url}) for url in day.split(",")[1:]]
@@ -56,8 +57,8 @@ def score_once(data, out, day, **order):
                 chunk_customers=50,
                 wait_seconds=300,
                 sinks=sinks,
-                **order,
             ),
+            on_progress=on_progress,
         )
 
 
