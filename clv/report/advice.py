@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from clv.report.sentences import Texts
 
 
+SUREST = 0.99
+
+
 def recommendation(target: Recommendation, texts: Texts) -> str:
     """Return what to do about one behaviour."""
     return texts.say(
@@ -47,7 +50,7 @@ def _move(target: Recommendation, texts: Texts) -> list[str]:
     write, step = texts.formats, target.step
     if step is None:
         return [gain(target.gain, texts)] if target.gain else []
-    said = [outlook(step, texts)]
+    said = [outlook(step, texts, net=target.net_of_time)]
     if target.best is not None and abs(step.to - target.best.value) > 1e-9:
         to = write.value(step.to, target.unit)
         said.append(texts.say("recommendations.first_step", to=to))
@@ -57,20 +60,34 @@ def _move(target: Recommendation, texts: Texts) -> list[str]:
     return said
 
 
-def outlook(step: StepFacts, texts: Texts) -> str:
+def likelihood(probability: float, texts: Texts) -> str:
+    """Return a probability; nothing is certain."""
+    if probability > SUREST:
+        return texts.say("recommendations.over", share=texts.formats.share(SUREST))
+    return texts.formats.share(probability)
+
+
+def outlook(step: StepFacts, texts: Texts, *, net: bool = False) -> str:
     """Return how likely a step pays, what it brings, and its worst case in twenty."""
     write = texts.formats
-    chance, contact = write.share(step.probability), write.money(step.per_contact, signed=True)
+    chance = likelihood(step.probability, texts)
+    contact = write.money(step.per_contact, signed=True)
+    less = texts.say("recommendations.net_of_time") if net else ""
     if step.per_year is None or step.worst_per_year is None:
         worst = write.money(step.worst_per_contact, signed=True)
         return texts.say(
-            "recommendations.step_contact", probability=chance, contact=contact, worst=worst
+            "recommendations.step_contact",
+            probability=chance,
+            contact=contact,
+            net=less,
+            worst=worst,
         )
     return texts.say(
         "recommendations.step_year",
         probability=chance,
         year=write.money(step.per_year, signed=True),
         contact=contact,
+        net=less,
         worst=write.money(step.worst_per_year, signed=True),
     )
 
@@ -80,7 +97,7 @@ def rests(target: Recommendation, texts: Texts) -> str:
     step = target.step
     if step is None or step.probability_low is None or step.probability_high is None:
         return ""
-    low, high = (texts.formats.share(end) for end in (step.probability_low, step.probability_high))
+    low, high = (likelihood(end, texts) for end in (step.probability_low, step.probability_high))
     return "" if low == high else texts.say("recommendations.rests", low=low, high=high)
 
 

@@ -108,14 +108,16 @@ def lasting(item: Lasting, texts: Texts, key: str) -> Chart:
 
     def draw(width: int) -> alt.TopLevelMixin:
         x = steps("month", texts.say("lasting.month"))
-        y = y_axis("net", texts.say("lasting.axis"), MONEY, zero=False)
+        y = y_axis("net", texts.say("lasting.axis"), "$,.2f", zero=False)
         bars = data(rows).mark_rule(color=SOFT, strokeWidth=9).encode(x=x, y="low:Q", y2="high")
         zero = data([{"net": 0.0}]).mark_rule(color=MUTED).encode(y="net:Q")
         dots = data(rows).mark_circle(color=ACCENT, size=70, opacity=1).encode(x=x, y=y)
         return sized(bars + zero + dots, width, 200)
 
     name = texts.behaviour(item.behaviour)
-    described = texts.say("lasting.lead", behaviour=name, change=write.points(item.change))
+    described = texts.say(
+        "lasting.lead", behaviour=name, change=write.points(item.change, signed=False)
+    )
     head = tuple(texts.say(f"lasting.{part}") for part in ("month", "axis", "interval"))
     table = [
         (write.number(place + 1), write.figure(m, signed=True), write.interval(m, signed=True))

@@ -206,6 +206,9 @@ class Decisions(Section):
     prior_share: float = Field(
         0.05, gt=0, description="of what follows a contact, that the edge of support may change"
     )
+    prior_nothing: float = Field(
+        0.25, ge=0, lt=1, description="chance before any data that a behaviour has nothing to gain"
+    )
     benefit_years: float = Field(1.0, gt=0, description="for which a decision holds")
     max_weeks: int = Field(52, ge=4, description="a longer experiment is not proposed")
     briefing_minutes: float = Field(

@@ -164,6 +164,8 @@ def joint_belief(
     prior = Belief(
         np.concatenate([one.mean for one in priors]),
         linalg.block_diag(*(one.covariance for one in priors)),
+        priors[0].chance,
+        np.concatenate([one.mean if one.flat is None else one.flat for one in priors]),
     )
     noise = widened(fit.covariance[np.ix_(columns, columns)], max(study.degrees, 1))
     return prior.learn(np.eye(len(columns)), fit.coefficients[columns], noise)

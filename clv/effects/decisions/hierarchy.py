@@ -142,7 +142,12 @@ def together(
     by_width = [drawn_together(prior, known, share)[: len(seen)] for prior in priors]
     found = []
     for place, (ground, turn) in enumerate(zip(grounds, turns, strict=True)):
-        usual, *others = (turn.back(drawn[place]) for drawn in by_width)
+        # Whether anything is to be gained is asked of the whole.
+        held = (whole.beliefs.usual, *whole.beliefs.others)
+        usual, *others = (
+            replace(turn.back(drawn[place]), chance=belief.chance)
+            for drawn, belief in zip(by_width, held, strict=True)
+        )
         beliefs = Beliefs(usual, tuple(others), ground.beliefs.evidence)
         found.append(
             replace(

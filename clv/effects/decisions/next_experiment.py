@@ -8,7 +8,7 @@ where its own rule says so. Everything is at the company's own volume of contact
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -226,7 +226,8 @@ def next_experiment(
     current = float(np.median(raw) if one.behaviour.transform == "log" else raw.mean())
     ends = step_scales(one, float(raw.mean()), support, rule.max_step)[[0, -1]]
     curve = scale_curve(study.exposure, one, ends, cost_per_minute).times(1 / treated)
-    seen = belief.outlook(curve)
+    # Where there is nothing to gain, a result that says otherwise loses nothing either.
+    seen = replace(belief, chance=1.0).outlook(curve)
     occasions = circumstances.contacts_a_year * float(one.present.mean())
     best: Experiment | None = None
     for size in sizes(study, one, circumstances, rule.max_weeks):
@@ -239,8 +240,10 @@ def next_experiment(
                 rule.least_probability,
                 options.least_gain(study) / treated,
             )
-            value = worth * occasions * rule.benefit_years
-            during = max(-float(seen.gain[at]), 0.0) * occasions * size.weeks / 52 / 2
+            value = belief.chance * worth * occasions * rule.benefit_years
+            during = (
+                belief.chance * max(-float(seen.gain[at]), 0.0) * occasions * size.weeks / 52 / 2
+            )
             cost = minutes * (cost_per_minute or 0.0) + during
             if best is not None and value - cost <= best.net_value:
                 continue
@@ -258,7 +261,7 @@ def next_experiment(
                 cost=cost,
                 value=value,
                 net_value=value - cost,
-                probability_moves=moves,
+                probability_moves=belief.chance * moves,
                 command=(
                     f"clv experiment design --unit {size.unit} --per-arm {size.units_per_arm} "
                     f"--horizon-days {circumstances.horizon_days}"

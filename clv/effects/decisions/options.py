@@ -33,6 +33,8 @@ class DecisionOptions:
     prior_share : float
         The prior, before any data: moving a contact's behaviour to the edge of what agents
         already do changes what follows by this share of it (one standard deviation).
+    prior_nothing : float
+        The prior chance that a behaviour has nothing to gain in either direction.
     benefit_years : float
         For how long a decision is taken to hold, when the worth of knowing more is counted.
     max_weeks : int
@@ -46,6 +48,7 @@ class DecisionOptions:
     loss_ratio: float = 4.0
     max_step: float = 0.1
     prior_share: float = 0.05
+    prior_nothing: float = 0.25
     benefit_years: float = 1.0
     max_weeks: int = 52
     briefing_minutes: float = 30.0
@@ -56,6 +59,10 @@ class DecisionOptions:
             raise UsageError(f"decisions.loss_ratio is {self.loss_ratio}; expected more than 0.")
         if not 0 < self.prior_share < np.inf:
             raise UsageError(f"decisions.prior_share is {self.prior_share}; expected more than 0.")
+        if not 0 <= self.prior_nothing < 1:
+            raise UsageError(
+                f"decisions.prior_nothing is {self.prior_nothing}; expected 0 to less than 1."
+            )
         if not 0 < self.max_step <= 1:
             raise UsageError(
                 f"decisions.max_step is {self.max_step}; expected more than 0, at most 1."

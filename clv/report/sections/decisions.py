@@ -75,6 +75,8 @@ class Recommendation:
         ISO date, or empty.
     why, mend : str
         Of a refusal; ``why`` also names what settled it: ``band`` or ``cost``.
+    net_of_time : bool
+        Whether agents' time is taken off.
     """
 
     behaviour: str
@@ -89,6 +91,7 @@ class Recommendation:
     measure_again_on: str = ""
     why: str = ""
     mend: str = ""
+    net_of_time: bool = False
 
 
 def unit(behaviour: str, said: str = "") -> str:
@@ -159,6 +162,7 @@ def recommendations(attribution: Document | None) -> tuple[Recommendation, ...]:
                 _experiment(target),
                 words(target, "measure_again_on"),
                 words(target, "settled_by"),
+                net_of_time=measured_in == "seconds" and lookup(target, "net_of_cost") is True,
             )
         )
     return tuple(found)

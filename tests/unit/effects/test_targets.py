@@ -177,3 +177,49 @@ def test_moves_gain_where_there_is_something_to_gain_and_nowhere_else():
     assert len(settled) <= 0.1 * seeds
     nothing = moves(seeds, 0.03, strength=0.0)
     assert (nothing > 0).all()
+
+
+def steps(seeds, **planted):
+    """Return each company's targets, with the true gain of their steps."""
+    found = []
+    for seed in seeds:
+        company = draw(seed, customers=20_000, agents=200, **planted)
+        exposure = company.exposure
+        study = build_study(exposure, CHANNELS, QUICK)
+        fit, row = study.instrumented(), []
+        for name in ("handle_seconds", "empathy", "fcr"):
+            target = target_of(study, fit, name, COST, TargetOptions(), together=3)
+            gain = None
+            if target.step is not None:
+                scale = target.step.to / target.step.start
+                gain = company.effects[name] * (target.step.to - target.step.start) / 0.1
+                if name == "handle_seconds":
+                    minutes = exposure.behaviours[name].sum() / 60 * (scale - 1)
+                    gross = np.interp(scale, list(company.policy), list(company.policy.values()))
+                    gain = gross - COST * minutes / exposure.customer_years
+            row.append((target, gain))
+        found.append(row)
+    return found
+
+
+@pytest.mark.slow
+def test_likely_steps_are_few_and_cheap_where_nothing_acts():
+    runs = 40
+    found = steps(range(100, 100 + runs), strength=0.0)
+    moved = [any(gain is not None for _, gain in row) for row in found]
+    proven = [any(target.grade == "proven" for target, _ in row) for row in found]
+    assert np.mean(moved) <= 0.2 + 2 * np.sqrt(0.2 * 0.8 / runs)
+    assert np.mean(proven) <= 0.03 + 2 * np.sqrt(0.03 * 0.97 / runs)
+    value = 170.0  # about what follows a contact
+    lost = sum(min(gain or 0.0, 0.0) for row in found for _, gain in row) / runs
+    assert -lost <= 0.002 * value
+
+
+@pytest.mark.slow
+def test_likely_steps_pay_as_often_as_is_said_where_something_acts():
+    rows = [pair for row in steps(range(100, 130)) for pair in row]
+    pays = [gain > 0 for target, gain in rows if target.grade == "likely"]
+    assert len(pays) >= 20
+    assert np.mean(pays) >= 0.8
+    answered = [row for row in rows if row[1] is not None]
+    assert len(answered) >= 0.5 * len(rows)
