@@ -48,7 +48,7 @@ def test_the_judge_is_the_simulator_s_truth():
 
 
 def test_nothing_is_moved_where_nothing_acts():
-    runs = 30
+    runs = 60
     found = over(runs, null, STUDIES["null"]["nothing planted"])
     for name in ("empathy", "handle_seconds", "fcr"):
         assert found[f"agents covers 0: {name}"].mean() >= 0.95 - chance(0.95, runs)
