@@ -174,7 +174,7 @@ class Bench:
                 assert name not in found or found[name]["rows"] == count
 
     def score(self, run):
-        tables = run.checked.tables
+        tables = run.company.tables
         result = score(
             make_histories(tables),
             self.model,
