@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,16 @@ SHOWN_ROWS = 60
 """Of a table in a notebook; `to_frame` has them all."""
 
 
-class Displayed:
+class Displayed(ABC):
     """A result that shows itself: `in_one_line` in a console, `to_frame` as a table."""
 
+    @abstractmethod
     def in_one_line(self) -> str:
         """Return what the result comes to, in one line."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_frame(self) -> pd.DataFrame:
         """Return the result as a table."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.in_one_line()}>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
@@ -10,7 +11,7 @@ from sklearn.base import BaseEstimator
 from clv.errors import UsageError
 
 
-class ShownEstimator(BaseEstimator):
+class ShownEstimator(BaseEstimator, ABC):
     """An estimator with options in its constructor that says what became of its fit.
 
     ``get_params``, ``set_params`` and ``sklearn.base.clone`` work as anywhere.
@@ -23,9 +24,9 @@ class ShownEstimator(BaseEstimator):
 
     made: ClassVar[str]
 
+    @abstractmethod
     def _told(self) -> str:
         """Say in one line what became of the fit."""
-        raise NotImplementedError
 
     def _require_fit(self, what: str) -> None:
         """Refuse what only a fitted estimator can say.

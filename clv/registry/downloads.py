@@ -113,11 +113,13 @@ class _Local:
         self._path = path
 
     def entries(self, below: str) -> list[str]:
+        """Return what lies in a folder, refused where it is more than a model has."""
         with _readable(below), os.scandir(self._path / below) as entries:
             names = [entry.name for entry in itertools.islice(entries, MAX_ENTRIES + 1)]
         return _few([f"{below}/{name}".lstrip("/") for name in names])
 
     def copy(self, name: str, target: Path, limit: int) -> None:
+        """Copy a file of at most so many bytes."""
         with ExitStack() as stack:
             with _readable(name):
                 given = stack.enter_context(opened_regular(self._path / name))
@@ -142,11 +144,13 @@ class _Remote:
             self._files = tracking.repository(address, uri)
 
     def entries(self, below: str) -> list[str]:
+        """Return what lies in a folder, refused where it is more than a model has."""
         with tracking.refusals(self._uri):
             listed = itertools.islice(self._files.list_artifacts(below or None), MAX_ENTRIES + 1)
             return _few([str(entry.path) for entry in listed])
 
     def copy(self, name: str, target: Path, limit: int) -> None:
+        """Download a file of at most so many bytes."""
         with TemporaryFolder("clv-download-", target.parent) as place:
             with tracking.refusals(self._uri), _readable(name), _files_of_at_most(limit):
                 written = Path(self._files.download_artifacts(name, str(place)))

@@ -24,7 +24,7 @@ from clv.experiments.past import within_correlation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clv.effects.decisions.options import Circumstances, TargetOptions
+    from clv.effects.decisions.options import Circumstances, DecisionOptions, TargetOptions
     from clv.effects.decisions.posterior import Belief
     from clv.effects.design.exposure import Basis
     from clv.effects.estimators.study import Study
@@ -220,51 +220,76 @@ def next_experiment(
     options : TargetOptions
         The rule by which the company moves.
     """
-    rule, name = options.decisions, one.behaviour.name
-    treated = study.exposure.treated(name)
-    raw = study.exposure.behaviours[name][one.present]
-    current = float(np.median(raw) if one.behaviour.transform == "log" else raw.mean())
+    rule = options.decisions
+    treated = study.exposure.treated(one.behaviour.name)
+    raw = study.exposure.behaviours[one.behaviour.name][one.present]
     ends = step_scales(one, float(raw.mean()), support, rule.max_step)[[0, -1]]
     curve = scale_curve(study.exposure, one, ends, cost_per_minute).times(1 / treated)
     # Where there is nothing to gain, a result that says otherwise loses nothing either.
     seen = replace(belief, chance=1.0).outlook(curve)
-    occasions = circumstances.contacts_a_year * float(one.present.mean())
-    best: Experiment | None = None
-    for size in sizes(study, one, circumstances, rule.max_weeks):
-        minutes = rule.briefing_minutes * size.briefed
-        for at in np.flatnonzero(ends != 1):
-            worth, moves = value_of_sample(
-                float(seen.gain[at]),
-                float(seen.deviation[at]),
-                size.error,
-                rule.least_probability,
-                options.least_gain(study) / treated,
-            )
-            value = belief.chance * worth * occasions * rule.benefit_years
-            during = (
-                belief.chance * max(-float(seen.gain[at]), 0.0) * occasions * size.weeks / 52 / 2
-            )
-            cost = minutes * (cost_per_minute or 0.0) + during
-            if best is not None and value - cost <= best.net_value:
-                continue
-            best = Experiment(
-                name=f"{name}_{'up' if ends[at] > 1 else 'down'}",
-                unit=size.unit,
-                arms=("control", "treated"),
-                start=current,
-                to=float(ends[at]) * current,
-                weeks=size.weeks,
-                units_per_arm=size.units_per_arm,
-                agents_per_arm=size.agents_per_arm,
-                detectable=effect_for(size.units_per_arm, size.deviation, POWER, ALPHA),
-                agent_minutes=minutes,
-                cost=cost,
-                value=value,
-                net_value=value - cost,
-                probability_moves=belief.chance * moves,
-                command=(
-                    f"clv experiment design --unit {size.unit} --per-arm {size.units_per_arm} "
-                    f"--horizon-days {circumstances.horizon_days}"
-                ),
-            )
+    question = _Question(
+        name=one.behaviour.name,
+        current=float(np.median(raw) if one.behaviour.transform == "log" else raw.mean()),
+        chance=belief.chance,
+        least_gain=options.least_gain(study) / treated,
+        occasions_a_year=circumstances.contacts_a_year * float(one.present.mean()),
+        cost_per_minute=cost_per_minute or 0.0,
+        horizon_days=circumstances.horizon_days,
+        rule=rule,
+    )
+    proposed = [
+        question.asked_of(size, float(ends[at]), float(seen.gain[at]), float(seen.deviation[at]))
+        for size in sizes(study, one, circumstances, rule.max_weeks)
+        for at in np.flatnonzero(ends != 1)
+    ]
+    best = max(proposed, key=lambda experiment: experiment.net_value, default=None)
     return best if best is not None and best.net_value > 0 else None
+
+
+@dataclass(frozen=True)
+class _Question:
+    """An open question: what knowing its answer is worth, whatever experiment asks it.
+
+    ``current`` is today's setting; ``least_gain`` is per contact with an occasion, of which
+    there are ``occasions_a_year``; with ``chance`` there is something to gain at all.
+    """
+
+    name: str
+    current: float
+    chance: float
+    least_gain: float
+    occasions_a_year: float
+    cost_per_minute: float
+    horizon_days: int
+    rule: DecisionOptions
+
+    def asked_of(self, size: Size, scale: float, gain: float, deviation: float) -> Experiment:
+        """Return the experiment of that size on a step that is believed to gain so much."""
+        worth, moves = value_of_sample(
+            gain, deviation, size.error, self.rule.least_probability, self.least_gain
+        )
+        minutes = self.rule.briefing_minutes * size.briefed
+        treated_years = size.weeks / 52 / 2
+        lost = self.chance * max(-gain, 0.0) * self.occasions_a_year * treated_years
+        cost = minutes * self.cost_per_minute + lost
+        value = self.chance * worth * self.occasions_a_year * self.rule.benefit_years
+        return Experiment(
+            name=f"{self.name}_{'up' if scale > 1 else 'down'}",
+            unit=size.unit,
+            arms=("control", "treated"),
+            start=self.current,
+            to=scale * self.current,
+            weeks=size.weeks,
+            units_per_arm=size.units_per_arm,
+            agents_per_arm=size.agents_per_arm,
+            detectable=effect_for(size.units_per_arm, size.deviation, POWER, ALPHA),
+            agent_minutes=minutes,
+            cost=cost,
+            value=value,
+            net_value=value - cost,
+            probability_moves=self.chance * moves,
+            command=(
+                f"clv experiment design --unit {size.unit} --per-arm {size.units_per_arm} "
+                f"--horizon-days {self.horizon_days}"
+            ),
+        )

@@ -15,7 +15,13 @@ from scipy.special import expit
 
 from clv.simulation.service import REPEAT_SHARE, REPEATS_AT_MOST, log_handle, resolution_log_odds
 from clv.simulation.truths.follow_up import Change, FollowUp, follow_up, repeats_ahead
-from clv.simulation.truths.truth import EMPATHY_CHANGE, FCR_CHANGE, HANDLE_CHANGE_SECONDS, SCALES
+from clv.simulation.truths.truth import (
+    EMPATHY_CHANGE,
+    FCR_CHANGE,
+    HANDLE_CHANGE_SECONDS,
+    SCALES,
+    frontier_point,
+)
 from clv.simulation.world import stream
 
 if TYPE_CHECKING:
@@ -151,6 +157,7 @@ class _Resolution:
 
     @property
     def by_month(self) -> Floats:
+        """Return the mean over contacts, by month, less what spared repeats were worth."""
         return self.main.mean(axis=0) - self.repeats
 
 
@@ -360,16 +367,7 @@ def _frontier(studied: FollowUp, usual: Floats, resolved: _Resolution) -> list[d
         direct = float(gained(_handle_step(studied, scale * handle)).mean())
         odds = _resolution_change(studied, scale * handle)
         total = direct + float((odds * solved).mean()) - float(odds.mean()) * repeats
-        curve.append(
-            {
-                "scale": scale,
-                "value": direct,
-                "value_total": total,
-                "cost": cost,
-                "net": direct - cost,
-                "net_total": total - cost,
-            }
-        )
+        curve.append(frontier_point(scale, direct, total, cost))
     return curve
 
 

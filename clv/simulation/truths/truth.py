@@ -202,17 +202,20 @@ def true_frontier(exposed: Exposure) -> list[dict[str, float]]:
         cost = float((handle * hourly).sum()) / 3_600 * (scale - 1) / exposed.population.size
         direct = exposed.mean_gain(handle_steps(exposed, scale * handle, through_fcr=False))
         total = exposed.mean_gain(handle_steps(exposed, scale * handle, through_fcr=True))
-        curve.append(
-            {
-                "scale": scale,
-                "value": direct,
-                "value_total": total,
-                "cost": cost,
-                "net": direct - cost,
-                "net_total": total - cost,
-            }
-        )
+        curve.append(frontier_point(scale, direct, total, cost))
     return curve
+
+
+def frontier_point(scale: float, direct: float, total: float, cost: float) -> dict[str, float]:
+    """Return a setting of the frontier: value with resolution held and left to follow, net."""
+    return {
+        "scale": scale,
+        "value": direct,
+        "value_total": total,
+        "cost": cost,
+        "net": direct - cost,
+        "net_total": total - cost,
+    }
 
 
 def true_experiment(exposed: Exposure) -> dict[str, float]:
