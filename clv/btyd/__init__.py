@@ -26,7 +26,18 @@ cleo            2.0     84.0  176.0             7.0
 
 from clv.btyd.orders import rfm
 from clv.btyd.purchases import BetaGeo, ModifiedBetaGeo, ParetoNBD
+from clv.btyd.renewals import ShiftedBetaGeo, cohort, contract_periods
 from clv.btyd.spend import GammaGamma
 from clv.btyd.summary import Summary
 
-__all__ = ["BetaGeo", "GammaGamma", "ModifiedBetaGeo", "ParetoNBD", "Summary", "rfm"]
+__all__ = [
+    "BetaGeo",
+    "GammaGamma",
+    "ModifiedBetaGeo",
+    "ParetoNBD",
+    "ShiftedBetaGeo",
+    "Summary",
+    "cohort",
+    "contract_periods",
+    "rfm",
+]

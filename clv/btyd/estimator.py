@@ -20,6 +20,8 @@ COLUMNS = {
     "recency": ("recency", "recency_days"),
     "age": ("T", "age_days"),
     "spend": ("monetary_value",),
+    "periods": ("periods",),
+    "cancelled": ("cancelled",),
 }
 """What an estimator needs, by the names that ``clv.rfm`` and a feature table give it."""
 
@@ -32,10 +34,14 @@ class FittedEstimator(ShownEstimator):
     fit_ : Fit
         Parameters, log-likelihood, verdict, fallback, and of how many customers.
     standard_errors_ : dict of str to float
+    rows_made_by : str
+        What makes the rows that ``fit`` takes.
     """
 
     needs: ClassVar[tuple[str, ...]]
     made: ClassVar[str] = "fit_"
+    rows_made_by: ClassVar[str] = "clv.rfm"
+    repeated: ClassVar[str] = "bought again"
 
     fit_: Fit
     standard_errors_: dict[str, float]
@@ -52,11 +58,11 @@ class FittedEstimator(ShownEstimator):
 
     def summary(self) -> Summary:
         """Return parameters with standard errors and 95 % intervals, and the verdict."""
-        return Summary(type(self).__name__, self._fitted, self.standard_errors_)
+        return Summary(type(self).__name__, self._fitted, self.standard_errors_, self.repeated)
 
     @property
     def _fitted(self) -> Fit:
-        self._require_fit("one row per customer, as clv.rfm makes them")
+        self._require_fit(f"one row per customer, as {self.rows_made_by} makes them")
         return self.fit_
 
     def _keep(self, fit: Fit, errors: dict[str, float]) -> Self:
@@ -71,7 +77,7 @@ class FittedEstimator(ShownEstimator):
         if not isinstance(rows, pd.DataFrame):
             raise UsageError(
                 f"{name}: a {type(rows).__name__} is no frame; expected one row per customer, as "
-                "clv.rfm makes them."
+                f"{self.rows_made_by} makes them."
             )
         found, missing = [], []
         for need in self.needs:
@@ -83,7 +89,7 @@ class FittedEstimator(ShownEstimator):
         if missing:
             raise SchemaError(
                 f"{name}: the rows have no column {listing(missing)}; they have "
-                f"{columns(rows.columns)}. Make them with clv.rfm."
+                f"{columns(rows.columns)}. Make them with {self.rows_made_by}."
             )
         return tuple(found)
 

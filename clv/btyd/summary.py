@@ -29,11 +29,14 @@ class Summary:
         Parameters, log-likelihood and verdict.
     standard_errors : dict of str to float
         nan where the parameters are no maximum likelihood estimates, or are not identified.
+    repeated : str
+        What customers did who did it more than once.
     """
 
     model: str
     fit: Fit
     standard_errors: Mapping[str, float]
+    repeated: str = "bought again"
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row per parameter: estimate, standard error, 95 % interval.
@@ -63,8 +66,8 @@ class Summary:
         """What was fitted, in one line."""
         fit = self.fit
         return (
-            f"{self.model}: {fit.customers:,.0f} customers, {fit.repeaters:,.0f} of them bought "
-            f"again; log-likelihood {fit.log_likelihood:,.1f}"
+            f"{self.model}: {fit.customers:,.0f} customers, {fit.repeaters:,.0f} of them "
+            f"{self.repeated}; log-likelihood {fit.log_likelihood:,.1f}"
         )
 
     def __repr__(self) -> str:

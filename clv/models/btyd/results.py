@@ -23,6 +23,9 @@ class Verdict(StrEnum):
     TOO_FEW_REPEATERS = "too_few_repeaters"
     NO_REPEATERS = "no_repeaters"
     NOT_CONVERGED = "not_converged"
+    TOO_FEW_CANCELLATIONS = "too_few_cancellations"
+    NO_CANCELLATIONS = "no_cancellations"
+    ONE_RENEWAL = "one_renewal"
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Fit:
     Attributes
     ----------
     model : str
-        ``bg_nbd``, ``mbg_nbd``, ``pareto_nbd`` or ``gamma_gamma``.
+        ``bg_nbd``, ``mbg_nbd``, ``pareto_nbd``, ``gamma_gamma`` or ``shifted_beta_geo``.
     parameters : dict of str to float
         By the literature's names; time in days, money in the currency.
     log_likelihood : float
@@ -44,7 +47,7 @@ class Fit:
     detail : str
         One sentence for people.
     customers, repeaters, purchases : float
-        Customers in the fit, those who bought again, and their repeat purchases.
+        Customers in the fit, those who bought again or renewed, and how often they did.
     """
 
     model: str

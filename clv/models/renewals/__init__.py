@@ -1,0 +1,1 @@
+"""Contracts: who renews, for how long, and what the periods to come are worth."""
