@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from clv import btyd as btyd
     from clv import errors as errors
     from clv.answers import attribute as attribute
+    from clv.answers import read_experiment as read_experiment
     from clv.answers import write_report as write_report
     from clv.btyd.orders import rfm as rfm
     from clv.company import Company as Company
@@ -41,6 +42,7 @@ _HOMES = {
     "LifetimeValue": "clv.lifetime_value",
     "attribute": "clv.answers",
     "AttributionOptions": "clv.effects.attribution",
+    "read_experiment": "clv.answers",
     "write_report": "clv.answers",
     "btyd": "clv",
     "rfm": "clv.btyd.orders",

@@ -1,6 +1,6 @@
-"""Answers about a company in one call: what its service is worth, and the report.
+"""Answers about a company in one call: what its service is worth, an experiment, the report.
 
-They are ``clv attribute`` and ``clv report``, as they are typed in Python.
+They are ``clv attribute``, ``clv experiment read`` and ``clv report``, as they are typed in Python.
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ from clv.effects.attribution import ASKED, AttributionOptions
 from clv.effects.attribution import attribute as attribute_histories
 from clv.effects.design.exposure import Behaviour
 from clv.effects.document import without_contacts
+from clv.effects.estimators.residuals import ridge
+from clv.errors import SchemaError
 from clv.evaluation.documents import contributions_document, training_document
+from clv.experiments.read import ReadOptions
+from clv.experiments.rows import BEHAVIOURS as MOVED
+from clv.experiments.rows import read_trial, trial_rows
 from clv.models.training.panel import choose_horizon
 from clv.notes import silent
 from clv.report.facts import ReportInputs, collect
@@ -98,6 +103,66 @@ def attribute(
         experiments=experiments,
         on_progress=on_progress,
     )
+
+
+def read_experiment(
+    company: Company,
+    experiment: str,
+    *,
+    as_of: Day | None = None,
+    horizon_days: int | None = None,
+    behaviours: Sequence[str] = (),
+    options: ReadOptions | None = None,
+) -> ReadOut:
+    """Say what an experiment did, from the company's table ``assignments``.
+
+    Parameters
+    ----------
+    company : Company
+        With ``assignments``.
+    experiment : str
+        Its name there.
+    as_of : str or datetime.date, optional
+        The last day of the experiment; the outcome is what customers bring in the horizon after
+        it. By default the latest such day.
+    horizon_days : int, optional
+        By default the longest that can be tested three times.
+    behaviours : sequence of str
+        Markers that an arm may have moved, besides empathy, handle time and first-contact
+        resolution.
+    options : ReadOptions, optional
+        Level, planned shares and size, subgroups.
+
+    Returns
+    -------
+    ReadOut
+        ``attribute(company, experiments=[…])`` takes it as experimental evidence, where it can
+        be ``trusted``.
+
+    Raises
+    ------
+    DataError
+        Where nobody was assigned, or nothing can be joined.
+    UsageError
+        Without a control arm, or with an arm too small to read.
+    """
+    if "assignments" not in company.tables:
+        raise SchemaError(
+            "assignments: the table was not given, and it says who was in which arm. Expected "
+            "experiment, unit, unit_id, arm and assigned_at; give it as assignments=…"
+        )
+    first, last = company.span
+    day = None if as_of is None else as_day(as_of)
+    days = horizon_days or choose_horizon(first, last, day)[0]
+    options = options or ReadOptions()
+    trial = trial_rows(
+        company.histories,
+        experiment,
+        latest_window(first, last, days, day),
+        behaviours=(*MOVED, *behaviours),
+        segment=options.segment,
+    )
+    return read_trial(experiment, trial, predictor=ridge, options=options)
 
 
 def write_report(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,42 @@ class Displayed(ABC):
         """Show the result in a notebook; what the company wrote is escaped."""
         title = f"<strong>{type(self).__name__}</strong>: {escape(self.in_one_line())}"
         return f"<div><p>{title}</p>{table(self.to_frame())}</div>"
+
+
+@dataclass(frozen=True, repr=False)
+class Summary:
+    """A table to be read where it is printed, with what it is of and what to know of it.
+
+    Attributes
+    ----------
+    about : str
+        What the numbers are, with their unit.
+    rows : DataFrame
+        Its index is shown.
+    remarks : tuple of str
+        A line each.
+    """
+
+    about: str
+    rows: pd.DataFrame
+    remarks: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table."""
+        return self.rows.copy()
+
+    def __repr__(self) -> str:
+        shown = self.rows.to_string(float_format="{:,.4g}".format, na_rep="–")
+        return "\n".join([self.about, *([] if self.rows.empty else [shown]), *self.remarks])
+
+    def _repr_html_(self) -> str:
+        """Show the summary in a notebook; what the company wrote is escaped."""
+        shown = self.rows.to_html(border=0, na_rep="–", float_format="{:,.4g}".format)
+        remarks = "".join(f"<li>{escape(remark)}</li>" for remark in self.remarks)
+        return (
+            f"<div><p>{escape(self.about)}</p>{'' if self.rows.empty else shown}"
+            f"{f'<ul>{remarks}</ul>' if remarks else ''}</div>"
+        )
 
 
 def table(frame: pd.DataFrame) -> str:

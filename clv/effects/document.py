@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clv.display import Displayed
+from clv.display import Displayed, Summary
 from clv.effects.agents import LEAST_AGENTS, LIMITS, team_scores
+from clv.effects.results import COLUMNS, NUMBERS, PER
 from clv.notes import Note
 
 if TYPE_CHECKING:
@@ -115,15 +116,53 @@ class Attribution(Displayed):
             if effect.best is not None
         ]
         return (
-            f"{self.customers:,} customers, {self.currency} per customer over "
-            f"{self.horizon_days} days: {', '.join(claimed) or 'no effect is claimed'}"
+            f"{self.customers:,} customers, {self.currency} {PER}: "
+            f"{', '.join(claimed) or 'no effect is claimed'}"
         )
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each behaviour and level of evidence, refusals with their reason."""
         import pandas as pd
 
+        if not self.effects:
+            return pd.DataFrame(columns=list(COLUMNS))
         return pd.concat([effect.to_frame() for effect in self.effects], ignore_index=True)
+
+    def summary(self) -> Summary:
+        """Return what is claimed as a table: estimate, standard error, interval.
+
+        Beside each effect its evidence, and the same amount per contact; below, what was
+        refused and which checks did not pass.
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                "behaviour": effect.behaviour,
+                "evidence": level.evidence,
+                "change": f"{effect.change:+g} {effect.unit}",
+                **{name: getattr(level, name) for name in NUMBERS},
+                "per_contact": effect.per_contact_at(level),
+            }
+            for effect in self.effects
+            for level in effect.levels
+            if level.estimate is not None
+        ]
+        columns = ["behaviour", "evidence", "change", *NUMBERS, "per_contact"]
+        frame = pd.DataFrame(rows, columns=columns).set_index(["behaviour", "evidence"])
+        remarks = [
+            f"{effect.behaviour}, {level.evidence}: {remark}"
+            for effect in self.effects
+            for level in effect.levels
+            for remark in level.remarks()
+        ]
+        if not self.effects:
+            remarks = [f"{lacking['what']}: {lacking['why']}" for lacking in self.unavailable]
+        about = (
+            f"Effects on value in {self.currency} {PER}, contacts followed for "
+            f"{self.horizon_days} days; {self.customers:,} customers in contact"
+        )
+        return Summary(about, frame, tuple(remarks))
 
     @property
     def plot(self) -> AttributionPlots:
@@ -136,7 +175,6 @@ class Attribution(Displayed):
             {target.behaviour: target for target in self.targets},
             self.contributions,
             self.currency,
-            self.horizon_days,
         )
 
     def as_dict(self, *, individuals: bool = False) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from clv import plots
+from clv.effects.results import PER
 from clv.errors import UsageError
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class AttributionPlots:
         By behaviour.
     contributions_of : sequence of mapping
         Portfolio contributions by group.
-    currency, horizon_days : str, int
-        What the numbers are in, and over.
+    currency : str
+        What the numbers are in.
     """
 
     facts: pd.DataFrame
@@ -43,12 +44,10 @@ class AttributionPlots:
     targets: Mapping[str, Target]
     contributions_of: Sequence[Mapping[str, Any]]
     currency: str
-    horizon_days: int
 
     def effects(self) -> Picture:
         """Draw every effect that is claimed, at each level of evidence."""
-        unit = f"{self.currency} per customer over {self.horizon_days} days"
-        return plots.forest(self.facts, unit)
+        return plots.forest(self.facts, f"{self.currency} {PER}")
 
     def curve(self, behaviour: str) -> Picture:
         """Draw what a behaviour does in each month after the contact, with its band.

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 Evidence = Literal["predictive", "adjusted", "quasi-experimental", "experimental"]
 EVIDENCE: tuple[Evidence, ...] = ("predictive", "adjusted", "quasi-experimental", "experimental")
 """From the weakest to the strongest; the headline is the strongest that was not refused."""
+NUMBERS = ("estimate", "standard_error", "low", "high")
+COLUMNS = ("name", "change", "unit", "evidence", *NUMBERS, "headline", "refused")
+"""Of an effect as a table."""
+PER = "per customer and year"
+"""What an effect's amounts are per: customers in contact, and a year of their contacts."""
 
 
 def rounded(value: float | None, digits: int = 9) -> float | None:
@@ -115,6 +120,13 @@ class Level:
         """Return a level that is not claimed."""
         return cls(evidence, None, None, None, None, checks, Refusal(why, mend))
 
+    def remarks(self) -> tuple[str, ...]:
+        """Say why the level is refused, or which of its checks did not pass."""
+        if self.refused is not None:
+            return (f"refused, since {self.refused.why}; {self.refused.mend}",)
+        failed = (check for check in self.checks if check.passed is False)
+        return tuple(f"check {check.name} did not pass: {check.message}" for check in failed)
+
     def as_dict(self) -> dict[str, object]:
         """Return the level as JSON-able values."""
         return {
@@ -162,7 +174,7 @@ class Effect(Displayed):
         if self.best is None or self.best.estimate is None:
             return f"{change}: no effect is claimed"
         ends = "" if self.best.low is None else f" [{self.best.low:+,.2f}, {self.best.high:+,.2f}]"
-        return f"{change}: {self.best.estimate:+,.2f}{ends} per customer ({self.headline})"
+        return f"{change}: {self.best.estimate:+,.2f}{ends} {PER} ({self.headline})"
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each level of evidence, refusals with their reason."""
@@ -175,6 +187,7 @@ class Effect(Displayed):
                 "unit": self.unit,
                 "evidence": level.evidence,
                 "estimate": level.estimate,
+                "standard_error": level.standard_error,
                 "low": level.low,
                 "high": level.high,
                 "headline": level.evidence == self.headline,
@@ -182,14 +195,14 @@ class Effect(Displayed):
             }
             for level in self.levels
         ]
-        return pd.DataFrame(rows).astype(dict.fromkeys(("estimate", "low", "high"), float))
+        return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(NUMBERS, float))
 
     def plot(self) -> Picture:
         """Draw the effect at every level of evidence that is claimed."""
         from clv import plots
 
         title = f"{self.behaviour.replace('_', ' ')} {self.change:+g} {self.unit}"
-        return plots.forest(self.to_frame(), "currency per customer over the horizon", title)
+        return plots.forest(self.to_frame(), f"currency {PER}", title)
 
     @property
     def best(self) -> Level | None:
@@ -205,9 +218,13 @@ class Effect(Displayed):
     @property
     def per_contact(self) -> float | None:
         """The headline's estimate per contact that had an occasion."""
-        if self.best is None or self.best.estimate is None or self.treated_per_customer <= 0:
+        return None if self.best is None else self.per_contact_at(self.best)
+
+    def per_contact_at(self, level: Level) -> float | None:
+        """Return a level's estimate per contact that had an occasion."""
+        if level.estimate is None or self.treated_per_customer <= 0:
             return None
-        return self.best.estimate / self.treated_per_customer
+        return level.estimate / self.treated_per_customer
 
     def level(self, evidence: Evidence) -> Level | None:
         """Return the level of that name."""
@@ -221,7 +238,7 @@ class Effect(Displayed):
             "unit": self.unit,
             "headline": self.headline,
             "levels": [level.as_dict() for level in self.levels],
-            "per": "customer and year",
+            "per": PER.removeprefix("per "),
             "per_contact": rounded(self.per_contact),
             "contacts_per_customer_year": rounded(self.treated_per_customer),
             "n": self.n,

@@ -20,7 +20,7 @@ ATTRIBUTION = {
     "contributions": [], "targets": [], "segments": [], "teams": [], "phrases": [],
     "effects": [{
         "behaviour": "empathy", "change": 0.1, "unit": "share", "headline": "adjusted",
-        "per": "customer over the horizon", "per_contact": 4.8, "n": 100, "agents": 15,
+        "per": "customer and year", "per_contact": 4.8, "n": 100, "agents": 15,
         "levels": [{"evidence": "adjusted", "estimate": 7.9, "low": 3.4, "high": 12.4,
                     "checks": [], "refused": None}],
     }],

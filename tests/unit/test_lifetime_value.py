@@ -1,6 +1,7 @@
 """scikit-learn's verbs over the whole of training: the same result however it is asked for."""
 
 import pickle
+import re
 
 import pandas as pd
 import polars as pl
@@ -9,7 +10,13 @@ from clv.pipelines.running.settings import Settings
 from sklearn.base import clone
 
 import clv
-from clv.errors import DataError, ModelError, SchemaError, UsageError, WindowError
+from clv.errors import (
+    DataError,
+    ModelError,
+    SchemaError,
+    UsageError,
+    WindowError,
+)
 from clv.evaluation.backtest import run_backtest
 from clv.models.lifetime_value import SCORE_COLUMNS, LifetimeModel
 from clv.simulation import SimulationOptions, simulate
@@ -171,3 +178,23 @@ def test_what_cannot_be_meant_is_one_line(model, company, orders, ask, error, me
     with pytest.raises(error, match=message) as raised:
         ask(model, company, orders)
     assert "\n" not in str(raised.value)
+
+
+def test_a_report_is_written_of_a_model_and_its_company(model, company, scores, tmp_path):
+    page = tmp_path / "report.html"
+    facts = clv.write_report(company, model, page, organisation="Corner <shop>")
+    text = page.read_text(encoding="utf-8")
+    assert "Corner &lt;shop&gt;" in text
+    assert "Corner <shop>" not in text
+    assert facts.organisation == "Corner <shop>"
+    assert f"{len(scores):,}" in text
+    assert not re.search(r"""(?:src|href)=["']?https?:""", text)
+
+
+def test_a_report_needs_a_fitted_model_and_a_place(model, company, tmp_path):
+    with pytest.raises(UsageError, match="fit"):
+        clv.write_report(company, clv.LifetimeValue(), tmp_path / "report.html")
+    with pytest.raises(WindowError):
+        clv.write_report(company, model, tmp_path / "report.html", as_of="2031-01-01")
+    with pytest.raises(UsageError, match="is a folder"):
+        clv.write_report(company, model, tmp_path)

@@ -12,6 +12,7 @@ import pytest
 from clv.contract.tables import Tables, Terms
 from clv.effects.attribution import AttributionOptions, attribute
 from clv.effects.design.encode import encode
+from clv.effects.document import without_contacts
 from clv.effects.estimators.study import EffectOptions
 from clv.effects.journeys import bad_before, bad_experiences, friction, referral_value
 from clv.engines.connect import connect
@@ -381,6 +382,40 @@ def test_training_is_compared_with_untrained_peers(found):
     assert rows["empathy"]["change"] > 0
     assert rows["empathy"]["low"] < 0.12 < rows["empathy"]["high"]
     assert rows["fcr"]["low"] < 0 < rows["fcr"]["high"]
+
+
+def test_a_summary_has_what_is_claimed_and_says_what_is_not(found):
+    summary, table = found.summary(), found.summary().to_frame()
+    levels = {
+        (e.behaviour, level.evidence): (e, level) for e in found.effects for level in e.levels
+    }
+    assert set(table.index) == {
+        key for key, (_, each) in levels.items() if each.estimate is not None
+    }
+    for key, row in table.iterrows():
+        effect, level = levels[key]
+        assert (row["estimate"], row["standard_error"]) == (level.estimate, level.standard_error)
+        assert row["low"] < row["estimate"] < row["high"]
+        per_contact = level.estimate / effect.treated_per_customer
+        assert row["per_contact"] == pytest.approx(per_contact, rel=1e-12)
+    printed = repr(summary)
+    assert "USD per customer and year" in printed.splitlines()[0]
+    for (behaviour, evidence), (_, level) in levels.items():
+        if level.refused is not None:
+            assert f"{behaviour}, {evidence}: refused, since {level.refused.why}" in printed
+            assert level.refused.why.split()[0] in summary._repr_html_()
+        for check in level.checks:
+            told = f"{behaviour}, {evidence}: check {check.name} did not pass" in printed
+            assert told == (check.passed is False and level.refused is None)
+
+
+def test_without_contacts_there_is_a_table_without_rows(found, tables, window):
+    none = without_contacts(tables, window, None, None)
+    assert none.to_frame().columns.tolist() == found.to_frame().columns.tolist()
+    assert none.to_frame().empty
+    assert "no effect is claimed" in none._repr_html_()
+    assert "the table interactions was not given" in repr(none.summary())
+    assert "the table interactions was not given" in none.summary()._repr_html_()
 
 
 def test_an_attribution_shows_itself_and_its_pictures(found):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import clv
 from clv.contract.tables import Tables
 from clv.effects.estimators.residuals import ridge
 from clv.engines.connect import connect
-from clv.errors import DataError, UsageError
+from clv.errors import DataError, SchemaError, UsageError
 from clv.events.histories import make_histories
 from clv.experiments.assign import Plan, assign_all, drawn
 from clv.experiments.design import Clusters, design
@@ -52,6 +54,18 @@ def found(held, window):
     _, histories = held
     trial = trial_rows(histories, "empathy_coaching", window, segment="segment")
     return trial, read_trial("empathy_coaching", trial, predictor=ridge, options=ReadOptions())
+
+
+def test_python_reads_an_experiment_as_the_command_does(held, window, found):
+    tables, histories = held
+    company = SimpleNamespace(tables=tables, histories=histories, span=tables.span())
+    options = ReadOptions(segment="segment")
+    asked = {"as_of": window.cutoff, "horizon_days": window.horizon_days}
+    typed = clv.read_experiment(company, "empathy_coaching", **asked, options=options)
+    assert typed.as_dict() == found[1].as_dict()
+    bare = SimpleNamespace(tables={"orders": None}, span=tables.span())
+    with pytest.raises(SchemaError, match="assignments: the table was not given"):
+        clv.read_experiment(bare, "empathy_coaching")
 
 
 def test_what_was_known_before_takes_a_third_of_the_variance(held, window):

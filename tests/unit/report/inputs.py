@@ -318,7 +318,7 @@ def _effect(
         })  # fmt: skip
     return {
         "behaviour": behaviour, "change": change, "unit": unit, "headline": headline,
-        "levels": levels, "per": "customer over the horizon", "per_contact": per_contact,
+        "levels": levels, "per": "customer and year", "per_contact": per_contact,
         "n": 10_412, "agents": 150,
     }  # fmt: skip
 
