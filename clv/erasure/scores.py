@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 
 from clv.erasure import contents
 from clv.scoring import publish
-from clv.scoring.tombstones import TOMBSTONE_FILE
 from clv.scoring.unfinished import FOLDER as UNFINISHED
 from clv.scoring.unfinished import RECORD
 from clv.sinks.files import add_tombstones
@@ -45,7 +44,7 @@ def bury(run: Path, people: People) -> None:
     gone = [c for c in scores["customer_id"].to_pylist() if people.named(c)]
     if not gone:
         return
-    add_tombstones(run / TOMBSTONE_FILE, gone, scores["as_of"][0].as_py())
+    add_tombstones(run / publish.TOMBSTONE_FILE, gone, scores["as_of"][0].as_py())
 
 
 def erase_run(
@@ -79,7 +78,7 @@ def erase_run(
     for name in held:
         _purge(run / name, people, write=True, tombstones=tombstones)
     files = dict(said["files"])
-    gone = run / TOMBSTONE_FILE
+    gone = run / publish.TOMBSTONE_FILE
     for sink in sinks:
         report = sink.write(run / publish.SCORE_FILE, run, gone if gone.exists() else None)
         files |= {name: {} for name in report.files}
@@ -91,7 +90,7 @@ def erase_run(
 def _true_again(
     run: Path, said: Mapping[str, object], files: Mapping[str, object], held: Mapping[str, int]
 ) -> dict[str, object]:
-    names = [*files, *([TOMBSTONE_FILE] if (run / TOMBSTONE_FILE).exists() else [])]
+    names = [*files, *([publish.TOMBSTONE_FILE] if (run / publish.TOMBSTONE_FILE).exists() else [])]
     paths = [run / name for name in sorted(dict.fromkeys(names)) if (run / name).is_file()]
     entries = {p.name: {"bytes": p.stat().st_size, "sha256": sha256_of(p)} for p in paths}
     before = said.get("erased", 0)

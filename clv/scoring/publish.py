@@ -9,6 +9,7 @@ from the manifests.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from contextlib import contextmanager
@@ -34,16 +35,19 @@ from clv.storage import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from clv.sinks.base import Sink
+
 POINTER = "_CURRENT"
 MANIFEST = "manifest.json"
 SCORE_FILE = "scores.parquet"
+TOMBSTONE_FILE = "tombstones.parquet"
 STAGING = ".staging"
 RUNS = "runs"
 WITHDRAWN = "withdrawn"
 MODEL_NAME = re.compile(r"\w[\w.-]{0,99}")
 """What a registered model may be called, since its name stands in those of runs."""
 
-_MONTH = len("2025-06")
+_MONTH, _DAY = len("2025-06"), len("2025-06-30")
 _RUN_NAME = re.compile(rf"\d{{4}}-\d\d-\d\d_{MODEL_NAME.pattern}_[0-9a-f]{{12}}")
 
 
@@ -299,10 +303,21 @@ def intact(run: Path) -> bool:
         return False
 
 
-def rollback(out: str | Path, wait_seconds: float = 0.0) -> Path:
-    """Make the newest whole run before the current one current again.
+def rollback(out: str | Path, wait_seconds: float = 0.0, sinks: Sequence[Sink] = ()) -> Path:
+    """Make the newest whole run before the current one current again, in every sink too.
 
-    The run that was taken back is removed when the next one is published.
+    The sinks go first: where one refuses, or the rollback is killed, the current run stays
+    current, and the rollback can be repeated. The run that was taken back is removed when the
+    next one is published.
+
+    Parameters
+    ----------
+    out : str or pathlib.Path
+        The folder of runs.
+    wait_seconds : float
+        How long to wait for a scoring run that is under way.
+    sinks : sequence of Sink
+        Destinations that hold the run which is taken back.
 
     Raises
     ------
@@ -310,6 +325,8 @@ def rollback(out: str | Path, wait_seconds: float = 0.0) -> Path:
         When there is none before it.
     LockError
         When a scoring run is under way.
+    SinkError
+        When a destination refuses.
     """
     out = Path(out)
     with locked(out, wait_seconds):
@@ -321,6 +338,11 @@ def rollback(out: str | Path, wait_seconds: float = 0.0) -> Path:
                 "one that is whole; expected at least 2 to roll back. Score again instead."
             )
         back = found.counted[: found.counted.index(older[0])]
+        scores = out / RUNS / older[0] / SCORE_FILE
+        days = {dt.date.fromisoformat(name[:_DAY]) for name in back}
+        gone = scores.with_name(TOMBSTONE_FILE)
+        for sink in sinks:
+            sink.restore(scores, days, gone if gone.exists() else None)
         _point(out, found.counted[len(back) :], (*found.withdrawn, *back))
     return out / RUNS / older[0]
 

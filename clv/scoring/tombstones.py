@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clv.notes import Note
-from clv.scoring.publish import SCORE_FILE
+from clv.scoring.publish import SCORE_FILE, TOMBSTONE_FILE
 from clv.sinks.base import TOMBSTONES
 from clv.sinks.files import TableWriter
 from clv.storage import whole
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from clv.scoring.publish import Published
 
-TOMBSTONE_FILE = "tombstones.parquet"
 REPEAT_DAYS = 31
 _DAY = len("2025-06-30")
 

@@ -17,7 +17,7 @@ from clv.spreadsheet import escaped
 if TYPE_CHECKING:
     import datetime as dt
     from collections import Counter
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
 _STRING, _FLOAT, _INT = pa.string(), pa.float64(), pa.int64()
@@ -126,6 +126,29 @@ class Sink(Protocol):
             When the destination refuses; nothing is half written there.
         """
 
+    def restore(
+        self, scores: Path, days: Collection[dt.date], gone: Path | None = None
+    ) -> WriteReport | None:
+        """Hold an earlier run again, as if those after it had not been.
+
+        Parameters
+        ----------
+        scores : pathlib.Path
+            Of the run that counts again.
+        days : collection of datetime.date
+            Days of the runs that are taken back.
+        gone : pathlib.Path, optional
+            Tombstones of the run that counts again.
+
+        Returns
+        -------
+        WriteReport or None
+            None from a sink whose files lie in the run's directory, and so come back with it.
+        """
+
+    def run_held(self) -> str | None:
+        """Return the hash of the scores that the destination holds, where it knows."""
+
 
 def frames(scores: Path, rows: int = BATCH_ROWS) -> Iterator[pd.DataFrame]:
     """Read a score file in frames of at most ``rows``, nulls as None or NaN.
@@ -233,6 +256,14 @@ def blanks(
                     yield (customer, *(None for _ in columns))
 
 
+def customers_of(gone: Path | None) -> list[str]:
+    """Return the customers of a tombstone file; None is nobody."""
+    if gone is None:
+        return []
+    ids: list[str] = pq.read_table(gone, columns=["customer_id"])["customer_id"].to_pylist()
+    return ids
+
+
 def day_of(scores: Path) -> dt.date:
     """Return the as_of of a score file.
 
@@ -257,6 +288,28 @@ def report(
     """Put a write report together."""
     reasons = dict(sorted(rejects.items()))
     return WriteReport(kind, place, written, rejects.total(), reasons, tuple(files), cleared)
+
+
+def significant(frame: pd.DataFrame, digits: int) -> pd.DataFrame:
+    """Round the numbers of score columns to significant digits; whole numbers stay as they are.
+
+    Examples
+    --------
+    >>> significant(pd.DataFrame({"clv": [1234.56, 0.00012345, -65.789, None]}), 3).clv.tolist()
+    [1230.0, 0.000123, -65.8, nan]
+    """
+    names = [f.name for f in SCORES if f.type == _FLOAT and f.name in frame]
+    rounded = {name: _significant(frame[name].to_numpy(np.float64), digits) for name in names}
+    return frame.assign(**rounded)
+
+
+def _significant(values: np.ndarray, digits: int) -> np.ndarray:
+    size = np.abs(values)
+    known = np.isfinite(values) & (size > 0)
+    places = digits - 1 - np.floor(np.log10(np.where(known, size, 1.0)))
+    # a whole number by an exact power of ten is the nearest number of that many digits
+    up, down = 10.0 ** np.maximum(places, 0), 10.0 ** np.maximum(-places, 0)
+    return np.where(known, np.round(values * up / down) * down / up, values)
 
 
 def spreadsheet(frame: pd.DataFrame) -> pd.DataFrame:

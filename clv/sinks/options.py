@@ -10,9 +10,11 @@ from clv.errors import UsageError, listing
 from clv.sinks.base import SCORES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import datetime as dt
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
 
-    from clv.sinks.base import Sink
+    from clv.sinks.base import Sink, WriteReport
 
 RESERVED = ("scores.parquet", "manifest.json", "tombstones.parquet", "profile.json")
 """Files of a run's directory that are no sink's."""
@@ -42,6 +44,19 @@ class Checked:
                     f"sink {kind}: {setting.name} cannot be that; expected {expected}. "
                     "Mend it under scoring.sinks in the settings."
                 )
+
+    def restore(
+        self,
+        scores: Path,  # noqa: ARG002 (files of a run's directory come back with it)
+        days: Collection[dt.date],  # noqa: ARG002
+        gone: Path | None = None,  # noqa: ARG002
+    ) -> WriteReport | None:
+        """Do nothing: what the sink wrote lies in the run's directory, and comes back with it."""
+        return None
+
+    def run_held(self) -> str | None:
+        """Return nothing: what lies in a run's directory is that run's."""
+        return None
 
 
 def _expected(kind: str, value: Any, limits: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from clv.sinks.options import Checked
 from clv.storage import remove_file, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 TOMBSTONE_FILE = "tombstones.parquet"
 
@@ -65,6 +65,16 @@ class ParquetSink(Checked):
             shutil.copyfileobj(source, target)
         count = pq.read_metadata(gone).num_rows
         return report(self.kind, str(place), writer.rows, rejects, cleared=count)
+
+    def restore(
+        self, scores: Path, days: Collection[dt.date], gone: Path | None = None
+    ) -> WriteReport:
+        """Remove the partitions of the days that are taken back, and write the earlier one anew."""
+        for day in days:
+            partition = f"as_of={day}"
+            remove_file(Path(self.folder) / partition / "scores.parquet")
+            remove_file(Path(self.folder) / "_tombstones" / partition / TOMBSTONE_FILE)
+        return self.write(scores, scores.parent, gone)
 
     @property
     def holds(self) -> tuple[Path, ...]:

@@ -1,10 +1,10 @@
-"""Any SQL database by URL: a current table and a history, in one transaction.
+"""Any SQL database by URL: a current table, the run it holds, and a history, in one transaction.
 
-``<table>_current`` holds one row per customer, ``<table>_history`` one per customer and
-as_of. Writing the same scores again changes nothing, so tools that compare last night with
-tonight see only what moved. A customer who has no score any more stays in the current table
-as an emptied row with ``active`` 0, whose ``as_of`` is the day of the last score; scoring an
-earlier day again changes the history only.
+``<table>_current`` holds one row per customer, with values rounded to ``digits``; ``<table>_run``
+one row, the day of the current table and the hash of its run's scores; ``<table>_history`` one row
+per customer and as_of, not rounded. Only what changed is touched, so tools that compare last night
+with tonight see only what moved. A customer who has no score any more stays in the current table
+as an emptied row with ``active`` 0; scoring an earlier day again changes the history only.
 """
 
 from __future__ import annotations
@@ -12,32 +12,41 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, ClassVar
 
 from clv.errors import SinkError, UsageError
 from clv.foreign import reason
 from clv.masking import masked
-from clv.sinks.base import SCORES, WriteReport, accepted, report
-from clv.sinks.options import Checked
+from clv.sinks import sql_tables
+from clv.sinks.base import (
+    WriteReport,
+    customers_of,
+    day_of,
+    frames,
+    report,
+    significant,
+    split,
+)
+from clv.sinks.options import Checked, whole_number
+from clv.sinks.sql_tables import CURRENT, ID_CHARACTERS, Tables
+from clv.storage import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    import datetime as dt
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
+    import pandas as pd
     import sqlalchemy as sa
 
-KEY = ("customer_id", "as_of")
-ID_CHARACTERS = 255
 INSERT_ROWS = 5_000
-ERASED_IDS = 500
-_COLUMNS = [name for name in SCORES.names if name != "customer_id"]
+DIGITS = 3
+MOST_DIGITS = 15
 
 
 @dataclass(frozen=True)
 class SqlSink(Checked):
-    """Two tables in a database.
+    """Three tables in a database.
 
     Attributes
     ----------
@@ -47,11 +56,15 @@ class SqlSink(Checked):
         What the tables' names begin with.
     schema : str or None
         The database's schema; None is its default.
+    digits : int
+        Significant digits of the current table's values: a value that moves by less touches
+        nothing.
     """
 
     url: str
     table: str = "clv_scores"
     schema: str | None = None
+    digits: int = whole_number(DIGITS, 1, MOST_DIGITS)
     kind: ClassVar[str] = "sql"
     apart_by: ClassVar[str] = "table"
 
@@ -61,31 +74,74 @@ class SqlSink(Checked):
         return (f"{self.url} {self.schema} {self.table}",)
 
     def write(self, scores: Path, directory: Path, gone: Path | None = None) -> WriteReport:  # noqa: ARG002 (no files; the table knows who is gone)
-        """Write both tables; readers see all of it or nothing.
+        """Write all tables; readers see all of it or nothing.
 
         Raises
         ------
         SinkError
             When the database refuses or goes away; the transaction is then rolled back.
         """
+        return self._write(scores)
+
+    def restore(
+        self, scores: Path, days: Collection[dt.date], gone: Path | None = None
+    ) -> WriteReport:
+        """Hold an earlier run again, as if those after it had not been.
+
+        Parameters
+        ----------
+        scores : pathlib.Path
+            Of the run that counts again.
+        days : collection of datetime.date
+            Days of the runs that are taken back.
+        gone : pathlib.Path, optional
+            Tombstones of the run that counts again.
+
+        Raises
+        ------
+        SinkError
+            When the database refuses or goes away; it then holds what it held.
+        """
+        return self._write(scores, days, gone)
+
+    def _write(
+        self, scores: Path, days: Collection[dt.date] = (), gone: Path | None = None
+    ) -> WriteReport:
+        rejects: Counter[str] = Counter()
+        with self._connected() as (place, connection):
+            tables = Tables.of(self.table, self.schema)
+            tables.create(connection)
+            if days:
+                sql_tables.take_back(connection, tables, days, customers_of(gone))
+            given, shown = sql_tables.given_tables(self.table)
+            given.metadata.create_all(connection)
+            written = _load(connection, given, shown, scores, self.digits, rejects)
+            sql_tables.replace_day(connection, tables.history, given)
+            held = sql_tables.day_held(connection, tables)
+            if days or held is None or (written and day_of(scores) >= held):
+                sql_tables.merge(connection, tables.current, shown, ("customer_id",))
+                sql_tables.retire(connection, tables.current, shown)
+                sql_tables.hold(connection, tables, given, sha256_of(scores))
+            cleared = sql_tables.count(connection, tables.current, tables.current.c.active == 0)
+            given.metadata.drop_all(connection)
+        return report(self.kind, f"{place} {self.table}_current", written, rejects, cleared=cleared)
+
+    def run_held(self) -> str | None:
+        """Return the hash of the scores that the current table holds, or None where it has none.
+
+        Raises
+        ------
+        SinkError
+            When the database refuses.
+        """
         import sqlalchemy as sa
 
-        rejects: Counter[str] = Counter()
-        with _refusals(self.url) as place:
-            engine = sa.create_engine(self.url)
-            try:
-                with engine.begin() as connection:
-                    history, current, given = self._tables(connection)
-                    written = _load(connection, given, scores, rejects)
-                    merge(connection, history, given, KEY)
-                    if not superseded(connection, current, given):
-                        merge(connection, current, given, ("customer_id",))
-                        retire(connection, current, given)
-                    cleared = _count(connection, current, current.c.active == 0)
-                    given.drop(connection)
-            finally:
-                engine.dispose()
-        return report(self.kind, f"{place} {self.table}_current", written, rejects, cleared=cleared)
+        run = Tables.of(self.table, self.schema).run
+        with self._connected() as (_, connection):
+            if not sa.inspect(connection).has_table(run.name, schema=run.schema):
+                return None
+            held: str | None = connection.execute(sa.select(run.c.scores_sha256)).scalar()
+            return held
 
     @property
     def holds(self) -> tuple[Path, ...]:
@@ -101,7 +157,7 @@ class SqlSink(Checked):
         return tuple(Path(f"{address.database}{end}") for end in ("", "-wal", "-shm", "-journal"))
 
     def forget(self, ids: Sequence[str], *, write: bool, tombstones: bool) -> dict[str, int]:
-        """Count customers in both tables, and take them out where asked to, all or none.
+        """Count customers in both tables of customers, and take them out where asked to.
 
         Parameters
         ----------
@@ -114,167 +170,67 @@ class SqlSink(Checked):
         Raises
         ------
         SinkError
-            When the database refuses.
+            When the database refuses; nobody is taken out then.
         """
+        held: dict[str, int] = {}
+        with self._connected() as (place, connection):
+            tables = Tables.of(self.table, self.schema)
+            for table in (tables.history, tables.current):
+                emptied = tombstones and "active" in table.c
+                count = sql_tables.forget(connection, table, ids, write=write, emptied=emptied)
+                held[f"{place} {table.name}"] = count
+        if write and any(held.values()):
+            with self._engine() as (_, engine):
+                sql_tables.overwrite(engine)
+        return {name: count for name, count in held.items() if count}
+
+    @contextmanager
+    def _connected(self) -> Iterator[tuple[str, sa.Connection]]:
+        """Return the masked address, and a connection in one transaction."""
+        with self._engine() as (place, engine), engine.begin() as connection:
+            yield place, connection
+
+    @contextmanager
+    def _engine(self) -> Iterator[tuple[str, sa.Engine]]:
         import sqlalchemy as sa
 
-        held: dict[str, int] = {}
         with _refusals(self.url) as place:
             engine = sa.create_engine(self.url)
             try:
-                with engine.begin() as connection:
-                    for table in self._lasting():
-                        emptied = tombstones and "active" in table.c
-                        count = _forget(connection, table, ids, write=write, emptied=emptied)
-                        held[f"{place} {table.name}"] = count
-                if write and any(held.values()):
-                    _overwrite(engine)
+                yield place, engine
             finally:
                 engine.dispose()
-        return {name: count for name, count in held.items() if count}
-
-    def _lasting(self) -> tuple[sa.Table, sa.Table]:
-        """Return history and current, as they are declared."""
-        import sqlalchemy as sa
-
-        metadata = sa.MetaData()
-        active = sa.Column("active", sa.SmallInteger, nullable=False, server_default="1")
-        name, schema = self.table, self.schema
-        history = sa.Table(f"{name}_history", metadata, *_columns(KEY), schema=schema)
-        key = _columns(("customer_id",))
-        return history, sa.Table(f"{name}_current", metadata, *key, active, schema=schema)
-
-    def _tables(self, connection: sa.Connection) -> tuple[sa.Table, sa.Table, sa.Table]:
-        """Create what is not there: history, current, and tonight's rows for this session."""
-        import sqlalchemy as sa
-
-        history, current = self._lasting()
-        given = sa.Table(
-            f"{self.table}_given", sa.MetaData(), *_columns(KEY), prefixes=["TEMPORARY"]
-        )
-        history.metadata.create_all(connection)
-        given.create(connection)
-        return history, current, given
 
 
-def merge(
-    connection: sa.Connection, target: sa.Table, given: sa.Table, key: tuple[str, ...]
-) -> None:
-    """Make the given rows the target's, touching only those that differ.
-
-    Deleting what changed and inserting it anew is the form of an upsert that every database
-    understands, and within a transaction nobody sees the state between.
-    """
-    import sqlalchemy as sa
-
-    def matching(other: sa.Table, *names: str) -> Any:
-        return sa.and_(*(target.c[n].is_not_distinct_from(other.c[n]) for n in names))
-
-    same_key = sa.and_(*(target.c[name] == given.c[name] for name in key))
-    equal = matching(given, *SCORES.names)
-    if "active" in target.c:
-        equal = sa.and_(equal, target.c.active == 1)
-    changed = sa.exists().where(same_key, sa.not_(equal))
-    connection.execute(sa.delete(target).where(changed))
-    there = sa.exists().where(sa.and_(*(target.c[name] == given.c[name] for name in key)))
-    rows = sa.select(*(given.c[name] for name in SCORES.names)).where(~there.correlate(given))
-    connection.execute(sa.insert(target).from_select(list(SCORES.names), rows))
-
-
-def superseded(connection: sa.Connection, current: sa.Table, given: sa.Table) -> bool:
-    """Say whether the current table is of a later day than the given rows."""
-    import sqlalchemy as sa
-
-    there = connection.execute(sa.select(sa.func.max(current.c.as_of))).scalar()
-    new = connection.execute(sa.select(sa.func.max(given.c.as_of))).scalar()
-    return there is not None and (new is None or new < there)
-
-
-def retire(connection: sa.Connection, current: sa.Table, given: sa.Table) -> None:
-    """Empty and mark the rows of customers who have no score any more."""
-    import sqlalchemy as sa
-
-    there = sa.exists().where(given.c.customer_id == current.c.customer_id)
-    connection.execute(_emptied(current, sa.and_(_full(current), ~there)))
-
-
-def _overwrite(engine: sa.Engine) -> None:
-    """Write an SQLite file anew: what is deleted from it stays in its free pages."""
-    if engine.dialect.name == "sqlite":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("vacuum")
-
-
-def _forget(
-    connection: sa.Connection, table: sa.Table, ids: Sequence[str], *, write: bool, emptied: bool
+def _load(
+    connection: sa.Connection,
+    given: sa.Table,
+    shown: sa.Table,
+    scores: Path,
+    digits: int,
+    rejects: Counter[str],
 ) -> int:
-    """Count customers' rows, and empty or delete them."""
-    import sqlalchemy as sa
-
-    if not sa.inspect(connection).has_table(table.name, schema=table.schema):
-        return 0
-    found = 0
-    for at in range(0, len(ids), ERASED_IDS):
-        rows: Any = table.c.customer_id.in_(ids[at : at + ERASED_IDS])
-        rows = sa.and_(rows, _full(table)) if emptied else rows
-        found += _count(connection, table, rows)
-        if write:
-            connection.execute(_emptied(table, rows) if emptied else sa.delete(table).where(rows))
-    return found
-
-
-def _full(current: sa.Table) -> Any:
-    import sqlalchemy as sa
-
-    return sa.or_(current.c.active == 1, current.c.clv.is_not(None))
-
-
-def _emptied(current: sa.Table, rows: Any) -> Any:
-    """Return the statement that leaves nothing in rows but the id and the day."""
-    import sqlalchemy as sa
-
-    empty = {name: sa.null() for name in _COLUMNS if name not in KEY}
-    return sa.update(current).where(rows).values(active=0, **empty)
-
-
-def _count(connection: sa.Connection, table: sa.Table, rows: Any) -> int:
-    import sqlalchemy as sa
-
-    return int(
-        connection.execute(sa.select(sa.func.count()).select_from(table).where(rows)).scalar_one()
-    )
-
-
-def _load(connection: sa.Connection, given: sa.Table, scores: Path, rejects: Counter[str]) -> int:
-    import sqlalchemy as sa
-
-    names = ["customer_id", *_COLUMNS]
-    rows: list[dict[str, Any]] = []
+    """Load a score file twice: as it is, and as the current table shows it."""
     written = 0
-    for row in accepted(scores, _COLUMNS, ID_CHARACTERS, rejects):
-        rows.append(
-            {n: None if value != value else value for n, value in zip(names, row, strict=True)}
-        )
-        if len(rows) == INSERT_ROWS:
-            connection.execute(sa.insert(given), rows)
-            written, rows = written + len(rows), []
-    if rows:
-        connection.execute(sa.insert(given), rows)
-    return written + len(rows)
+    for frame in frames(scores, INSERT_ROWS):
+        kept, refused = split(frame, ID_CHARACTERS)
+        rejects.update(refused)
+        written += len(kept)
+        _insert(connection, given, kept)
+        _insert(connection, shown, significant(kept[list(CURRENT)], digits))
+    return written
 
 
-def _columns(key: tuple[str, ...]) -> Iterator[sa.Column[Any]]:
+def _insert(connection: sa.Connection, table: sa.Table, frame: pd.DataFrame) -> None:
     import sqlalchemy as sa
 
-    kinds: dict[pa.DataType, Any] = {
-        pa.int64(): sa.BigInteger(),
-        pa.float64(): sa.Double(),
-        pa.bool_(): sa.Boolean(),
-        pa.date32(): sa.Date(),
-    }
-    for field in SCORES:
-        kind = kinds.get(field.type, sa.String(ID_CHARACTERS))
-        yield sa.Column(field.name, kind, primary_key=field.name in key, autoincrement=False)
+    names = list(frame.columns)
+    rows = [
+        {n: None if value != value else value for n, value in zip(names, row, strict=True)}
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    if rows:
+        connection.execute(sa.insert(table), rows)
 
 
 @contextmanager

@@ -11,11 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import dataset
 
 from clv.errors import SinkError, UsageError
 from clv.sinks import SCORES, SINKS, make_sink, make_sinks
 from clv.sinks.base import TOMBSTONES
+from clv.storage import sha256_of
 
 LONG = "x" * 300
 IDS = ["007", "=cmd|' /C calc'!A0", "-1", 'a,b"c\nd', "zoë😀", "", LONG, None]
@@ -244,6 +247,108 @@ def test_sql_an_earlier_day_changes_history_only(database, tmp_path):
     assert len(rows_in(database, f"{TABLE}_history")) == 3
 
 
+def test_sql_touches_only_what_moved_and_keeps_the_day_once(database, tmp_path):
+    """A value that moves by less than its digits leaves its row as it was, and so does the day."""
+    put(database, tmp_path, ["a", "b"], clv=1234.5)
+    before = rows_in(database, f"{TABLE}_current")
+    put(database, tmp_path, ["a", "b"], as_of=dt.date(2025, 7, 1), clv=1230.1)
+    assert rows_in(database, f"{TABLE}_current") == before
+    assert [row["clv"] for row in before] == [1230.0, 1230.0]
+    assert "as_of" not in before[0]
+    assert [row["as_of"] for row in held_run(database)] == [dt.date(2025, 7, 1)]
+    history = {
+        row["as_of"].isoformat(): row["clv"] for row in rows_in(database, f"{TABLE}_history")
+    }
+    assert history == {"2025-06-30": 1234.5, "2025-07-01": 1230.1}
+
+
+def test_sql_a_table_with_the_day_in_each_row_is_made_anew(database, tmp_path):
+    """As an earlier version left it: who was gone is gone still."""
+    put(database, tmp_path, ["a", "b"])
+    put(database, tmp_path, ["a"])
+    engine = sa.create_engine(database)
+    with engine.begin() as connection:
+        name = engine.dialect.identifier_preparer.quote(f"{TABLE}_current")
+        connection.exec_driver_sql(f"alter table {name} add column as_of date")
+    engine.dispose()
+    put(database, tmp_path, ["a"], clv=2.0)
+    rows = rows_in(database, f"{TABLE}_current")
+    assert [(row["customer_id"], row["active"], row["clv"]) for row in rows] == [
+        ("a", 1, 2.0),
+        ("b", 0, None),
+    ]
+    assert "as_of" not in rows[0]
+
+
+@given(
+    nights=st.lists(
+        st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(1, 3)), max_size=6),
+        min_size=1,
+        max_size=5,
+    ),
+    later=st.lists(st.integers(0, 1), min_size=5, max_size=5),
+    bad=st.lists(st.tuples(st.sampled_from("abcdefg"), st.integers(4, 6)), min_size=1, max_size=7),
+)
+@settings(deadline=None, max_examples=15)
+def test_sql_after_a_rollback_is_as_it_was_the_night_before(nights, later, bad, tmp_path_factory):
+    """Whoever came, left or moved with the bad run, of the same day or a later one."""
+    tmp_path = tmp_path_factory.mktemp("nights")
+    sink = make_sink({"kind": "sql", "url": f"sqlite:///{tmp_path / 'crm.db'}"})
+    day, good, seen = dt.date(2025, 6, 30), tmp_path / "good.parquet", set()
+    for night, step in zip(nights, later, strict=False):
+        day += dt.timedelta(days=step)
+        pq.write_table(scores_of(dict(night) or {"a": 1}, day), good)
+        sink.write(good, tmp_path)
+        seen |= set(dict(night) or {"a": 1})
+    before, gone = everything_in(tmp_path), tmp_path / "gone.parquet"
+    ids = sorted(seen - set(dict(nights[-1]) or {"a": 1}))
+    pq.write_table(pa.table([ids, [day] * len(ids)], schema=TOMBSTONES), gone)
+    worse = tmp_path / "bad.parquet"
+    bad_day = day + dt.timedelta(days=later[-1])
+    pq.write_table(scores_of(dict(bad), bad_day), worse)
+    sink.write(worse, tmp_path)
+    assert everything_in(tmp_path) != before
+    for _ in range(2):  # a rollback that was killed is repeated
+        sink.restore(good, {bad_day}, gone)
+        assert everything_in(tmp_path) == before
+    assert sink.run_held() == sha256_of(good)
+
+
+def scores_of(values, day):
+    table = score_table(list(values), day)
+    at = table.schema.get_field_index("clv")
+    return table.set_column(at, SCORES.field("clv"), pa.array([float(v) for v in values.values()]))
+
+
+def everything_in(tmp_path):
+    url = f"sqlite:///{tmp_path / 'crm.db'}"
+    tables = [rows_in(url, f"clv_scores_{name}") for name in ("current", "history")]
+    return *tables, held_run(url, "clv_scores")
+
+
+def held_run(database, name=TABLE):
+    engine = sa.create_engine(database)
+    with engine.connect() as connection:
+        table = sa.Table(f"{name}_run", sa.MetaData(), autoload_with=connection)
+        rows = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+    engine.dispose()
+    return rows
+
+
+def test_parquet_after_a_rollback_is_as_it_was_the_night_before(tmp_path, directory):
+    sink = make_sink({"kind": "parquet", "folder": str(tmp_path / "lake")})
+    good, worse = tmp_path / "good.parquet", tmp_path / "bad.parquet"
+    for day in (dt.date(2025, 6, 30), dt.date(2025, 7, 1)):
+        pq.write_table(scores_of({"a": 1, "b": 2}, dt.date(2025, 6, 30)), good)
+        sink.write(good, directory)
+        before = destination("parquet", tmp_path, directory)
+        pq.write_table(scores_of({"a": 9}, day), worse)
+        sink.write(worse, directory)
+        assert destination("parquet", tmp_path, directory) != before
+        sink.restore(good, {day})
+        assert destination("parquet", tmp_path, directory) == before
+
+
 def test_sql_a_customer_who_comes_back_is_active_again(database, tmp_path):
     put(database, tmp_path, ["a", "b"])
     put(database, tmp_path, ["a"])
@@ -396,8 +501,8 @@ def test_sql_empties_the_row_of_who_is_gone_and_keeps_the_history(database, tmp_
     report = put(database, tmp_path, ["a"], as_of=dt.date(2025, 7, 1), clv=20.0)
     assert (report.written, report.cleared) == (1, 1)
     _, row = rows_in(database, f"{TABLE}_current")
-    said = {name: row.pop(name) for name in ("customer_id", "active", "as_of")}
-    assert said == {"customer_id": "b", "active": 0, "as_of": dt.date(2025, 6, 30)}
+    said = {name: row.pop(name) for name in ("customer_id", "active")}
+    assert said == {"customer_id": "b", "active": 0}
     assert set(row.values()) == {None}
     kept = [row for row in rows_in(database, f"{TABLE}_history") if row["customer_id"] == "b"]
     assert [row["clv"] for row in kept] == [12.5]

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from clv.engines.connect import connect
-from clv.errors import StorageError, UsageError
+from clv.errors import SinkError, StorageError, UsageError
 from clv.features.table import FeatureTable
 from clv.scoring import ScoringOptions, current, rollback, runs, score_table, survey
+from clv.sinks import make_sink, make_sinks
 from clv.storage import sha256_of
 from tests.unit.scoring.bent import AS_OF, FEATURES_USED, Bent, customers
 
@@ -111,6 +112,24 @@ def test_a_damaged_run_is_passed_over_and_written_again_by_the_same_scoring(scor
     assert hashes(again.path) == before | {"manifest.json": hashes(again.path)["manifest.json"]}
     assert codes(again)["run_damaged"] == 1
     assert survey(out).notes == ()
+
+
+def test_a_rollback_reaches_the_sinks_and_is_repeated_where_one_refuses(score, out, tmp_path):
+    """It moved the pointer and left the bad scores in the database."""
+    lake, sql = tmp_path / "lake", {"kind": "sql", "url": f"sqlite:///{tmp_path / 'crm.db'}"}
+    sinks = make_sinks([sql, {"kind": "parquet", "folder": str(lake)}])
+    first = score(1, sinks=sinks)
+    held = lake / f"as_of={AS_OF}" / "scores.parquet"
+    kept = held.read_bytes()
+    second = score(2, sinks=sinks)
+    assert sinks[0].run_held() == sha256_of(second.path / "scores.parquet")
+    assert held.read_bytes() != kept
+    with pytest.raises(SinkError):
+        rollback(out, sinks=[*sinks, make_sink(sql | {"url": "sqlite:////nowhere/at.db"})])
+    assert current(out).name == second.run
+    assert rollback(out, sinks=sinks).name == first.run
+    assert sinks[0].run_held() == sha256_of(first.path / "scores.parquet")
+    assert held.read_bytes() == kept
 
 
 def test_a_current_run_that_is_gone_does_not_stop_the_next_one(score, out, tmp_path):
