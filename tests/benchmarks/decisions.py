@@ -25,9 +25,10 @@ from scipy.interpolate import CubicSpline
 
 from clv.effects.agents import score_agents, shrunk
 from clv.effects.decisions.frontier import frontier_of
-from clv.effects.decisions.options import TargetOptions
-from clv.effects.decisions.targets import target_of
+from clv.effects.decisions.options import Circumstances, TargetOptions
+from clv.effects.decisions.targets import build_targets, target_of
 from clv.effects.design.exposure import CHANNELS
+from clv.effects.effects import estimate_effects
 from clv.effects.estimators.examiner import Instrumented
 from clv.effects.estimators.study import EffectOptions, Study, build_study
 from clv.simulation import SimulationOptions
@@ -45,6 +46,7 @@ HANDLE, EMPATHY = "handle_seconds", "empathy"
 FRONTIER = ("scale", "value", "value_total", "cost")
 HORIZON_DAYS = 365
 LEAST = "least: "
+STATED = ((0.8, 0.9), (0.9, 0.95), (0.95, 1.0))
 
 Row = dict[str, float]
 
@@ -59,15 +61,15 @@ class Case:
     customers: int
     agents: int
     effects: Effects = field(default_factory=Effects)
+    trained_teams: int = 0  # without training an agent's true worth stays what it is
 
     def options(self, seed: int) -> SimulationOptions:
-        # No team is trained: what an agent is truly worth does not change within the years.
         return SimulationOptions(
             seed=seed,
             customers=self.customers,
             agents=self.agents,
             effects=self.effects,
-            trained_teams=0,
+            trained_teams=self.trained_teams,
         )
 
     def live(self, seed: int) -> Planted:
@@ -97,6 +99,7 @@ STUDIES = {
         "longer": Case(208_000, 400, Effects().with_optimum(1.5)),
     },
     "agents": {"as planted": Case(18_000, 150)},
+    "demo": {"as planted": Case(20_000, 150, trained_teams=2)},
 }
 
 
@@ -224,6 +227,10 @@ def handle_target(target: Target, truth: Truth, prefix: str) -> Row:
         "says that a fifth shorter gains": fifth > 0,
         "a fifth shorter truly gains": truth.net(0.8) > 0,
     }
+    for low, high in STATED:
+        stated = step is not None and low <= step.probability < high + (high == 1)
+        row[f"steps stated at {low:g} to {high:g}"] = stated
+        row[f"… that pay, of those at {low:g} to {high:g}"] = stepped > 0 if stated else np.nan
     shared = ("true optimum in", "true net", "true optimum where", "a fifth")
     return {name if name.startswith(shared) else prefix + name: row[name] for name in row}
 
@@ -250,6 +257,30 @@ def targets(case: Case, seed: int) -> Row:
         row[LEAST + f"true gain of {name}"] = (
             np.nan if joint is None else truth.joint(joint.scale, warmer, follows=follows)
         )
+    return row
+
+
+def demo(case: Case, seed: int) -> Row:
+    """Return the grades of the first page, gates and all, and what its steps truly bring."""
+    planted = case.live(seed)
+    exposure, truth = planted.studied.exposure, Truth.of(planted)
+    span_years = (np.ptp(exposure.at_days) + 1) / 365
+    known = Circumstances(exposure.contacts / span_years, HORIZON_DAYS, case.options(seed).end)
+    effects = estimate_effects(exposure, CHANNELS, EffectOptions())
+    targets, refused = build_targets(effects, cost_per_minute(planted), circumstances=known)
+    row: Row = {"customers in contact": exposure.customers, "refused": len(refused) > 0}
+    row["any is proven or likely"] = any(one.step is not None for one in targets)
+    for one in targets:
+        for grade in ("proven", "likely", "open", "settled"):
+            row[f"{one.behaviour}: {grade}"] = one.grade == grade
+        step, pays = one.step, np.nan
+        if step is not None and one.behaviour == HANDLE:
+            pays = truth.net(step.to / step.start) > 0
+        elif step is not None:  # empathy and resolution truly bring more
+            pays = step.to > step.start
+        row[f"{one.behaviour}: its step pays"] = pays
+    unsettled = [one for one in targets if one.grade == "open"]
+    row["open without its experiment"] = any(one.experiment is None for one in unsettled)
     return row
 
 
@@ -315,7 +346,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 def company(study: str, case: str, seed: int) -> Row:
     """Return one company's row of a study."""
-    run = {"null": null, "agents": agents}.get(study, targets)
+    run = {"null": null, "agents": agents, "demo": demo}.get(study, targets)
     found = {name: float(value) for name, value in run(STUDIES[study][case], seed).items()}
     return {"study": study, "case": case, "seed": seed, **found}  # type: ignore[dict-item]
 
