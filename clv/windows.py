@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DAY_SECONDS = 86_400
+WEEKS_PER_YEAR = 365 / 7
 EXPOSURE_DAYS = 365
 STRAY_AMONG, STRAY_DAYS, STRAY_GAPS = 20, 60, 3
 _EPOCH = dt.date(1970, 1, 1)

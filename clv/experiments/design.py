@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from clv.errors import UsageError
+from clv.windows import DAY_SECONDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 SKEW_ROWS = 355.0
+LEAST_DAYS = 7.0
 Unit = Literal["customer", "agent"]
 
 
@@ -92,6 +94,20 @@ def inflation(members: float, correlation: float) -> float:
     return 1 + (members - 1) * correlation
 
 
+def contacts_a_year(at_s: Floats) -> float:
+    """Return how many contacts a year has, from the first to the last of all that were followed.
+
+    Every plan of an experiment counts by it: a year before a cutoff would have another number.
+
+    Examples
+    --------
+    >>> contacts_a_year(np.arange(730) * 86_400.0)
+    365.0
+    """
+    days = max(float(np.ptp(at_s)) / DAY_SECONDS + 1, LEAST_DAYS)
+    return len(at_s) * 365 / days
+
+
 def units_for(effect: float, deviation: float, power: float, alpha: float) -> int:
     """Return customers per arm that detect a difference with that power.
 
@@ -117,13 +133,22 @@ class Clusters:
     Attributes
     ----------
     units : float
-        Customers per agent.
+        Contacts per agent, in the weeks whose contacts enter.
     correlation : float
-        Of outcomes within an agent's customers.
+        Of outcomes within an agent's contacts.
+
+    Examples
+    --------
+    >>> Clusters(260.5).for_units(int(75 * 260.5))
+    75
     """
 
     units: float
     correlation: float = 0.02
+
+    def for_units(self, units_per_arm: int) -> int:
+        """Return the agents who have so many contacts in these weeks."""
+        return int(np.ceil(units_per_arm / self.units - 1e-9))
 
 
 def design(
@@ -165,7 +190,9 @@ def design(
     deviation, skew, share = noise(outcome, covariate)
     if not deviation > 0:
         raise UsageError("experiment design: past outcomes never differ; give another outcome.")
-    wider = 1.0 if clusters is None else inflation(clusters.units, clusters.correlation)
+    wider = 1.0
+    if clusters is not None:
+        wider = inflation(max(clusters.units, 1.0), clusters.correlation)
     wide = deviation * np.sqrt(wider)
     if effect is not None:
         if effect == 0:
@@ -178,7 +205,7 @@ def design(
     return Design(
         effect=float(found),
         units_per_arm=size,
-        clusters_per_arm=0 if clusters is None else int(np.ceil(size / clusters.units)),
+        clusters_per_arm=0 if clusters is None else clusters.for_units(size),
         power=power,
         alpha=alpha,
         standard_deviation=deviation,

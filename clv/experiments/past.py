@@ -10,9 +10,11 @@ import pandas as pd
 
 from clv.errors import DataError, UsageError
 from clv.experiments.compare import cross_fitted
-from clv.features.contacts import contacts_before
+from clv.experiments.design import contacts_a_year
+from clv.features.contacts import build_contact_table
 from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
+from clv.windows import EXPOSURE_DAYS, WEEKS_PER_YEAR, day_start_s
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -39,15 +41,15 @@ class Past:
         Per customer, or per contact where contacts or agents would be randomised.
     predicted : array, shape (n,)
         The same, predicted out of fold from what was known before.
-    per_agent : float or None
-        Contacts per agent, where agents would be randomised.
+    per_agent_week : float or None
+        Contacts per agent and week, where agents would be randomised; see ``contacts_a_year``.
     correlation : float
         Of outcomes within an agent's contacts, after the prediction.
     """
 
     outcome: Floats
     predicted: Floats
-    per_agent: float | None
+    per_agent_week: float | None
     correlation: float
 
 
@@ -71,21 +73,25 @@ def past_outcomes(
     predicted = cross_fitted(features, outcome, predictor, FOLDS, seed)
     if unit == "customer":
         return Past(outcome, predicted, None, 0.0)
-    contacts = contacts_before(histories, window).dropna(subset=["agent_id"])
+    followed = build_contact_table(histories, window.horizon_days, until=window.horizon_end)
+    followed = followed[followed["orders_before"] > 0]
+    contacts = followed.dropna(subset=["agent_id"])
+    since_s = day_start_s(window.shifted(1 - EXPOSURE_DAYS).cutoff)
     place = pd.Series(np.arange(len(values)), index=values.index)
-    row = contacts["customer_id"].map(place).dropna().astype(int)
+    row = contacts.loc[contacts["at_s"] >= since_s, "customer_id"].map(place).dropna().astype(int)
     if row.empty:
         raise DataError(
             f"interactions: no contact of a customer with an agent before {window.cutoff}; "
             f"experiments on {unit}s need some. Choose another --as-of, or --unit customer."
         )
-    agent = contacts.loc[row.index, "agent_id"]
     mine = row.to_numpy()
-    rest = outcome[mine] - predicted[mine]
     if unit == "interaction":
         return Past(outcome[mine], predicted[mine], None, 0.0)
-    per_agent = len(agent) / agent.nunique()
-    return Past(outcome[mine], predicted[mine], per_agent, within_correlation(rest, agent))
+    agent = contacts["agent_id"]
+    correlation = within_correlation(outcome[mine] - predicted[mine], agent[row.index])
+    a_year = contacts_a_year(followed["at_s"].to_numpy(np.float64))
+    per_week = a_year / WEEKS_PER_YEAR * (len(contacts) / len(followed)) / agent.nunique()
+    return Past(outcome[mine], predicted[mine], per_week, correlation)
 
 
 def within_correlation(values: Floats, group: pd.Series[str]) -> float:

@@ -26,6 +26,9 @@ def design(
     effect: Annotated[float | None, typer.Option(help="Least difference that matters.")] = None,
     per_arm: Annotated[int | None, typer.Option(min=2, help="Or: units in each arm.")] = None,
     unit: Unit = "customer",
+    weeks: Annotated[
+        int | None, typer.Option(min=1, help="Of agents: weeks of contacts that enter; none: 52.")
+    ] = None,
     power: Annotated[float, typer.Option(help="Chance to find the effect.")] = 0.8,
     alpha: Annotated[float, typer.Option(help="Chance to find one where there is none.")] = 0.05,
     config: Config = None,
@@ -49,15 +52,8 @@ def design(
         training__horizon_days=horizon_days,
         workspace=workspace,
     )
-    found = experiment.design(
-        run,
-        effect=effect,
-        per_arm=per_arm,
-        unit=unit,
-        power=power,
-        alpha=alpha,
-        out=out,
-    )
+    asked = experiment.Asked(effect, per_arm, power, alpha)
+    found = experiment.design(run, asked, unit=unit, weeks=weeks, out=out)
     show(run, found)
 
 

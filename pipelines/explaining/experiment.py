@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from clv.errors import GateError, UsageError
 
@@ -12,7 +13,7 @@ from ..learning.train import horizon_of
 from ..running.run import Result, Run, disk_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from clv.experiments.assign import Plan
@@ -21,18 +22,30 @@ if TYPE_CHECKING:
     from clv.windows import Window
 
 LOG = "assignments.csv"
+YEAR_WEEKS = 52
 
 
-def design(
-    ctx: Run,
-    *,
-    effect: float | None,
-    per_arm: int | None,
-    unit: str,
-    power: float,
-    alpha: float,
-    out: Path | None,
-) -> Result:
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a design: a size for an effect, or the effect that a size detects.
+
+    Attributes
+    ----------
+    effect : float or None
+        Least difference in means that matters; or ``per_arm``.
+    per_arm : int or None
+        Units in each arm.
+    power, alpha : float
+        Chance to find the effect, and to find one where there is none.
+    """
+
+    effect: float | None
+    per_arm: int | None
+    power: float = 0.8
+    alpha: float = 0.05
+
+
+def design(ctx: Run, asked: Asked, *, unit: str, weeks: int | None, out: Path | None) -> Result:
     """Size an experiment on the company's own past; write experiment-design.json."""
     from clv.effects.estimators.residuals import ridge
     from clv.events.histories import make_histories
@@ -42,38 +55,47 @@ def design(
     from clv.experiments.past import past_outcomes
 
     known_unit(unit)
-    if (effect is None) == (per_arm is None):
+    if (asked.effect is None) == (asked.per_arm is None):
         raise UsageError("experiment design: give either --effect or --per-arm.")
+    if weeks is not None and unit != "agent":
+        raise UsageError(
+            f"experiment design: --weeks is {weeks} with --unit {unit}; expected it with --unit "
+            "agent alone, where an arm's agents have that many weeks of contacts."
+        )
     window = _window(ctx)
     tables = company_of(ctx).tables
     with ctx.step("Looking at past outcomes"), make_histories(tables) as histories:
         past = past_outcomes(histories, window, unit, ridge, seed=ctx.settings.seed)
     found = sized(
         past.outcome,
-        effect=effect,
-        units_per_arm=per_arm,
+        effect=asked.effect,
+        units_per_arm=asked.per_arm,
         covariate=past.predicted,
-        power=power,
-        alpha=alpha,
-        clusters=None if past.per_agent is None else Clusters(past.per_agent, past.correlation),
+        power=asked.power,
+        alpha=asked.alpha,
+        clusters=None
+        if past.per_agent_week is None
+        else Clusters(past.per_agent_week * (weeks or YEAR_WEEKS), past.correlation),
     )
     currency = tables.terms.currency
-    document = {"unit": unit, "currency": currency, "available": len(past.outcome)}
+    document: dict[str, Any] = {"unit": unit, "currency": currency, "available": len(past.outcome)}
     document |= {"as_of": f"{window.cutoff}", "horizon_days": window.horizon_days}
+    document |= {"weeks": (weeks or YEAR_WEEKS) if unit == "agent" else None}
     document |= found.as_dict()
     path = _written(ctx, "experiment-design.json", document, out)
-    lines = design_lines(found, unit, currency, window, len(past.outcome))
+    lines = design_lines(found, document, window)
     return Result("experiment design", lines, {"design": path}, tuple(ctx.notes), document)
 
 
-def design_lines(
-    found: Design, unit: str, currency: str, window: Window, available: int
-) -> tuple[str, ...]:
+def design_lines(found: Design, document: Mapping[str, Any], window: Window) -> tuple[str, ...]:
     """Say the design in sentences."""
+    unit, currency, available, weeks = (
+        document[key] for key in ("unit", "currency", "available", "weeks")
+    )
     whom = "customers" if unit == "customer" else "contacts"
     size = f"{found.units_per_arm:,} {whom} per arm"
     if found.clusters_per_arm:
-        size += f" ({found.clusters_per_arm:,} agents)"
+        size += f" ({found.clusters_per_arm:,} agents, {weeks} weeks)"
     lines = [
         f"{size} find a difference of {found.effect:.2f} {currency} over {window.horizon_days} "
         f"days with {found.power:.0%} power at {found.alpha:.0%} error",

@@ -145,6 +145,9 @@ def test_an_open_question_comes_with_a_command_that_runs(trial_company, clv, tmp
     assert ran.code == 0, ran.err
     sized = json.loads((tmp_path / "out" / "experiment-design.json").read_text("utf-8"))
     assert (sized["unit"], sized["units_per_arm"]) == (plan["unit"], plan["units_per_arm"])
+    # As many agents as the first page says: both count an agent's contacts in those weeks.
+    assert plan["agents_per_arm"] > 0
+    assert (sized["weeks"], sized["clusters_per_arm"]) == (plan["weeks"], plan["agents_per_arm"])
 
 
 def test_arms_that_lost_customers_stop_it_and_are_written_down(lossy_company, clv, tmp_path):
@@ -159,6 +162,7 @@ def test_arms_that_lost_customers_stop_it_and_are_written_down(lossy_company, cl
     ("words", "code", "message"),
     [
         (("design",), USAGE, "give either --effect or --per-arm"),
+        (("design", "--per-arm", "9", "--weeks", "4"), USAGE, "expected it with --unit agent"),
         (("design", "--effect", 5, "--unit", "queue"), USAGE, "unit is 'queue'"),
         (("assign", "x", "--arm", "warm", "--arm", "cold"), USAGE, "'control' among them"),
         (("assign", "x", "--arm", "control=most"), USAGE, "expected control=0.5"),

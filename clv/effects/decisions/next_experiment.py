@@ -168,7 +168,7 @@ def sizes(study: Study, one: Basis, circumstances: Circumstances, max_weeks: int
     rest, agent = contact_residuals(study)
     deviation = float(rest.std())
     share = float(one.present.mean())
-    agents = len(np.unique(agent))
+    agents, known = len(np.unique(agent)), len(agent) / exposure.contacts
     correlation = within_correlation(rest, pd.Series(agent))
     rate = exposure.treated(one.behaviour.name) / share / 52.0
     for weeks in (w for w in WEEKS if w <= max_weeks):
@@ -180,10 +180,9 @@ def sizes(study: Study, one: Basis, circumstances: Circumstances, max_weeks: int
             if arm >= 2:
                 yield Size("customer", weeks, arm, 0, deviation, reach, float(agents))
         if agents >= 4 and contacts >= 4:
-            wide = deviation * float(np.sqrt(inflation(max(contacts / agents, 1.0), correlation)))
-            yield Size(
-                "agent", weeks, int(contacts / 2), agents // 2, wide, share, float(agents // 2)
-            )
+            per_agent, arm = contacts * known / agents, agents // 2
+            wide = deviation * float(np.sqrt(inflation(max(per_agent, 1.0), correlation)))
+            yield Size("agent", weeks, int(arm * per_agent), arm, wide, share, float(arm))
 
 
 def contact_residuals(study: Study) -> tuple[np.ndarray, np.ndarray]:
@@ -290,6 +289,7 @@ class _Question:
             probability_moves=self.chance * moves,
             command=(
                 f"clv experiment design --unit {size.unit} --per-arm {size.units_per_arm} "
-                f"--horizon-days {self.horizon_days}"
+                + (f"--weeks {size.weeks} " if size.unit == "agent" else "")
+                + f"--horizon-days {self.horizon_days}"
             ),
         )

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clv.errors import UsageError
+from clv.windows import WEEKS_PER_YEAR
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from clv.effects.estimators.study import Study
     from clv.experiments.results import ReadOut
-
-WEEKS_PER_YEAR = 365 / 7
 
 
 @dataclass(frozen=True)

@@ -168,11 +168,12 @@ def test_the_past_sizes_agents_by_their_clusters(held, window):
     _, histories = held
     customers = past_outcomes(histories, window, "customer", ridge)
     agents = past_outcomes(histories, window, "agent", ridge)
-    assert customers.per_agent is None
-    assert agents.per_agent == pytest.approx(len(agents.outcome) / 40, rel=0.05)
+    assert customers.per_agent_week is None
+    # Of all years: a company that grows had more in the last one.
+    assert agents.per_agent_week * 365 / 7 == pytest.approx(len(agents.outcome) / 40, rel=0.3)
     sized = design(
         agents.outcome, effect=20.0, covariate=agents.predicted,
-        clusters=Clusters(agents.per_agent, 0.02),
+        clusters=Clusters(52 * agents.per_agent_week, 0.02),
     )  # fmt: skip
     assert sized.clusters_per_arm > 1
     assert (

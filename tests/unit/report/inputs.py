@@ -404,7 +404,7 @@ def _attribution() -> dict[str, Any]:
                  "to": 0.79, "weeks": 13, "units_per_arm": 5200, "agents_per_arm": 75,
                  "detectable": 9.4, "agent_minutes": 2250.0, "cost": 1690.0, "value": 21400.0,
                  "net_value": 19710.0, "probability_moves": 0.41,
-                 "command": "clv experiment design --unit agent --per-arm 5200"}},
+                 "command": "clv experiment design --unit agent --per-arm 5200 --weeks 13"}},
         ],
         "refused": [
             {"what": "target of goodwill", "behaviour": "goodwill",
