@@ -1,4 +1,4 @@
-"""Customers that several records describe: one row each."""
+"""Customers and agents that several records describe: one row each."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 SINCE = "signed_up_at"
 
 
-def customers_once(engine: Engine, rows: ir.Table) -> tuple[ir.Table, list[Note]]:
-    """Make one row of the records that share a customer_id.
+def records_once(
+    engine: Engine, rows: ir.Table, key: str = "customer_id"
+) -> tuple[ir.Table, list[Note]]:
+    """Make one row of the records that share an id.
 
     Of each column the value given first counts, in the order of sign-up, then of content.
 
@@ -25,7 +27,9 @@ def customers_once(engine: Engine, rows: ir.Table) -> tuple[ir.Table, list[Note]
     ----------
     engine : Engine
     rows : ibis Table
-        Records of customers, none without customer_id.
+        Records of customers, or agents, none without the id.
+    key : str
+        The column of the id.
 
     Returns
     -------
@@ -33,20 +37,21 @@ def customers_once(engine: Engine, rows: ir.Table) -> tuple[ir.Table, list[Note]
     notes : list of Note
         How many records there were besides, if any.
     """
-    people = rows.group_by("customer_id").aggregate(records=rows.count())
+    people = rows.group_by(key).aggregate(records=rows.count())
     more = count_rows(engine, rows) - count_rows(engine, people)
     if not more:
         return rows, []
-    others = [name for name in rows.columns if name != "customer_id"]
+    others = [name for name in rows.columns if name != key]
     order = [name for name in (SINCE, *others) if name in others]
-    by_age = ibis.window(group_by="customer_id", order_by=[rows[name].asc() for name in order])
+    by_age = ibis.window(group_by=key, order_by=[rows[name].asc() for name in order])
     placed = engine.cache(rows.mutate(place=ibis.row_number().over(by_age)))
     first = {
         name: placed[name].argmin(placed.place, where=placed[name].notnull()) for name in others
     }
-    made = engine.cache(placed.group_by("customer_id").aggregate(**first))
-    text = "records that share a customer made one, with what was first given of each column"
-    return made.select(*rows.columns), [Note("customer_shared", "customers", more, text)]
+    made = engine.cache(placed.group_by(key).aggregate(**first))
+    unit = key.removesuffix("_id")
+    text = f"records that share a {unit} made one, with what was first given of each column"
+    return made.select(*rows.columns), [Note(f"{unit}_shared", f"{unit}s", more, text)]
 
 
 def count_rows(engine: Engine, rows: ir.Table) -> int:

@@ -12,8 +12,10 @@ import ibis
 from clv.errors import SettingsError, SourceError, listing
 from clv.schema import SCHEMA
 from clv.sources import csv_files, files, replacing
-from clv.sources.customers import customers_once
+from clv.sources.customers import records_once
 from clv.sources.expressions import compile_expression
+from clv.sources.identity.options import IdentityOptions
+from clv.sources.identity.resolve import IDENTITIES, Identities, resolve
 from clv.sources.lines import apply_policies, match_cancellations
 from clv.sources.names import own_column
 from clv.sources.spec import CATALOG, DUCKDB_SUFFIXES, SourceSpec, TableSpec
@@ -39,11 +41,14 @@ class RawTables:
         In whatever types the source has.
     notes : tuple of Note
         What policies dropped or kept on the way here.
+    identities : Identities, optional
+        Whose records were joined by what.
     """
 
     engine: Engine
     frames: Mapping[str, ir.Table]
     notes: tuple[Note, ...] = ()
+    identities: Identities | None = None
 
 
 def read_sources(engine: Engine, spec: SourceSpec, *, root: str | Path = Path()) -> RawTables:
@@ -85,9 +90,15 @@ def read_sources(engine: Engine, spec: SourceSpec, *, root: str | Path = Path())
         own = _read(engine, name, table_spec, spec, base)
         frames[name], found = mapped(engine, own, table_spec, name)
         notes.extend(found)
-    if spec.folder and len(replacing.imports_of(base, "customers")) > 1:
+    identities = None
+    keys = _keys(engine, base) if spec.folder else None
+    if (spec.identity or IdentityOptions(join=keys is not None)).join:
+        options = spec.identity or IdentityOptions()
+        frames, identities, found = resolve(engine, frames, keys, options)
+        notes.extend(found)
+    elif spec.folder and len(replacing.imports_of(base, "customers")) > 1:
         # Two vendors know the same people: their records add up to one row.
-        frames["customers"], shared = customers_once(engine, frames["customers"])
+        frames["customers"], shared = records_once(engine, frames["customers"])
         notes.extend(shared)
     if "orders" not in frames:
         place = str(base) if spec.folder else (spec.tables and "sources") or "sources.database"
@@ -97,7 +108,16 @@ def read_sources(engine: Engine, spec: SourceSpec, *, root: str | Path = Path())
             "Expected orders.parquet, orders.csv, a folder orders/, or a mapping under "
             "sources.orders in the settings."
         )
-    return RawTables(engine, frames, tuple(notes))
+    return RawTables(engine, frames, tuple(notes), identities)
+
+
+def _keys(engine: Engine, base: Path) -> ir.Table | None:
+    """Return the keys by which people are told, as imports wrote them beside their tables."""
+    folder = base / IDENTITIES
+    if not replacing.imports_of(base, IDENTITIES):
+        return None
+    paths = sorted(folder.glob("*.parquet"))
+    return files.read_parquet(engine, IDENTITIES, paths, folder)
 
 
 def _resolved(spec: SourceSpec, base: Path) -> dict[str, TableSpec]:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+FOLDERS = (*SCHEMA, "identities")
+"""What an import may write: the contract's tables, and the keys by which people are told."""
+
 STAGE = ".clv-import-"
 DECISION, RECORD = "decision.json", "record.json"
 WAIT_SECONDS = 10.0
@@ -129,7 +132,7 @@ class Replacement:
         record : dict
             What was done, as JSON.
         """
-        made = [table for table in SCHEMA if (self._stage / f"{table}.parquet").exists()]
+        made = [table for table in FOLDERS if (self._stage / f"{table}.parquet").exists()]
         text = json.dumps(record, indent=1, ensure_ascii=False, default=str)
         write_text(self._stage / RECORD, text)
         write_text(self._stage / DECISION, json.dumps({"tables": made}))
@@ -138,14 +141,14 @@ class Replacement:
 
 def earlier(folder: Path, name: str) -> list[str]:
     """Return the tables that hold a file of a name."""
-    return [table for table in SCHEMA if (folder / table / f"{name}.parquet").exists()]
+    return [table for table in FOLDERS if (folder / table / f"{name}.parquet").exists()]
 
 
 def _recorded(record: Path) -> set[str]:
     """Return the tables that an import says it made."""
     try:
         said = json.loads(record.read_text(encoding="utf-8"))
-        return set(said["rows"])
+        return {*said["rows"], FOLDERS[-1]}
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return set()
 
@@ -193,7 +196,7 @@ def _complete(stage: Path) -> None:
         return
     name, folder = stage.name.removeprefix(STAGE), stage.parent
     tables = json.loads((stage / DECISION).read_text(encoding="utf-8"))["tables"]
-    for table in SCHEMA:
+    for table in FOLDERS:
         staged, target = stage / f"{table}.parquet", folder / table / f"{name}.parquet"
         if staged.exists():
             make_folder(target.parent)

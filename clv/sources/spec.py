@@ -28,6 +28,7 @@ from typing import Any, Literal, get_args
 from clv import masking
 from clv.errors import SettingsError
 from clv.schema import SCHEMA
+from clv.sources.identity.options import IdentityOptions
 from clv.sources.lines import Cancellations, LinePolicy
 
 Format = Literal["auto", "parquet", "csv", "whitespace"]
@@ -103,6 +104,8 @@ class SourceSpec:
         A DuckDB file, a SQL database's URL, or ``spark``: the catalog of the Spark engine.
     tables : mapping of str to TableSpec
         Tables that need a mapping, by the contract's names.
+    identity : IdentityOptions, optional
+        How records of one person are joined; by default where an import wrote their keys.
 
     Examples
     --------
@@ -114,6 +117,7 @@ class SourceSpec:
     folder: str | None = None
     database: str | None = None
     tables: Mapping[str, TableSpec] = field(default_factory=dict)
+    identity: IdentityOptions | None = None
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any], where: str = "sources") -> SourceSpec:
@@ -124,7 +128,7 @@ class SourceSpec:
         SettingsError
             With the key's path, for keys and values that mean nothing.
         """
-        known = ("folder", "database", *SCHEMA)
+        known = ("folder", "database", "identity", *SCHEMA)
         for key in settings:
             _known_key(key, known, where)
         tables = {
@@ -137,7 +141,9 @@ class SourceSpec:
             if place is not None and not isinstance(place, str | Path):
                 raise SettingsError(f"{where}.{name} is {masking.kind_of(place)}; expected text.")
         texts = {name: None if place is None else str(place) for name, place in places.items()}
-        return cls(**texts, tables=tables)
+        identity = settings.get("identity")
+        how = None if identity is None else _build(IdentityOptions, identity, f"{where}.identity")
+        return cls(**texts, tables=tables, identity=how)
 
 
 def _known_key(key: str, known: tuple[str, ...], where: str) -> None:
@@ -188,6 +194,10 @@ def _value(kind: str, value: Any, where: str) -> Any:
         ):
             raise SettingsError(f"{where} is {masking.kind_of(value)}; expected names and values.")
         return {str(k): v if "float" in kind else str(v) for k, v in value.items()}
+    if kind == "bool":
+        if not isinstance(value, bool):
+            raise SettingsError(f"{where} is {masking.kind_of(value)}; expected true or false.")
+        return value
     if kind == "int":
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             raise SettingsError(

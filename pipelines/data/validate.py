@@ -53,6 +53,8 @@ def company_of(ctx: Run, *, stop_unknown: bool = True) -> Company:
         with ctx.step("Reading the tables") as on_progress:
             spec = SourceSpec.from_mapping(settings.sources)
             raw = read_sources(ctx.engine, spec)
+        if raw.identities is not None:
+            ctx.save("identities.json", raw.identities.as_dict())
         with ctx.step("Checking every row") as on_progress:
             checked = examine(
                 raw,

@@ -125,10 +125,23 @@ class Key:
         Of every source that names customers.
     style : {"email", "phone", "id"}
         E-mail addresses and phone numbers are written alike, then replaced by a pseudonym.
+    kind : str
+        What of other systems it joins (``clv.sources.identity``): ``external`` an id that the
+        company gives, a vendor's name an id of that vendor; by default the style's, and of other
+        ids none.
+    many : bool
+        Whether it tells a group of people, such as an account: who is in none is told alone.
     """
 
     column: str
     style: Style
+    kind: str = ""
+    many: bool = False
+
+    @property
+    def joins(self) -> str:
+        """The kind of key that it is in the graph of identities; empty: none."""
+        return self.kind or ("" if self.style == "id" else self.style)
 
 
 @dataclass(frozen=True)
@@ -145,6 +158,10 @@ class Adapter:
     tables : tuple of TableMap
     keys : mapping of str to Key
         By the word of ``--customer-by``; the first is the default.
+    fallback : tuple of str
+        Further keys, in this order, of records that lack the first.
+    staff : str
+        The column of ``agents``' source with their e-mail address, if there is one.
     prepare : callable
         Adds sources made from several exports.
     refusals : callable
@@ -163,6 +180,8 @@ class Adapter:
     exports: tuple[Export, ...]
     tables: tuple[TableMap, ...]
     keys: Mapping[str, Key]
+    fallback: tuple[str, ...] = ()
+    staff: str = ""
     prepare: Callable[[Inputs], Inputs] = lambda inputs: inputs
     refusals: Callable[[Inputs], Mapping[str, ir.Table]] = lambda _inputs: {}
     losses: Callable[[Inputs], Mapping[str, ir.Table]] = lambda _inputs: {}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ibis
+
 from clv.errors import DataError, UsageError, listing
 from clv.notes import Note, silent
 from clv.sources.adapters.base import Manner
@@ -13,14 +15,18 @@ from clv.sources.adapters.reading import read_export
 from clv.sources.adapters.tables import TableMaker, in_order
 from clv.sources.customers import count_rows
 from clv.sources.exports.people import own_ids
+from clv.sources.identity.graph import COMPANY
 from clv.sources.replacing import Replacement, earlier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import ibis.expr.types as ir
+
     from clv.engines.duckdb import DuckDBEngine
     from clv.notes import OnProgress
-    from clv.sources.adapters.base import Adapter, Key, TableMap
+    from clv.sources.adapters.base import Adapter, TableMap
+    from clv.sources.exports.people import Known
 
 
 @dataclass(frozen=True)
@@ -120,19 +126,21 @@ def convert(
         When the result cannot be written; the one before stays whole.
     """
     options, out = options or ImportOptions(), Path(out)
-    key = _key(adapter, options.customer_by)
+    _check_key(adapter, options.customer_by)
     wanted = _wanted(adapter, options.tables)
     found = read_export(engine, adapter, Path(source), options)
     known, known_notes = (
         (None, ())
         if options.identities is None
-        else own_ids(engine, Path(options.identities), adapter, key, options)
+        else own_ids(engine, Path(options.identities), adapter, options)
     )
     for message, rows_refused in adapter.refusals(found.inputs).items():
         refused = count_rows(engine, rows_refused)
         if refused:
             raise DataError(message.format(n=f"{refused:,}"))
-    maker = TableMaker(engine, adapter, adapter.prepare(found.inputs), key, known, options)
+    maker = TableMaker(
+        engine, adapter, adapter.prepare(found.inputs), options.customer_by, known, options
+    )
     lost = {text: count_rows(engine, rows) for text, rows in adapter.losses(found.inputs).items()}
     notes = [
         *found.notes,
@@ -150,7 +158,12 @@ def convert(
             if count:
                 engine.to_parquet(in_order(made, table.table), new.path(table.table))
                 rows[table.table] = count
-        gone = [name for name in earlier(out, adapter.kind) if name not in rows]
+        people = _identities(maker, known)
+        if people is not None:
+            ordered = people.order_by(people.columns)
+            engine.to_parquet(ordered, new.path("identities"))
+        kept = {*rows, "identities"}
+        gone = [name for name in earlier(out, adapter.kind) if name not in kept]
         if gone:
             text = f"tables of an earlier import removed, as this one makes none: {listing(gone)}"
             notes.append(Note("table_removed", adapter.kind, len(gone), text))
@@ -163,14 +176,27 @@ def convert(
     return imported
 
 
-def _key(adapter: Adapter, word: str | None) -> Key:
-    chosen = word or next(iter(adapter.keys))
-    if chosen not in adapter.keys:
+def _check_key(adapter: Adapter, word: str | None) -> None:
+    if word is not None and word not in adapter.keys:
         raise UsageError(
-            f"{adapter.kind}: customers cannot be told by {chosen!r}; "
+            f"{adapter.kind}: customers cannot be told by {word!r}; "
             f"expected {listing(adapter.keys)}."
         )
-    return adapter.keys[chosen]
+
+
+def _identities(maker: TableMaker, known: Known | None) -> ir.Table | None:
+    """Return the keys that people are told by, those of the company's own file among them."""
+    rows = maker.identities()
+    if known is None or rows is None:
+        return rows
+    own = known.rows.select(
+        unit=ibis.literal("customer"),
+        unit_id="customer_id",
+        system=ibis.literal(COMPANY),
+        kind="kind",
+        key="key",
+    )
+    return rows.union(own, distinct=True)
 
 
 def _wanted(adapter: Adapter, tables: Sequence[str]) -> list[TableMap]:

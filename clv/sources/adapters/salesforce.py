@@ -69,7 +69,7 @@ CONTACT = Export(
 USER = Export(
     "User",
     ("Id",),
-    ("Department", "Division", *CHANGED),
+    ("Department", "Division", "Email", *CHANGED),
     array=PAGES,
     key=("Id",),
     versions=CHANGED,
@@ -143,6 +143,7 @@ def prepare(inputs: Inputs) -> Inputs:
         "turns": turns,
         "people": people.mutate(
             customer_email=people.Email,
+            customer_phone=people.Phone,
             ContactId=people.Id,
             deleted=cells.flag(people.IsDeleted).value.cast("string"),
         ),
@@ -158,7 +159,14 @@ def _with_contact(cases: ibis.Table, people: ibis.Table) -> ibis.Table:
         rows = lookup(rows, "ContactId", person, kept_contact="MasterRecordId")
         kept = ibis.coalesce(rows.kept_contact, rows.ContactId)
         rows = rows.mutate(ContactId=kept).drop("kept_contact")
-    rows = lookup(rows, "ContactId", person, person_email="Email", person_account="AccountId")
+    rows = lookup(
+        rows,
+        "ContactId",
+        person,
+        person_email="Email",
+        person_account="AccountId",
+        customer_phone="Phone",
+    )
     return rows.mutate(
         customer_email=ibis.coalesce(rows.ContactEmail, rows.person_email, rows.SuppliedEmail),
         AccountId=ibis.coalesce(rows.AccountId, rows.person_account),
@@ -258,9 +266,12 @@ ADAPTER = Adapter(
     ),
     keys={
         "email": Key("customer_email", "email"),
-        "contact": Key("ContactId", "id"),
-        "account": Key("AccountId", "id"),
+        "phone": Key("customer_phone", "phone"),
+        "contact": Key("ContactId", "id", "salesforce"),
+        "account": Key("AccountId", "id", many=True),
     },
+    fallback=("email", "contact"),
+    staff="Email",
     prepare=prepare,
     id_form=eighteen,
     remarks=(

@@ -285,6 +285,7 @@ ADAPTER = Adapter(
         ),
     ),
     keys={"email": Key("email", "email"), "phone": Key("phone", "phone")},
+    fallback=("email", "phone"),
     prepare=prepare,
     refusals=refusals,
     losses=losses,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import ibis
 
 from clv.notes import Note
 from clv.schema import SCHEMA, Kind
-from clv.sources.customers import count_rows, customers_once
-from clv.sources.exports.people import with_customer
+from clv.sources.adapters.base import pseudonym
+from clv.sources.customers import count_rows, records_once
+from clv.sources.exports.people import apart, keys_of, with_customer, written_alike
 from clv.sources.expressions import compile_expression
 from clv.sources.lines import LinePolicy, apply_policies
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from clv.engines.duckdb import DuckDBEngine
-    from clv.sources.adapters.base import Adapter, Inputs, Key, Manner, TableMap
-    from clv.sources.exports.versions import Unique
+    from clv.sources.adapters.base import Adapter, Inputs, Manner, TableMap
+    from clv.sources.exports.people import Known
 
 RAW_KEY = "customer_key"
 CONTACTS = "interactions.interaction_id"
@@ -37,9 +38,9 @@ class TableMaker:
     adapter : Adapter
     inputs : dict of str to ibis Table
         The export's, and what the adapter prepared.
-    key : Key
-        What tells the customer.
-    known : Unique, optional
+    customer_by : str or None
+        The word of the key that tells the customer; by default the adapter's first, then others.
+    known : Known, optional
         The company's own ids.
     manner : Manner
     """
@@ -47,10 +48,18 @@ class TableMaker:
     engine: DuckDBEngine
     adapter: Adapter
     inputs: Inputs
-    key: Key
-    known: Unique | None
+    customer_by: str | None
+    known: Known | None
     manner: Manner
     _contacts: ir.Table | None = field(default=None, init=False)
+    _records: list[ir.Table] = field(default_factory=list, init=False)
+
+    def identities(self) -> ir.Table | None:
+        """Return the keys that the records of all tables made so far know, each once."""
+        if not self._records:
+            return None
+        rows = ibis.union(*self._records, distinct=True) if self._records[1:] else self._records[0]
+        return rows.filter(rows.key.notnull() & rows.unit_id.notnull()).distinct()
 
     def make(self, table: TableMap) -> tuple[ir.Table, list[Note]]:
         """Return the rows of a table, all of them text, and what was left out of it."""
@@ -65,6 +74,10 @@ class TableMaker:
         notes = [note for note in left_out if note.count]
         mapped, spelled = self._mapped(own, table)
         held = self.engine.cache(mapped)
+        if table.customer:
+            held = self._noted(held)
+        elif table.table == "agents":
+            self._note_staff(own, table)
         self.engine.release(source)
         rows, nameless = self._owned(held, table)
         rows, loose = self._of_contacts(rows, table)
@@ -81,10 +94,48 @@ class TableMaker:
             made[name] = _worded(value, table.words[name]) if name in table.words else value
         if not table.customer:
             return own.select(**made), ()
-        rows = own.select(**made, **{RAW_KEY: own[self.key.column]})
-        key = replace(self.key, column=RAW_KEY)
-        rows, notes = with_customer(self.engine, rows, key, self.known, self.manner, table.table)
-        return rows.select("customer_id", *made), notes
+        told, others = keys_of(self.adapter, self.customer_by)
+        keys, columns = apart([*told, *others], RAW_KEY)
+        rows = own.select(**made, **{new: own[old] for new, old in columns.items()})
+        first, further = keys[: len(told)], keys[len(told) :]
+        rows, notes = with_customer(self.engine, rows, first, self.known, self.manner, table.table)
+        for key in further:
+            # Notes of the country of numbers are of keys that tell the customer.
+            rows, _ = written_alike(
+                self.engine, rows, key.column, key.style, self.manner, table.table
+            )
+            if key.style != "id":
+                rows = rows.mutate(**{key.column: pseudonym(rows[key.column])})
+        return rows.select("customer_id", *made, *columns), notes
+
+    def _noted(self, mapped: ir.Table) -> ir.Table:
+        """Take the keys off a table's rows, and keep what they join."""
+        told, others = keys_of(self.adapter, self.customer_by)
+        keys, columns = apart([*told, *others], RAW_KEY)
+        for key in keys:
+            if key.joins:
+                self._record("customer", mapped.customer_id, key.joins, mapped[key.column], mapped)
+        return mapped.drop(*columns)
+
+    def _note_staff(self, own: ir.Table, table: TableMap) -> None:
+        """Keep what joins agents: the vendor's id, and their address."""
+        agent = compile_expression(table.columns["agent_id"], own, where=self.adapter.kind)
+        agent = agent.cast("string")
+        self._record("agent", agent, self.adapter.kind, agent, own)
+        if self.adapter.staff:
+            rows = own.select(agent=agent, address=own[self.adapter.staff])
+            rows, _ = written_alike(self.engine, rows, "address", "email", self.manner, "agents")
+            self._record("agent", rows.agent, "email", pseudonym(rows.address), rows)
+
+    def _record(self, unit: str, who: ir.Value, kind: str, key: ir.Value, rows: ir.Table) -> None:
+        made = rows.select(
+            unit=ibis.literal(unit),
+            unit_id=who,
+            system=ibis.literal(self.adapter.kind),
+            kind=ibis.literal(kind),
+            key=key,
+        )
+        self._records.append(self.engine.cache(made.filter(made.key.notnull()).distinct()))
 
     def _owned(self, mapped: ir.Table, table: TableMap) -> tuple[ir.Table, list[Note]]:
         """Return the rows that belong to a customer, and how many do not."""
@@ -92,7 +143,9 @@ class TableMaker:
             return mapped, []
         kept = mapped.filter(mapped.customer_id.notnull())
         nameless = count_rows(self.engine, mapped) - count_rows(self.engine, kept)
-        text = f"rows left out: no {self.key.column} that says whose they are"
+        told, _ = keys_of(self.adapter, self.customer_by)
+        columns = " or ".join(key.column for key in told)
+        text = f"rows left out: no {columns} that says whose they are"
         return kept, [Note("no_customer", table.table, nameless, text)] if nameless else []
 
     def _of_contacts(self, rows: ir.Table, table: TableMap) -> tuple[ir.Table, list[Note]]:
@@ -110,7 +163,7 @@ class TableMaker:
 
     def _once(self, rows: ir.Table, table: TableMap) -> tuple[ir.Table, list[Note]]:
         """Make one customer of records that share one, such as the contacts of an account."""
-        return customers_once(self.engine, rows) if table.table == "customers" else (rows, [])
+        return records_once(self.engine, rows) if table.table == "customers" else (rows, [])
 
 
 def _worded(value: ir.Value, words: Mapping[str, str]) -> ir.Value:

@@ -33,6 +33,8 @@ CALLS = Export(
     (
         "user_id",
         "handling_user_id",
+        "user_email",
+        "handling_user_email",
         "talk_time",
         "wait_time",
         "hold_time",
@@ -65,6 +67,12 @@ def prepare(inputs: Inputs) -> Inputs:
     )
     calls = calls.mutate(
         agent_id=ibis.ifelse(answered, ibis.coalesce(calls.handling_user_id, calls.user_id), none),
+        # The address is of the one who answered, and of no one else.
+        agent_email=ibis.ifelse(
+            calls.handling_user_id.isnull() | (calls.handling_user_id == calls.user_id),
+            ibis.coalesce(calls.handling_user_email, calls.user_email),
+            calls.handling_user_email,
+        ),
         handle_s=added(talked, held).only(answered).text,
         hold_s=held.only(answered).text,
         wait_s=waited.only(answered).or_else(gave_up.only(~answered)).text,
@@ -79,8 +87,15 @@ def prepare(inputs: Inputs) -> Inputs:
     # Who changed teams keeps the latest one; of calls at one time, that of the last id.
     latest = staff.team_name.argmax(staff.start_at + " " + staff.call_id)
     teams = by_group(staff, "agent_id", team=latest)
+    addressed = calls.filter(calls.agent_id.notnull() & calls.agent_email.notnull())
+    # As with teams: of several addresses the latest.
+    newest = addressed.agent_email.argmax(addressed.start_at + " " + addressed.call_id)
+    addresses = by_group(addressed, "agent_id", email=newest)
     agents = calls.filter(calls.agent_id.notnull()).select("agent_id").distinct()
-    return {**inputs, "calls": calls, "staff": lookup(agents, "agent_id", teams, team="team")}
+    agents = lookup(
+        lookup(agents, "agent_id", teams, team="team"), "agent_id", addresses, email="email"
+    )
+    return {**inputs, "calls": calls, "staff": agents}
 
 
 ADAPTER = Adapter(
@@ -123,6 +138,7 @@ ADAPTER = Adapter(
         TableMap("agents", "staff", {"agent_id": "agent_id", "team": "team"}, customer=False),
     ),
     keys={"phone": Key("contact_phone_number", "phone")},
+    staff="email",
     prepare=prepare,
     remarks=(
         "an answered call counts as resolved when it ends; a further contact within terms.fcr_days "

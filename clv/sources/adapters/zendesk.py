@@ -19,6 +19,7 @@ TICKETS = Export(
     (
         "assignee_id",
         "group_id",
+        "organization_id",
         "priority",
         "type",
         "channel",
@@ -31,7 +32,7 @@ TICKETS = Export(
     key=("id",),
     # Changes by the system move generated_timestamp alone.
     versions=("updated_at", "generated_timestamp"),
-    ids=("id", "requester_id", "assignee_id", "group_id"),
+    ids=("id", "requester_id", "assignee_id", "group_id", "organization_id"),
     times=("created_at", "updated_at"),
     needed=True,
 )
@@ -71,10 +72,19 @@ COMMENTS = Export(
 USERS = Export(
     "users",
     ("id", "role"),
-    ("email", "external_id", "name", "phone", "created_at", "default_group_id", "updated_at"),
+    (
+        "email",
+        "external_id",
+        "name",
+        "phone",
+        "organization_id",
+        "created_at",
+        "default_group_id",
+        "updated_at",
+    ),
     key=("id",),
     versions=("updated_at",),
-    ids=("id", "default_group_id", "external_id"),
+    ids=("id", "default_group_id", "external_id", "phone", "organization_id"),
     times=("created_at",),
 )
 RATINGS = Export(
@@ -133,6 +143,7 @@ def prepare(inputs: Inputs) -> Inputs:
         ),
         "end_users": users.mutate(
             requester=users.id,
+            account=users.organization_id,
             first_name=users.name.strip().re_extract(r"^(\S+)", 1).nullif(""),
             last_name=users.name.strip().re_extract(r"\s(\S+)$", 1).nullif(""),
         ),
@@ -141,9 +152,18 @@ def prepare(inputs: Inputs) -> Inputs:
 
 def _with_requester(rows: ibis.Table, people: Unique) -> ibis.Table:
     """Say who asked: not who wrote the ticket down, which may be an agent on the telephone."""
-    columns = {"email": "email", "external_id": "external_id", "requester_role": "role"}
+    columns = {
+        "email": "email",
+        "external_id": "external_id",
+        "phone": "phone",
+        "requester_role": "role",
+        "of_organization": "organization_id",
+    }
     rows = lookup(rows, "requester_id", people, **columns)
-    return rows.mutate(requester=rows.requester_id)
+    own = [rows.organization_id] if "organization_id" in rows.columns else []
+    return rows.mutate(
+        requester=rows.requester_id, account=ibis.coalesce(*own, rows.of_organization)
+    )
 
 
 def _contacts(tickets: ibis.Table, metrics: ibis.Table) -> ibis.Table:
@@ -304,9 +324,13 @@ ADAPTER = Adapter(
     ),
     keys={
         "email": Key("email", "email"),
-        "external_id": Key("external_id", "id"),
-        "id": Key("requester", "id"),
+        "external_id": Key("external_id", "id", "external"),
+        "id": Key("requester", "id", "zendesk"),
+        "phone": Key("phone", "phone"),
+        "account": Key("account", "id", many=True),
     },
+    fallback=("email", "id"),
+    staff="email",
     prepare=prepare,
     remarks=(
         "a rating of good is a csat of 5, bad one of 1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import ibis
@@ -16,61 +17,100 @@ from clv.sources.exports.phones import spell_phones
 from clv.sources.exports.versions import lookup, unique
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import ibis.expr.types as ir
 
+    from clv.engines.base import Engine
     from clv.engines.duckdb import DuckDBEngine
     from clv.sources.adapters.base import Adapter, Key, Manner, Style
     from clv.sources.exports.versions import Unique
 
 _DIGITS = "phone_digits"
 ADDRESS_SCHEME = "(?i)^(mailto|sips?):"
+ADDRESS = r"^[^@\s]+@[^@\s]+$"
+NOBODYS = (
+    "no-?_?reply|do-?_?not-?_?reply|noemail|no-?_?email|mailer-daemon|postmaster|anonymous|unknown|"
+    "none|null|na|notprovided|not-?provided"
+)
+"""What stands before the @ of addresses that are nobody's."""
+
+TYPED = r"^([0-9]{0,4}(0{6,}|1{6,}|9{6,})|0?1234567(8(90?)?)?)$"
+"""Numbers that people type where they give none."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The company's own ids, by the style of the key that tells them.
+
+    Attributes
+    ----------
+    by_style : mapping of str to Unique
+        ``key`` and ``customer_id``; keys are written alike.
+    rows : ibis Table
+        ``customer_id``, ``kind`` and ``key`` for the graph of identities.
+    """
+
+    by_style: Mapping[str, Unique]
+    rows: ir.Table
 
 
 def with_customer(
     engine: DuckDBEngine,
     rows: ir.Table,
-    key: Key,
-    known: Unique | None,
+    keys: Sequence[Key],
+    known: Known | None,
     manner: Manner,
     where: str,
 ) -> tuple[ir.Table, tuple[Note, ...]]:
-    """Replace the column that tells the customer by ``customer_id``; null where it tells none.
+    """Add ``customer_id``, by the first key that a row knows; null where it knows none.
 
     Parameters
     ----------
     engine : DuckDBEngine
     rows : ibis Table
-    key : Key
-        Whose column is among the rows'.
-    known : Unique, optional
+    keys : sequence of Key
+        Whose columns are among the rows'; written alike, and pseudonyms, in what comes out.
+    known : Known, optional
         The company's own ids, as ``own_ids`` returns them.
     manner : Manner
     where : str
         The table, for notes.
     """
-    rows, notes = written_alike(engine, rows, key.column, key.style, manner, where)
-    own_id = rows[key.column] if key.style == "id" else pseudonym(rows[key.column])
-    if known is not None:
-        rows = lookup(rows, key.column, known, known_id="customer_id")
-        by_key = rows[key.column] if key.style == "id" else pseudonym(rows[key.column])
-        own_id = ibis.coalesce(rows.known_id, by_key)
-        rows = rows.mutate(customer_id=own_id).drop("known_id", key.column)
-        return rows, notes
-    return rows.mutate(customer_id=own_id).drop(key.column), notes
+    notes: list[Note] = []
+    own: list[ir.Value] = []
+    for key in keys:
+        rows, said = written_alike(engine, rows, key.column, key.style, manner, where)
+        notes += said
+        if known is not None:
+            found = f"known by {key.column}"
+            rows = lookup(rows, key.column, known.by_style[key.style], **{found: "customer_id"})
+            own.append(found)
+        if key.style != "id":
+            rows = rows.mutate(**{key.column: pseudonym(rows[key.column])})
+    told = [rows[name] for name in own]
+    for place, key in enumerate(keys):
+        # Ids of several vendors, or of a vendor and the company, are not of one numbering.
+        alone = place and key.style == "id"
+        told.append(key.joins + "-" + rows[key.column] if alone else rows[key.column])
+    return rows.mutate(customer_id=ibis.coalesce(*told)).drop(*own), tuple(notes)
 
 
 def written_alike(
-    engine: DuckDBEngine, rows: ir.Table, column: str, style: Style, manner: Manner, where: str
+    engine: Engine, rows: ir.Table, column: str, style: Style, manner: Manner, where: str
 ) -> tuple[ir.Table, tuple[Note, ...]]:
     """Write e-mail addresses in lower case and phone numbers internationally; null if none."""
     text = rows[column].strip()
     if style == "email":
         text = text.re_replace(ADDRESS_SCHEME, "").lower()
+        nobody = ~text.re_search(ADDRESS) | text.re_search(f"^({NOBODYS})([+.][^@]*)?@")
+        text = ibis.ifelse(nobody, ibis.null("string"), text)
     if style != "phone":
         return rows.mutate(**{column: text.nullif("")}), ()
     spelled, national = spell_phones(engine, rows.select(column), manner.region)
+    nobody = spelled.digits.re_search(TYPED)
+    spelled = spelled.mutate(digits=ibis.ifelse(nobody, ibis.null("string"), spelled.digits))
     kept = [name for name in rows.columns if name != column]
     alike = lookup(rows, column, unique(spelled, "written"), **{_DIGITS: "digits"})
     alike = alike.select(*kept, **{column: alike[_DIGITS]})
@@ -82,17 +122,18 @@ def written_alike(
 
 
 def own_ids(
-    engine: DuckDBEngine, path: Path, adapter: Adapter, key: Key, manner: Manner
-) -> tuple[Unique, tuple[Note, ...]]:
+    engine: DuckDBEngine, path: Path, adapter: Adapter, manner: Manner
+) -> tuple[Known, tuple[Note, ...]]:
     """Return the company's own ids by key, each key once.
 
     Parameters
     ----------
     engine : DuckDBEngine
     path : pathlib.Path
-        CSV of ``key`` (an e-mail address, a phone number or an id) and ``customer_id``.
+        CSV of ``key`` (an e-mail address, a phone number or an id), ``customer_id``, and
+        optionally ``kind``: ``email``, ``phone``, ``external``, or a vendor's name for its ids.
+        Without it an address is told by its ``@``; digits alone are a number and an id.
     adapter : Adapter
-    key : Key
     manner : Manner
 
     Raises
@@ -110,17 +151,59 @@ def own_ids(
             f"identities: {path} lacks the column {listing(missing)}; found "
             f"{listing(rows.columns)}. Expected key and customer_id."
         )
-    rows = rows.select("key", "customer_id")
-    refuse_rounded(engine, "identities", rows, rows.columns)
-    if key.style == "id":
-        rows = rows.mutate(key=adapter.id_form(rows.key))
-    same, notes = written_alike(engine, rows, "key", key.style, manner, "identities")
-    held = engine.cache(same.filter(same.key.notnull()).distinct())
-    twice = held.group_by("key").aggregate(n=held.count()).filter(lambda t: t.n > 1)
+    kind = rows.kind.strip().lower().nullif("") if "kind" in rows.columns else ibis.null("string")
+    rows = rows.select("key", "customer_id", kind=kind)
+    refuse_rounded(engine, "identities", rows, ("key", "customer_id"))
+    as_email = rows.key.contains("@")
+    parts = {
+        "email": rows.filter((rows.kind == "email") | (rows.kind.isnull() & as_email)),
+        "phone": rows.filter((rows.kind == "phone") | (rows.kind.isnull() & ~as_email)),
+        "id": rows.filter(
+            rows.kind.notin(("email", "phone")) | (rows.kind.isnull() & ~as_email)
+        ).mutate(key=lambda t: adapter.id_form(t.key.strip())),
+    }
+    by_style: dict[str, Unique] = {}
+    graph: list[ir.Table] = []
+    notes: list[Note] = []
+    for style, some in parts.items():
+        same, said = written_alike(engine, some, "key", style, manner, "identities")  # type: ignore[arg-type]
+        notes += said
+        held = engine.cache(same.filter(same.key.notnull()).distinct())
+        _require_one(engine, path, held)
+        by_style[style] = unique(held, "key")
+        told = held.mutate(key=held.key if style == "id" else pseudonym(held.key))
+        graph.append(told.mutate(kind=held.kind if style == "id" else ibis.literal(style)))
+    every = rows.select("customer_id", kind=ibis.literal("external"), key="customer_id")
+    united = ibis.union(*(t.select("customer_id", "kind", "key") for t in graph), every)
+    return Known(by_style, united.filter(united.kind.notnull()).distinct()), tuple(notes)
+
+
+def _require_one(engine: Engine, path: Path, held: ir.Table) -> None:
+    once = held.select("key", "customer_id").distinct()
+    twice = once.group_by("key").aggregate(n=once.count()).filter(lambda t: t.n > 1)
     count = int(engine.to_pandas(twice.aggregate(n=twice.count()))["n"].iloc[0])
     if count:
         raise SchemaError(
             f"identities: {path} gives {count:,} keys more than one customer_id; expected one. "
             "Remove the others."
         )
-    return unique(held, "key"), notes
+
+
+def keys_of(adapter: Adapter, word: str | None) -> tuple[list[Key], list[Key]]:
+    """Return the keys that tell the customer, in order, and the others that join.
+
+    Who is in no account is told as a person. A key that is asked for by name, and tells a
+    person, is the only one.
+    """
+    chosen = word or next(iter(adapter.keys))
+    first = adapter.keys[chosen]
+    further = adapter.fallback if word is None or first.many else ()
+    told = [first, *(adapter.keys[name] for name in further if name != chosen)]
+    others = [key for key in adapter.keys.values() if key not in told and key.joins]
+    return told, others
+
+
+def apart(keys: Sequence[Key], prefix: str) -> tuple[list[Key], dict[str, str]]:
+    """Return the keys under columns of their own, beside what those are columns of."""
+    renamed = [replace(key, column=f"{prefix} {n}") for n, key in enumerate(keys)]
+    return renamed, {new.column: old.column for new, old in zip(renamed, keys, strict=True)}

@@ -267,7 +267,7 @@ def salesforce(folder, form, options):
     def customer(case):
         person = people.get(case["ContactId"], {})
         person = people.get(person.get("MasterRecordId"), person)
-        if by_account:
+        if by_account and (case["AccountId"] or person.get("AccountId")):
             return case["AccountId"] or person.get("AccountId")
         mail = person.get("Email") or case.get("SuppliedEmail")
         return digest(mail) if mail else None
@@ -315,7 +315,7 @@ def salesforce(folder, form, options):
     ]  # fmt: skip
     groups = {}
     for person in sorted(people.values(), key=lambda p: at(p["CreatedDate"])):
-        own = person["AccountId"] if by_account else digest(person["Email"])
+        own = (by_account and person["AccountId"]) or digest(person["Email"])
         if own and flag(person.get("IsDeleted")) is not True:
             groups.setdefault(own, []).append(person)
 
