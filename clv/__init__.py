@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clv.answers import write_report as write_report
     from clv.btyd.orders import rfm as rfm
     from clv.company import Company as Company
-    from clv.contract.tables import Terms as Terms
+    from clv.contract.tables import DataOptions as DataOptions
     from clv.effects.attribution import AttributionOptions as AttributionOptions
     from clv.engines.connect import connect as connect
     from clv.lifetime_value import LifetimeValue as LifetimeValue
@@ -49,7 +49,7 @@ _HOMES = {
     "score": "clv.scoring",
     "ScoringOptions": "clv.scoring",
     "Registry": "clv.registry",
-    "Terms": "clv.contract.tables",
+    "DataOptions": "clv.contract.tables",
     "SourceSpec": "clv.sources.spec",
     "Window": "clv.windows",
     "connect": "clv.engines.connect",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from clv.contract.check import check
 from clv.contract.matching import LEAST_MATCH
-from clv.contract.tables import Terms
+from clv.contract.tables import DataOptions
 from clv.contract.validation import LIMIT_SHARE
 from clv.engines.connect import connect
 from clv.errors import ClvError, QuarantineError, UsageError
@@ -96,7 +96,7 @@ class Company:
         cls,
         place: str | Path | Mapping[str, Any] | SourceSpec,
         *,
-        terms: Terms | None = None,
+        terms: DataOptions | None = None,
         engine: Engine | None = None,
         loaded_at: dt.datetime | None = None,
         quarantine: str | Path | None = None,
@@ -110,7 +110,7 @@ class Company:
         place : str, pathlib.Path, mapping or SourceSpec
             A folder of the contract's tables, a DuckDB file, a database's URL, or what stands
             under ``sources`` in the settings.
-        terms : Terms, optional
+        terms : DataOptions, optional
             How the tables are to be read.
         engine : Engine, optional
             Where to hold them; by default DuckDB, closed with the company.
@@ -145,7 +145,7 @@ class Company:
         cls,
         *,
         columns: Mapping[str, Mapping[str, str]] | None = None,
-        terms: Terms | None = None,
+        terms: DataOptions | None = None,
         engine: Engine | None = None,
         loaded_at: dt.datetime | None = None,
         quarantine: str | Path | None = None,
@@ -187,7 +187,7 @@ class Company:
     def _checked(
         cls,
         read: Callable[[Engine], RawTables],
-        terms: Terms | None,
+        terms: DataOptions | None,
         engine: Engine | None,
         loaded_at: dt.datetime | None,
         quarantine: str | Path | None,
@@ -200,7 +200,7 @@ class Company:
         try:
             checked = check(
                 read(own),
-                terms or Terms(),
+                terms or DataOptions(),
                 quarantine=folder,
                 loaded_at=loaded_at or dt.datetime.now(dt.UTC),
                 limit_share=limit_share,

@@ -29,7 +29,7 @@ from clv.contract.rules import (
     require_type,
     rules_of,
 )
-from clv.contract.tables import Tables, Terms
+from clv.contract.tables import DataOptions, Tables
 from clv.contract.validation import LIMIT_SHARE, Checked, TableResult, ValidationResult
 from clv.errors import DataError, SchemaError, UsageError, listing
 from clv.notes import Note, OnProgress, silent
@@ -70,7 +70,7 @@ class _Run:
 
 def check(
     raw: RawTables,
-    terms: Terms,
+    terms: DataOptions,
     *,
     quarantine: str | Path,
     loaded_at: dt.datetime,
@@ -84,7 +84,7 @@ def check(
     ----------
     raw : RawTables
         As the sources have them.
-    terms : Terms
+    terms : DataOptions
         How they are to be read; the currency ``units`` gives way to the column's.
     quarantine : str or pathlib.Path
         Folder for quarantined rows, one Parquet file per table, readable by its owner only.
@@ -120,7 +120,7 @@ def check(
 
 def examine(
     raw: RawTables,
-    terms: Terms,
+    terms: DataOptions,
     *,
     quarantine: str | Path,
     loaded_at: dt.datetime,
@@ -218,7 +218,7 @@ def _require_columns(name: str, rows: ir.Table) -> None:
             require_type(name, column, rows[column.name])
 
 
-def _currency(engine: Engine, orders: ir.Table, terms: Terms) -> str:
+def _currency(engine: Engine, orders: ir.Table, terms: DataOptions) -> str:
     """Return the currency: the configured one, else the column's, else ``units``."""
     configured = terms.currency
     if "currency" not in orders.columns:
@@ -226,7 +226,7 @@ def _currency(engine: Engine, orders: ir.Table, terms: Terms) -> str:
     column = orders.currency.cast("string").strip().upper()
     named = orders.select(currency=column).filter(given(column)).distinct()
     found = sorted(engine.to_pandas(named).currency)
-    if configured != Terms().currency:
+    if configured != DataOptions().currency:
         found = sorted({*found, configured.upper()})
     if len(found) > 1:
         raise SchemaError(
@@ -234,7 +234,7 @@ def _currency(engine: Engine, orders: ir.Table, terms: Terms) -> str:
             "one in the column and in terms.currency. Convert the amounts to one currency, or map "
             "sources.orders.constants.currency if the column is wrong."
         )
-    return configured if configured != Terms().currency or not found else found[0]
+    return configured if configured != DataOptions().currency or not found else found[0]
 
 
 def _examine_table(run: _Run, name: str, raw: ir.Table) -> None:

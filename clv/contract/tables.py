@@ -1,4 +1,4 @@
-"""Tables: a company's accepted rows, and the terms on which they are read.
+"""Tables: a company's accepted rows, and the options by which they are read.
 
 The only argument of features, markers and outcomes. Columns have the contract's names and
 one physical type per kind, the same on every engine: ids and words are strings, times are
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Terms:
-    """The terms on which a company's tables are read.
+class DataOptions:
+    """How a company's tables are to be read: units, costs, languages, attributes.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Tables:
     frames : mapping of str to ibis Table
         The contract's columns in physical types. ``customers`` has the company's own ones
         too, as ``own_column`` names them: attributes and segments may be among them.
-    terms : Terms
+    terms : DataOptions
         How they are to be read.
     notes : tuple of Note
         What was left out or replaced on the way here.
@@ -94,7 +94,7 @@ class Tables:
 
     engine: Engine
     frames: Mapping[str, ir.Table]
-    terms: Terms = field(default_factory=Terms)
+    terms: DataOptions = field(default_factory=DataOptions)
     notes: tuple[Note, ...] = ()
 
     def __getitem__(self, name: str) -> ir.Table:
@@ -153,7 +153,7 @@ class Tables:
 
     @classmethod
     def from_frames(
-        cls, engine: Engine, frames: Mapping[str, pd.DataFrame], terms: Terms | None = None
+        cls, engine: Engine, frames: Mapping[str, pd.DataFrame], terms: DataOptions | None = None
     ) -> Tables:
         """Hold frames that already keep the contract, without validating them.
 
@@ -163,7 +163,7 @@ class Tables:
             Where to hold them.
         frames : mapping of str to DataFrame
             In the contract's names and logical types: timestamps, plain money.
-        terms : Terms, optional
+        terms : DataOptions, optional
             How they are to be read.
 
         Examples
@@ -183,7 +183,7 @@ class Tables:
             )
             for name, frame in frames.items()
         }
-        return cls(engine, held, terms or Terms())
+        return cls(engine, held, terms or DataOptions())
 
 
 def _names(table: str, frame: pd.DataFrame) -> list[str]:

@@ -42,7 +42,7 @@ def company_of(ctx: Run, *, stop_unknown: bool = True) -> Company:
     if ctx.company is None:
         from clv.company import Company
         from clv.contract.check import examine
-        from clv.contract.tables import Terms
+        from clv.contract.tables import DataOptions
         from clv.features.customers import require_attributes
         from clv.sources.reading import read_sources
         from clv.sources.spec import SourceSpec
@@ -58,7 +58,7 @@ def company_of(ctx: Run, *, stop_unknown: bool = True) -> Company:
         with ctx.step("Checking every row") as on_progress:
             checked = examine(
                 raw,
-                Terms(**settings.terms.model_dump(exclude_none=True)),
+                DataOptions(**settings.terms.model_dump(exclude_none=True)),
                 quarantine=ctx.workspace / "quarantine" / ctx.run_id,
                 loaded_at=ctx.started_at,
                 seed=settings.seed,

@@ -24,7 +24,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Terms(Section):
+class DataOptions(Section):
     """How the company's tables are to be read."""
 
     currency: str | None = Field(None, description="unit of all money; else the currency column's")
@@ -264,7 +264,7 @@ class Settings(BaseSettings):
         None, description="score: last day known; train, attribute: a horizon lies after it"
     )
     sources: dict[str, Any] = Field(default_factory=dict, description="where the tables are")
-    terms: Terms = Terms()
+    terms: DataOptions = DataOptions()
     quality: Quality = Quality()
     engine: Engine = Engine()
     training: Training = Training()

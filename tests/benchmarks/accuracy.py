@@ -31,7 +31,7 @@ from scipy.optimize import brentq  # noqa: E402
 from scipy.special import expit  # noqa: E402
 
 from clv.contract.check import examine  # noqa: E402
-from clv.contract.tables import Terms  # noqa: E402
+from clv.contract.tables import DataOptions  # noqa: E402
 from clv.engines.connect import connect  # noqa: E402
 from clv.evaluation.backtest import run_backtest  # noqa: E402
 from clv.evaluation.metrics import (  # noqa: E402
@@ -114,7 +114,7 @@ def panel_of(settings: Settings) -> Panel:
     """Read, check and build one company."""
     with connect(memory_limit="8GB") as engine, tempfile.TemporaryDirectory() as folder:
         raw = read_sources(engine, SourceSpec.from_mapping(settings.sources))
-        terms = Terms(**settings.terms.model_dump(exclude_none=True))
+        terms = DataOptions(**settings.terms.model_dump(exclude_none=True))
         checked = examine(raw, terms, quarantine=Path(folder), loaded_at=dt.datetime.now(dt.UTC))
         first, last = checked.tables.span()
         return build_panel(

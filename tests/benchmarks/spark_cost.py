@@ -70,7 +70,7 @@ def made(folder: Path, events: int) -> None:
 def steps(engine: Engine, folder: Path) -> dict[str, float]:
     """Check, read markers, prepare and build features; return the seconds of each."""
     from clv.contract.check import examine
-    from clv.contract.tables import Terms
+    from clv.contract.tables import DataOptions
     from clv.events.histories import make_histories
     from clv.features.table import build_feature_table
     from clv.markers.contacts import prepare_markers
@@ -81,7 +81,7 @@ def steps(engine: Engine, folder: Path) -> dict[str, float]:
     marks = [time.perf_counter()]
     raw = read_sources(engine, SourceSpec(folder=str(folder)))
     with tempfile.TemporaryDirectory() as place:
-        tables = examine(raw, Terms(), quarantine=Path(place), loaded_at=LOADED).tables
+        tables = examine(raw, DataOptions(), quarantine=Path(place), loaded_at=LOADED).tables
     marks.append(time.perf_counter())
     markers = prepare_markers(tables, load_pack())
     marks.append(time.perf_counter())

@@ -10,7 +10,7 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from clv.contract.tables import Tables, Terms
+from clv.contract.tables import DataOptions, Tables
 
 if TYPE_CHECKING:
     from clv.engines.duckdb import DuckDBEngine
@@ -19,7 +19,7 @@ START = pd.Timestamp("2023-01-01")
 SPAN_DAYS = 800
 CUTOFF = dt.date(2024, 6, 30)
 AHEAD = pd.Timestamp("2024-07-01")
-TERMS = Terms(currency="EUR", protected=("region",))
+TERMS = DataOptions(currency="EUR", protected=("region",))
 
 Frames = dict[str, pd.DataFrame]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from clv.contract import expectations
 from clv.contract.check import examine
-from clv.contract.tables import Terms
+from clv.contract.tables import DataOptions
 from clv.engines.connect import connect
 from clv.sources.reading import RawTables
 
@@ -150,7 +150,7 @@ def hold(engine, tables):
 def judged(engine, tables, folder):
     sound = {name: [*rows, SOUND[name]] for name, rows in tables.items()}
     sound["orders"].append(REFUND)
-    return sound, examine(hold(engine, sound), Terms(), quarantine=folder, loaded_at=LOADED)
+    return sound, examine(hold(engine, sound), DataOptions(), quarantine=folder, loaded_at=LOADED)
 
 
 @LAW

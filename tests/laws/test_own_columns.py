@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import clv
 from clv.contract import expectations
 from clv.contract.check import examine
-from clv.contract.tables import Terms
+from clv.contract.tables import DataOptions
 from clv.engines.duckdb import DuckDBEngine
 from clv.errors import SchemaError
 from clv.events.histories import make_histories
@@ -105,7 +105,7 @@ def results(engine: Recording, frames: Frames, folder: Path) -> dict[str, pd.Dat
         else:
             frame.to_parquet(data / f"{name}.parquet", index=False)
     raw = read_sources(engine, SourceSpec(folder=str(data)))
-    terms = Terms(attributes=("segment", "tier"))
+    terms = DataOptions(attributes=("segment", "tier"))
     checked = examine(raw, terms, quarantine=folder / "quarantine", loaded_at=LOADED)
     tables = checked.tables
     markers = prepare_markers(tables, load_pack())

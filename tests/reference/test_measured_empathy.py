@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from clv.contract.tables import Tables, Terms
+from clv.contract.tables import DataOptions, Tables
 from clv.effects.design.encode import Studied, encode
 from clv.effects.design.exposure import CHANNELS
 from clv.effects.estimators.examiner import instrumented
@@ -39,7 +39,7 @@ def measured(seed, customers):
     window = Window(company.options.as_of, company.options.horizon_days)
     days = window.horizon_days
     with connect(threads=1) as engine:
-        tables = Tables.from_frames(engine, company.frames(), Terms(currency="USD"))
+        tables = Tables.from_frames(engine, company.frames(), DataOptions(currency="USD"))
         markers = prepare_markers(tables, load_pack())
         ready = make_histories(tables, markers=markers)
         contacts = build_contact_table(ready, days, until=window.horizon_end)
@@ -74,7 +74,7 @@ def borne(study, case):
 def test_empathy_is_heard_where_it_was_meant_and_hardly_elsewhere():
     company = simulate(SimulationOptions(customers=400, agents=40, seed=5, canned_share=0.0))
     with connect(threads=1) as engine:
-        tables = Tables.from_frames(engine, company.frames(), Terms(currency="USD"))
+        tables = Tables.from_frames(engine, company.frames(), DataOptions(currency="USD"))
         turns = prepare_markers(tables, load_pack()).turns
         said = turns.filter((turns.speaker == "agent") & turns.spoken)
         frame = engine.to_pandas(said.select("interaction_id", "position", "is_empathic"))
@@ -90,7 +90,7 @@ def warmth_at_fifty_contacts(seed, draws=5):
     """Return how fifty contacts' rate, weighed by opportunity, correlates with true warmth."""
     company = simulate(SimulationOptions(customers=2_500, agents=40, seed=seed))
     with connect(threads=1) as engine:
-        tables = Tables.from_frames(engine, company.frames(), Terms(currency="USD"))
+        tables = Tables.from_frames(engine, company.frames(), DataOptions(currency="USD"))
         answers = engine.to_pandas(prepare_markers(tables, load_pack()).answers(None))
     contacts = company.tables["interactions"].sort_values(["started_at", "interaction_id"])
     before = contacts.groupby(["customer_id", "issue_type"])["started_at"].shift()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from clv.contract.check import examine
-from clv.contract.tables import Tables, Terms
+from clv.contract.tables import DataOptions, Tables
 from clv.engines.connect import connect
 from clv.simulation import SimulationOptions, simulate
 from clv.sources.reading import read_sources
@@ -47,7 +47,7 @@ def accepted(company, duckdb, tmp_path_factory):
     folder = tmp_path_factory.mktemp("accepted")
     checked = examine(
         read_sources(duckdb, SourceSpec(folder=str(company))),
-        Terms(margin_rate=0.3),
+        DataOptions(margin_rate=0.3),
         quarantine=tmp_path_factory.mktemp("quarantine"),
         loaded_at=LOADED,
     )

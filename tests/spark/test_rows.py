@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from clv.contract.check import examine
-from clv.contract.tables import Terms
+from clv.contract.tables import DataOptions
 from clv.errors import SourceError
 from clv.sources.expressions import compile_expression
 from clv.sources.names import OWN
@@ -33,7 +33,7 @@ def dirty():
 
 def checked(engine, frames, place):
     held = {name: engine.frame(frame.astype("str")) for name, frame in frames.items()}
-    return examine(RawTables(engine, held), Terms(), quarantine=place, loaded_at=LOADED)
+    return examine(RawTables(engine, held), DataOptions(), quarantine=place, loaded_at=LOADED)
 
 
 def test_dirty_rows_are_accepted_and_refused_alike(spark, duckdb, dirty, tmp_path):
@@ -59,7 +59,7 @@ def test_a_folder_of_parquet_is_read_and_fingerprinted_alike(spark, duckdb, comp
         raw = read_sources(engine, spec)
         kept = RawTables(engine, {name: raw.frames[name] for name in tables})
         place = tmp_path / engine.name
-        found.append(examine(kept, Terms(), quarantine=place, loaded_at=LOADED).validation)
+        found.append(examine(kept, DataOptions(), quarantine=place, loaded_at=LOADED).validation)
     assert found[0].tables == found[1].tables
     assert found[0].fingerprint == found[1].fingerprint
 
@@ -80,7 +80,7 @@ def test_own_columns_of_any_name_change_nothing(spark, duckdb, tmp_path):
             rows = {"orders": raw.frames["orders"], "customers": raw.frames["customers"]}
             quarantine = tmp_path / f"{place}-{engine.name}"
             found = examine(
-                RawTables(engine, rows), Terms(), quarantine=quarantine, loaded_at=LOADED
+                RawTables(engine, rows), DataOptions(), quarantine=quarantine, loaded_at=LOADED
             )
             held = found.tables.frames
             plain = {

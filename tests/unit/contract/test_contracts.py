@@ -11,7 +11,7 @@ import pytest
 
 from clv.contract import expectations
 from clv.contract.check import check, examine
-from clv.contract.tables import Terms
+from clv.contract.tables import DataOptions
 from clv.engines.connect import connect
 from clv.errors import DataError, QuarantineError, SchemaError, StorageError, UsageError
 from clv.sources.reading import RawTables, read_sources
@@ -53,7 +53,7 @@ def hold(engine, **tables):
 
 def judge(engine, folder, terms=None, **tables):
     raw = hold(engine, **tables)
-    return examine(raw, terms or Terms(), quarantine=folder / "q", loaded_at=LOADED)
+    return examine(raw, terms or DataOptions(), quarantine=folder / "q", loaded_at=LOADED)
 
 
 def reasons(folder, table="orders"):
@@ -244,7 +244,9 @@ def test_too_many_bad_rows_stop_the_run(engine, tmp_path, quick):
     raw = hold(engine, orders=rows)
     for share in (0.05, 0.0999):
         with pytest.raises(QuarantineError) as caught:
-            check(raw, Terms(), quarantine=tmp_path / "q", loaded_at=LOADED, limit_share=share)
+            check(
+                raw, DataOptions(), quarantine=tmp_path / "q", loaded_at=LOADED, limit_share=share
+            )
     message = str(caught.value)
     assert "orders: 2 of 20 rows (10.0%)" in message
     assert "amount is missing (2)" in message
@@ -252,10 +254,12 @@ def test_too_many_bad_rows_stop_the_run(engine, tmp_path, quick):
     assert "quality.quarantine_limit_share" in message
     assert SECRET not in message
     assert caught.value.exit_code == 3
-    kept = check(raw, Terms(), quarantine=tmp_path / "q", loaded_at=LOADED, limit_share=0.1)
+    kept = check(raw, DataOptions(), quarantine=tmp_path / "q", loaded_at=LOADED, limit_share=0.1)
     assert kept.validation.tables["orders"].accepted == 18
     assert [n.code for n in kept.tables.notes] == ["quarantined"]
-    check(hold(engine, orders=rows[:18]), Terms(), quarantine=tmp_path / "q", loaded_at=LOADED)
+    check(
+        hold(engine, orders=rows[:18]), DataOptions(), quarantine=tmp_path / "q", loaded_at=LOADED
+    )
     assert not (tmp_path / "q" / "orders.parquet").exists()
 
 
@@ -310,7 +314,7 @@ def test_what_is_wrong_as_a_whole(engine, tmp_path, quick, rows, error, parts):
     ],
 )
 def test_the_currency(engine, tmp_path, quick, configured, column, expected):
-    terms = Terms(currency=configured) if configured else Terms()
+    terms = DataOptions(currency=configured) if configured else DataOptions()
     rows = [order(1, **({"currency": column} if column else {}))]
     if expected is SchemaError:
         with pytest.raises(SchemaError, match="2 currencies"):
@@ -411,7 +415,7 @@ def test_a_load_time_without_a_zone(engine, tmp_path):
     with pytest.raises(UsageError, match="time zone"):
         examine(
             hold(engine, orders=[order(1)]),
-            Terms(),
+            DataOptions(),
             quarantine=tmp_path,
             loaded_at=dt.datetime(2025, 1, 1),  # noqa: DTZ001
         )
@@ -431,7 +435,7 @@ def test_semicolons_and_a_byte_order_mark_reach_the_tables(engine, tmp_path):
     text = "\ufefforder_id;customer_id;ordered_at;amount\n007;042;2025-01-01;9.99\n"
     (tmp_path / "orders.csv").write_text(text, encoding="utf-8")
     raw = read_sources(engine, SourceSpec(folder=str(tmp_path)))
-    kept = check(raw, Terms(), quarantine=tmp_path / "q", loaded_at=LOADED)
+    kept = check(raw, DataOptions(), quarantine=tmp_path / "q", loaded_at=LOADED)
     row = engine.to_pandas(kept.tables["orders"]).iloc[0]
     assert (row.order_id, row.customer_id, row.amount) == ("007", "042", 99_900)
     assert np.issubdtype(type(row.ordered_at), np.integer)
@@ -456,5 +460,5 @@ def test_one_order_far_off_the_rest_does_not_say_when_the_data_begin_or_end(
     assert len(engine.to_pandas(found.tables["orders"])) == 61  # the one of 1970 is left out
     assert "1970-01-01" in notes[0].message
     assert "2025-06-20" in notes[1].message
-    plain = judge(engine, tmp_path, Terms(stray_share=0), orders=rows + strays)
+    plain = judge(engine, tmp_path, DataOptions(stray_share=0), orders=rows + strays)
     assert plain.tables.span() == (dt.date(1970, 1, 1), dt.date(2025, 6, 20))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.contract.tables import Tables, Terms
+from clv.contract.tables import DataOptions, Tables
 from clv.effects.attribution import AttributionOptions, attribute
 from clv.effects.design.encode import encode
 from clv.effects.document import without_contacts
@@ -43,7 +43,7 @@ def engine():
 
 @pytest.fixture(scope="module")
 def tables(company, engine):
-    return Tables.from_frames(engine, company.frames(), Terms(currency="USD"))
+    return Tables.from_frames(engine, company.frames(), DataOptions(currency="USD"))
 
 
 class Counted:

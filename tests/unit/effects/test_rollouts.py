@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.contract.tables import Tables, Terms
+from clv.contract.tables import DataOptions, Tables
 from clv.effects.attribution import AttributionOptions, read
 from clv.effects.design.encode import encode
 from clv.effects.estimators.rollout import Interval
@@ -40,7 +40,7 @@ def frames():
 
 @pytest.fixture(scope="module")
 def tables(engine, frames):
-    return Tables.from_frames(engine, frames, Terms(currency="USD"))
+    return Tables.from_frames(engine, frames, DataOptions(currency="USD"))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def results(tables, studied, minute=0.45):
 
 
 def changed(engine, frames, **tables):
-    return Tables.from_frames(engine, {**frames, **tables}, Terms(currency="USD"))
+    return Tables.from_frames(engine, {**frames, **tables}, DataOptions(currency="USD"))
 
 
 def test_a_tool_is_priced_with_its_minutes_and_its_cost(tables, studied):
@@ -112,7 +112,7 @@ def test_the_date_of_a_training_is_a_roll_out_of_agents(engine, frames):
 def test_without_any_roll_out_nothing_is_said(engine, frames, studied):
     bare = {name: frame for name, frame in frames.items() if name != "rollouts"}
     bare["agents"] = bare["agents"].drop(columns="trained_at")
-    assert results(Tables.from_frames(engine, bare, Terms(currency="USD")), studied) == {}
+    assert results(Tables.from_frames(engine, bare, DataOptions(currency="USD")), studied) == {}
 
 
 def test_too_few_units_are_refused_in_words_with_what_would_mend_it(engine, frames, studied):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.contract.tables import Tables, Terms
+from clv.contract.tables import DataOptions, Tables
 from clv.engines.duckdb import DuckDBEngine
 from clv.engines.physical import significant
 from clv.errors import UsageError, WindowError
@@ -90,7 +90,7 @@ def test_what_is_not_given_is_left_out_with_a_note_per_table(engine: DuckDBEngin
 
 
 def test_a_margin_rate_is_the_margin_ratio(engine: DuckDBEngine) -> None:
-    tables = Tables.from_frames(engine, {"orders": ORDERS}, Terms(margin_rate=0.25))
+    tables = Tables.from_frames(engine, {"orders": ORDERS}, DataOptions(margin_rate=0.25))
     rows = build_feature_table(make_histories(tables), DAY).to_pandas()
     assert np.allclose(rows.margin_ratio, 0.25)
     assert rows.margin_ever.iloc[0] == pytest.approx(2.5)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.contract.tables import Tables, Terms
+from clv.contract.tables import DataOptions, Tables
 from clv.engines.connect import connect
 from clv.errors import ModelError, WindowError
 from clv.events.histories import make_histories
@@ -81,7 +81,7 @@ def test_the_panel_holds_features_and_outcomes_of_every_cutoff():
         }
     )
     with connect(threads=1) as engine:
-        tables = Tables.from_frames(engine, {"orders": orders}, Terms(margin_rate=0.5))
+        tables = Tables.from_frames(engine, {"orders": orders}, DataOptions(margin_rate=0.5))
         windows = training_windows(*tables.span(), 30, limit=3)
         steps = []
         panel = build_panel(

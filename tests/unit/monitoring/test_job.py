@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.contract.tables import Tables, Terms
+from clv.contract.tables import DataOptions, Tables
 from clv.engines.duckdb import DuckDBEngine
 from clv.events.histories import make_histories
 from clv.monitoring import DriftCounter, Limits, ModelInUse, PastScores, Profile, monitor
@@ -49,7 +49,9 @@ def orders_of(rng, p_churn):
 def world(engine):
     rng = np.random.default_rng(4)
     p_churn = rng.uniform(0.1, 0.9, CUSTOMERS)
-    tables = Tables.from_frames(engine, {"orders": orders_of(rng, p_churn)}, Terms(currency="EUR"))
+    tables = Tables.from_frames(
+        engine, {"orders": orders_of(rng, p_churn)}, DataOptions(currency="EUR")
+    )
     return tables, p_churn
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from clv.contract.check import check, examine
 from clv.contract.matching import match_lines, measure_matches
-from clv.contract.tables import Tables, Terms
+from clv.contract.tables import DataOptions, Tables
 from clv.engines.connect import connect
 from clv.errors import DataError
 from clv.events.histories import make_histories
@@ -50,7 +50,7 @@ def customers(ids):
 
 def checked(engine, folder, **frames):
     raw = read_frames(engine, frames, None)
-    return check(raw, Terms(), quarantine=folder / "q", loaded_at=LOADED)
+    return check(raw, DataOptions(), quarantine=folder / "q", loaded_at=LOADED)
 
 
 BROKEN = {
@@ -143,7 +143,7 @@ def test_unknown_callers_are_counted_and_nobodys_customers(engine, tmp_path):
          "interactions": contacts(called)},
         None,
     )  # fmt: skip
-    found = examine(raw, Terms(), quarantine=tmp_path / "q", loaded_at=LOADED)
+    found = examine(raw, DataOptions(), quarantine=tmp_path / "q", loaded_at=LOADED)
     assert found.validation.tables["interactions"].quarantined == 0
     table = build_feature_table(make_histories(found.tables), dt.date(2025, 1, 31))
     scored = set(table.to_pandas().customer_id)
