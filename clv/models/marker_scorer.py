@@ -333,7 +333,7 @@ def _fitted(
 ) -> Logistic | Booster:
     if options.learner == "boosted":
         encoding = Encoding(tuple(Input(name, "", "number") for name in names))
-        growth = Growth(trees=100, leaf_rows=20, column_share=0.7, seed=options.seed)
+        growth = Growth(trees=100, min_data_in_leaf=20, feature_fraction=0.7, seed=options.seed)
         return grow(matrix, target, encoding, growth, objective="binary")
     mean, scale = matrix.mean(axis=0), matrix.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)

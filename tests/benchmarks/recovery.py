@@ -38,7 +38,7 @@ from clv.simulation.options import Effects
 from tests.unit.effects.service import case
 
 NAMES = [one.name for one in CHANNELS]
-GROWTH = Growth(trees=150, leaves=7, learning_rate=0.06, leaf_rows=50, seed=0)
+GROWTH = Growth(trees=150, leaves=7, learning_rate=0.06, min_data_in_leaf=50, seed=0)
 PLANTED = {
     "usual": Effects(),
     "fading": Effects(half_life_days=120.0),

@@ -71,7 +71,7 @@ def company(seed: int) -> tuple[bool, np.ndarray, np.ndarray]:
     *windows, last = panel.windows
     frame = pd.concat([panel.at(window) for window in windows], ignore_index=True)
     known, later = replace(panel, frame=frame, windows=tuple(windows)), panel.at(last)
-    growth = Growth(trees=30, num_threads=1, leaf_rows=20)
+    growth = Growth(trees=30, num_threads=1, min_data_in_leaf=20)
     model = LifetimeModel.fit(known, ModelOptions(purchase_model="bg_nbd", growth=growth))
     scores = model.predict(later.drop(columns=list(OUTCOMES)))
     low, high = model.total_interval(float(scores["clv"].sum()), len(later))

@@ -16,7 +16,7 @@ def boosted(seed: int) -> Learner:
     """Return a learner that puts shallow trees on what ridge leaves, out of fold."""
     from clv.models.trees.boosting import Encoding, Growth, Input, grow
 
-    growth = Growth(trees=100, leaves=15, learning_rate=0.06, leaf_rows=50, seed=seed)
+    growth = Growth(trees=100, leaves=15, learning_rate=0.06, min_data_in_leaf=50, seed=seed)
 
     def predict(features: Floats, targets: Floats, folds: Codes) -> Floats:
         predicted = ridge(features, targets, folds)

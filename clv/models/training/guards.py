@@ -26,7 +26,7 @@ SUSPECT = 0.85
 JUMP = 0.25
 GUARD_ROWS = 8_000
 PARTS = 3
-_GROWTH = Growth(trees=60, learning_rate=0.1, column_share=0.7)
+_GROWTH = Growth(trees=60, learning_rate=0.1, feature_fraction=0.7)
 
 
 @dataclass(frozen=True)

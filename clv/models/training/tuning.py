@@ -123,9 +123,9 @@ _RANGES: dict[str, tuple[float, float, bool]] = {
     "trees": (50, 300, False),
     "leaves": (3, 9, False),
     "learning_rate": (0.02, 0.15, True),
-    "leaf_rows": (20, 200, True),
-    "l2": (0.5, 50.0, True),
-    "column_share": (0.2, 0.8, False),
+    "min_data_in_leaf": (20, 200, True),
+    "lambda_l2": (0.5, 50.0, True),
+    "feature_fraction": (0.2, 0.8, False),
 }
 """Low, high, and whether to search logarithms. Nine leaves at most: contributions of deeper
 trees cost 30 times as much."""

@@ -171,11 +171,11 @@ class Growth:
     trees: int = 150
     leaves: int = 7
     learning_rate: float = 0.05
-    leaf_rows: int = 40
-    l2: float = 5.0
-    column_share: float = 0.35
-    row_share: float = 0.8
-    bins: int = 63
+    min_data_in_leaf: int = 40
+    lambda_l2: float = 5.0
+    feature_fraction: float = 0.35
+    bagging_fraction: float = 0.8
+    max_bin: int = 63
     num_threads: int = 1
     seed: int = 0
 
@@ -340,15 +340,15 @@ def _parameters(growth: Growth, objective: str, rows: int) -> dict[str, object]:
         "objective": objective,
         "num_leaves": growth.leaves,
         "learning_rate": growth.learning_rate,
-        "min_data_in_leaf": max(min(growth.leaf_rows, rows // 10), 1),
-        "lambda_l2": growth.l2,
-        "feature_fraction": growth.column_share,
-        "bagging_fraction": growth.row_share,
+        "min_data_in_leaf": max(min(growth.min_data_in_leaf, rows // 10), 1),
+        "lambda_l2": growth.lambda_l2,
+        "feature_fraction": growth.feature_fraction,
+        "bagging_fraction": growth.bagging_fraction,
         "bagging_freq": 1,
         "cat_smooth": 20.0,
         "deterministic": True,
         "force_col_wise": True,
-        "max_bin": growth.bins,
+        "max_bin": growth.max_bin,
         "num_threads": growth.num_threads,
         "seed": growth.seed,
         "verbosity": -1,

@@ -30,7 +30,7 @@ def panel():
 
 @pytest.fixture(scope="module")
 def options():
-    growth = Growth(trees=40, num_threads=1, leaf_rows=20)
+    growth = Growth(trees=40, num_threads=1, min_data_in_leaf=20)
     return ModelOptions(purchase_model="bg_nbd", folds=2, growth=growth)
 
 

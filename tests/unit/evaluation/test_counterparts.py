@@ -31,7 +31,7 @@ def _company():
 
 
 OPTIONS = ModelOptions(
-    purchase_model="bg_nbd", folds=2, growth=Growth(trees=20, num_threads=1, leaf_rows=20)
+    purchase_model="bg_nbd", folds=2, growth=Growth(trees=20, num_threads=1, min_data_in_leaf=20)
 )
 
 

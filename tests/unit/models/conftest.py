@@ -41,7 +41,9 @@ def people():
 @pytest.fixture(scope="session")
 def options():
     return ModelOptions(
-        purchase_model="bg_nbd", folds=2, growth=Growth(trees=40, num_threads=1, leaf_rows=20)
+        purchase_model="bg_nbd",
+        folds=2,
+        growth=Growth(trees=40, num_threads=1, min_data_in_leaf=20),
     )
 
 

@@ -12,7 +12,7 @@ INPUTS = Encoding(
         Input("plan", "customer", "category", categories=("basic", "gold")),
     )
 )
-GROWTH = Growth(trees=30, num_threads=1, leaf_rows=10)
+GROWTH = Growth(trees=30, num_threads=1, min_data_in_leaf=10)
 
 
 def rows(n=400, seed=0):

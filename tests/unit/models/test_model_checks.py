@@ -30,7 +30,7 @@ def text_of(leaves=7, trees=4, objective="tweedie", seed=0, noise=1.0):
     label = np.exp(np.nan_to_num(rows[:, 0]) + np.sin(rows[:, 1]) + noise * rng.normal(size=400))
     if objective == "binary":
         label = (label > 1).astype(float)
-    growth = Growth(trees=trees, leaves=leaves, leaf_rows=5, column_share=1.0, seed=seed)
+    growth = Growth(trees=trees, leaves=leaves, min_data_in_leaf=5, feature_fraction=1.0, seed=seed)
     return grow(rows, label, ENCODING, growth, objective=objective).text
 
 

@@ -13,7 +13,7 @@ from clv.models.trees.boosting import Growth
 
 @pytest.fixture(scope="module")
 def few_trees():
-    return Growth(trees=50, num_threads=1, leaf_rows=20)
+    return Growth(trees=50, num_threads=1, min_data_in_leaf=20)
 
 
 def test_the_budget_is_kept_the_search_repeats_and_starts_from_the_settings(
