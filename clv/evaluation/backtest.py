@@ -238,7 +238,7 @@ def run_backtest(
 
 def _as_known(fold: Fold, folds: Folds, options: ModelOptions) -> Calibration:
     """Calibrate on held-out customers where too few folds were over, else on those folds."""
-    reach = folds.forecasts.level.reach_days
+    reach = folds.forecasts.seasonal.reach_days
     if fold.held_out is not None:
         # a test on customers is of the cutoffs that were learned from: its total cannot be off
         spread = LONE_FOLD_SPREAD if fold.kind == "time" else 0.0

@@ -242,7 +242,7 @@ def audit_model(
     forecast = model.purchases.forecast(asked, info.horizon_days, info.discount_rate_annual)
     btyd = np.nan_to_num(forecast["value"].to_numpy())
 
-    scale = (1 - model.calibration.weight) * model.level.factor(asked["as_of"])
+    scale = (1 - model.calibration.weight) * model.seasonal.factor(asked["as_of"])
 
     def worth(matrix: Floats, owner: NDArray[np.int64]) -> Floats:
         return scale[owner] * value.predict(matrix, btyd[owner])

@@ -172,7 +172,7 @@ def calibrated(folds: Folds, options: ModelOptions) -> Calibration:
         options.model,
         options.level,
         source,
-        reach_days=folds.forecasts.level.reach_days,
+        reach_days=folds.forecasts.seasonal.reach_days,
         spread=folds.unseen_spread,
         prospects=folds.prospects,
     )

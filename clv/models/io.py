@@ -15,7 +15,7 @@ from clv.models.document_check import check_document
 from clv.models.model_info import ModelInfo
 from clv.models.prospects.prospects import Prospects
 from clv.models.purchases import Purchases
-from clv.models.season import Level
+from clv.models.season import SeasonalCorrection
 from clv.models.trees.boosting import Booster, Encoding
 from clv.models.trees.tree_check import check_trees
 from clv.models.value import ValueModel
@@ -54,7 +54,7 @@ class Saved(Protocol):
         """How forecasts were held to the past."""
 
     @property
-    def level(self) -> Level:
+    def seasonal(self) -> SeasonalCorrection:
         """The season's correction of the total."""
 
     @property
@@ -84,7 +84,7 @@ def model_texts(model: Saved) -> dict[str, str]:
         "trees": {n: _digest(booster.text) for n, booster in trees.items() if booster is not None},
         "encoding": model.value.encoding.as_dict(),
         "calibration": model.calibration.as_dict(),
-        "level": model.level.as_dict(),
+        "level": model.seasonal.as_dict(),
         "centring": asdict(model.centring),
         "prospects": None if model.prospects is None else model.prospects.as_dict(),
     }
@@ -132,7 +132,7 @@ def _parts(directory: Path, document: dict[str, Any], num_threads: int) -> dict[
         "value": ValueModel(trees=trees["value"], encoding=encoding, **document["value"]),
         "churn": ChurnModel(trees["churn"], encoding),
         "calibration": Calibration.from_dict(document["calibration"]),
-        "level": Level.from_dict(document["level"]),
+        "seasonal": SeasonalCorrection.from_dict(document["level"]),
         # models of the first versions were centred by group alone
         "centring": Centring(
             tuple(document["centring"]["ratios"]), tuple(document["centring"].get("features", ()))

@@ -18,7 +18,7 @@ from clv.models.contributions import Centring, split_log
 from clv.models.io import model_texts, read_parts
 from clv.models.model_info import Fitted, ModelInfo, describe
 from clv.models.prospects.prospects import FORECASTS, learn_prospects
-from clv.models.season import Level
+from clv.models.season import SeasonalCorrection
 from clv.models.training.folds import Folds, learn, out_of_fold
 from clv.models.training.guards import guard_leaks
 from clv.models.training.sampling import sampled
@@ -78,7 +78,7 @@ class LifetimeModel:
     value : ValueModel
     churn : ChurnModel
     calibration : Calibration
-    level : Level
+    seasonal : SeasonalCorrection
         The season's correction of the total; none where it did not help at past tests.
     centring : Centring
     prospects : Prospects or None
@@ -91,7 +91,7 @@ class LifetimeModel:
     value: ValueModel
     churn: ChurnModel
     calibration: Calibration
-    level: Level
+    seasonal: SeasonalCorrection
     centring: Centring
     prospects: Prospects | None
 
@@ -130,15 +130,16 @@ class LifetimeModel:
         calibration = calibrated(folds, options)
         value = replace(value, scale=1.0 if calibration.own_total else folds.scale)
         forecasts = folds.forecasts
-        level = forecasts.level
-        level = level if calibration.season else Level.none(level.reach_days)
+        seasonal = forecasts.seasonal
+        if not calibration.season:
+            seasonal = SeasonalCorrection.none(seasonal.reach_days)
         btyd = forecasts.frame.loc[last.index, "value"].to_numpy()
         base, parts = _split(value, value.encoding.matrix(last), btyd)
-        factor = level.factor(last["as_of"])
+        factor = seasonal.factor(last["as_of"])
         clv = factor * calibration.blended(btyd, base + parts.sum(axis=1))
         check = _check(last, forecasts.latest, options)
         prospects = learn_prospects(panel, panel.windows, options)
-        fitted = Fitted(value, churn, calibration, level, prospects)
+        fitted = Fitted(value, churn, calibration, seasonal, prospects)
         on_progress("final models", 1, 1)
         return cls(
             info=describe(panel, options, folds, train, fitted, clv, check),
@@ -214,7 +215,7 @@ class LifetimeModel:
         btyd = np.nan_to_num(self._forecast(portfolio)["value"].to_numpy())
         base, groups = _split(value, value.encoding.matrix(portfolio), btyd)
         _, groups = Centring.learn(base, groups).apply(base, groups)
-        scale = (1 - self.calibration.weight) * self.level.factor(portfolio["as_of"])
+        scale = (1 - self.calibration.weight) * self.seasonal.factor(portfolio["as_of"])
         return groups * scale[:, None]
 
     def feature_contributions(self, features: pd.DataFrame) -> pd.DataFrame:
@@ -231,7 +232,7 @@ class LifetimeModel:
         btyd = np.nan_to_num(self._forecast(features)["value"].to_numpy())
         base, parts = _split_features(self.value, self.value.encoding.matrix(features), btyd)
         parts = self.centring.apply_features(base, parts)
-        scale = (1 - self.calibration.weight) * self.level.factor(features["as_of"])
+        scale = (1 - self.calibration.weight) * self.seasonal.factor(features["as_of"])
         scale = np.where(features["frequency"].isna(), 0.0, scale)
         return pd.DataFrame(
             parts * scale[:, None],
@@ -280,7 +281,7 @@ class LifetimeModel:
         matrix = self.value.encoding.matrix(features)
         base, groups = _split(self.value, matrix, btyd)
         base, groups = self.centring.apply(base, groups)
-        weight, factor = self.calibration.weight, self.level.factor(features["as_of"])
+        weight, factor = self.calibration.weight, self.seasonal.factor(features["as_of"])
         groups = groups * ((1 - weight) * factor)[:, None]
         groups = np.where(prospect[:, None], 0.0, groups)
         typical = factor * (weight * btyd + (1 - weight) * base)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from clv.models.churn import ChurnModel
     from clv.models.options import ModelOptions
     from clv.models.prospects.prospects import Prospects
-    from clv.models.season import Level
+    from clv.models.season import SeasonalCorrection
     from clv.models.training.folds import Folds
     from clv.models.training.forecasts import Forecasts
     from clv.models.training.panel import Panel
@@ -128,7 +128,7 @@ class Fitted:
     value: ValueModel
     churn: ChurnModel
     calibration: Calibration
-    level: Level
+    seasonal: SeasonalCorrection
     prospects: Prospects | None
 
 
@@ -180,7 +180,7 @@ def describe(
         fingerprint=panel.fingerprint,
         btyd=_fits(panel.everyone(last), folds.forecasts, options),
         blend_weight=fitted.calibration.weight,
-        calibration=float(fitted.level.factor([last.horizon_end.isoformat()])[0]),
+        calibration=float(fitted.seasonal.factor([last.horizon_end.isoformat()])[0]),
         decile_cuts=tuple(map(float, np.quantile(clv, np.arange(1, 10) / 10))),
         level=options.level,
         model=options.model,

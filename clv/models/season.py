@@ -30,7 +30,7 @@ LIMIT = float(np.log(3.0))
 
 
 @dataclass(frozen=True)
-class Level:
+class SeasonalCorrection:
     """Realised over forecast totals by cutoff.
 
     Attributes
@@ -51,12 +51,12 @@ class Level:
     reach_days: int
 
     @classmethod
-    def none(cls, reach_days: int) -> Level:
-        """Return the level that corrects nothing."""
+    def none(cls, reach_days: int) -> SeasonalCorrection:
+        """Return the correction that changes nothing."""
         return cls((), (), (), reach_days)
 
     @classmethod
-    def learn(cls, rows: pd.DataFrame, btyd: np.ndarray, reach_days: int) -> Level:
+    def learn(cls, rows: pd.DataFrame, btyd: np.ndarray, reach_days: int) -> SeasonalCorrection:
         """Measure the ratio at every cutoff of a panel.
 
         Parameters
@@ -111,7 +111,7 @@ class Level:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, saved: Mapping[str, Any]) -> Level:
+    def from_dict(cls, saved: Mapping[str, Any]) -> SeasonalCorrection:
         """Restore what ``as_dict`` returned."""
         lists = {name: tuple(saved[name]) for name in ("days", "log_ratios", "trust")}
         return cls(**{**saved, **lists})

@@ -68,9 +68,9 @@ class Fold:
     test : DataFrame
         ``CARRIED``, then ``btyd`` and ``trees`` (value; the trees brought to BTYD's total by
         ``scale``), ``p_none``, ``p_alive``, ``expected_purchases`` and ``expected_spend``
-        (BTYD), ``score`` (log-odds of churn, uncalibrated), ``factor`` (the level's), and
-        the baselines
-        ``lightgbm`` (without BTYD), ``last_period`` and ``mean``; one row per customer.
+        (BTYD), ``score`` (log-odds of churn, uncalibrated), ``factor`` (the seasonal
+        correction's), and the baselines ``lightgbm`` (without BTYD), ``last_period`` and ``mean``;
+        one row per customer.
     held_out : DataFrame or None
         The same, without ``lightgbm``, for customers held out of the learning rows; None
         where earlier folds can calibrate this one.
@@ -314,7 +314,7 @@ def _learn_and_predict(
         expected_purchases=btyd["purchases"].to_numpy(),
         expected_spend=btyd["spend"].to_numpy(),
         score=churn.score(matrix, p_none),
-        factor=forecasts.level.factor(test["as_of"]),
+        factor=forecasts.seasonal.factor(test["as_of"]),
         last_period=last_period(test, panel.horizon_days),
         mean=float(train["value"].mean()),
     )
@@ -351,7 +351,7 @@ def learn_value(
     """Fit the value trees to some rows of a panel."""
     encoding = Encoding.learn(panel.features, train)
     own = forecasts.frame.loc[train.index, "value"].to_numpy()
-    ratio = forecasts.level.ratio(train["as_of"])
+    ratio = forecasts.seasonal.ratio(train["as_of"])
     return ValueModel.fit(train, own, encoding, growth, ratio=ratio)
 
 

@@ -22,7 +22,7 @@ from clv.models.btyd.select import (
 )
 from clv.models.options import AUTO
 from clv.models.purchases import Purchases
-from clv.models.season import Level
+from clv.models.season import SeasonalCorrection
 from clv.models.training.panel import MIN_CUSTOMERS
 from clv.models.training.steps import Step, asked
 
@@ -44,7 +44,7 @@ class Forecasts:
         By ISO cutoff.
     frame : DataFrame
         ``Purchases.forecast`` of every row of the panel, same index.
-    level : Level
+    seasonal : SeasonalCorrection
         Realised over forecast totals.
     choices : tuple of Choice
         How the purchase models compared; empty where the user named one.
@@ -54,7 +54,7 @@ class Forecasts:
 
     fits: dict[str, Purchases]
     frame: pd.DataFrame
-    level: Level
+    seasonal: SeasonalCorrection
     choices: tuple[Choice, ...]
     step: Step
 
@@ -85,7 +85,9 @@ class PastForecasts:
         self._panel = panel
         self._options = options
         self._compared: dict[Window, dict[str, Choice]] = {}
-        self._forecasts: dict[str, tuple[dict[str, Purchases], pd.DataFrame, Level]] = {}
+        self._forecasts: dict[
+            str, tuple[dict[str, Purchases], pd.DataFrame, SeasonalCorrection]
+        ] = {}
 
     def known(self, windows: Sequence[Window]) -> Forecasts:
         """Return the forecasts by what was known once these windows were over."""
@@ -112,7 +114,7 @@ class PastForecasts:
 
 def _forecast(
     panel: Panel, model: str, delay_days: int
-) -> tuple[dict[str, Purchases], pd.DataFrame, Level]:
+) -> tuple[dict[str, Purchases], pd.DataFrame, SeasonalCorrection]:
     fits, frames = {}, []
     for window in panel.windows:
         rows = panel.at(window)
@@ -128,4 +130,4 @@ def _forecast(
         frames.append(fit.forecast(rows, panel.horizon_days, panel.discount_rate_annual))
     frame = pd.concat(frames).loc[panel.frame.index]
     reach = panel.horizon_days + delay_days
-    return fits, frame, Level.learn(panel.frame, frame["value"].to_numpy(), reach)
+    return fits, frame, SeasonalCorrection.learn(panel.frame, frame["value"].to_numpy(), reach)
