@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DAY_SECONDS = 86_400
-WEEKS_PER_YEAR = 365 / 7
-EXPOSURE_DAYS = 365
+YEAR_DAYS = 365
+"""A year, of discounting and of everything that is told per year."""
+WEEKS_PER_YEAR = YEAR_DAYS / 7
+EXPOSURE_DAYS = YEAR_DAYS
 STRAY_AMONG, STRAY_DAYS, STRAY_GAPS = 20, 60, 3
 _EPOCH = dt.date(1970, 1, 1)
 

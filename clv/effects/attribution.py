@@ -13,7 +13,7 @@ from clv.effects.decisions.segments import part_targets, segment_effects
 from clv.effects.decisions.targets import build_targets
 from clv.effects.decisions.volume import circumstances_of
 from clv.effects.design.encode import encode
-from clv.effects.design.exposure import CHANNELS, GOODWILL, WAIT, Behaviour
+from clv.effects.design.exposure import CORE_BEHAVIOURS, GOODWILL, WAIT, Behaviour
 from clv.effects.document import Attribution, unavailable
 from clv.effects.effects import estimate_effects
 from clv.effects.estimators.experiment import experimental_levels, unmoved
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from clv.notes import OnProgress
     from clv.windows import Window
 
-ASKED = (*CHANNELS, WAIT)
+ASKED = (*CORE_BEHAVIOURS, WAIT)
 MIN_CUSTOMERS = 100
 VALUE = "value_undiscounted"
 
@@ -66,7 +66,7 @@ class AttributionOptions:
     exposure_days : int, optional
         Contacts of that many days before the cutoff; by default of all days.
     outcomes : tuple of str
-        Further outcomes that the channels' effects are estimated on; see ``OUTCOMES``.
+        Further outcomes that the core behaviours' effects are estimated on; see ``OUTCOMES``.
     premium_queue : str or None
         A queue to compare with the others.
     min_agent_contacts : int
@@ -244,7 +244,7 @@ def study_of(
         follow_up,
         max_customers=options.effects.max_customers,
         seed=options.effects.seed,
-        behaviours=[one.name for one in (*CHANNELS, *asked)],
+        behaviours=[one.name for one in (*CORE_BEHAVIOURS, *asked)],
     )
     if len(studied.customers) < MIN_CUSTOMERS:
         raise DataError(
@@ -363,7 +363,7 @@ def scores_of(
 
 
 def all_claimed(effects: Effects) -> bool:
-    """Say whether agents are claimed as instruments for every channel of the study."""
+    """Say whether agents are claimed as instruments for every core behaviour of the study."""
     assert effects.study is not None
     names = {one.behaviour.name for one in effects.study.bases}
     levels = [e.level("quasi-experimental") for e in effects.effects if e.behaviour in names]

@@ -47,7 +47,7 @@ class Attribution(Displayed):
     effects : tuple of Effect
         One per behaviour, on value.
     outcomes : tuple of OutcomeEffects
-        The channels' effects on whatever else was asked about.
+        The core behaviours' effects on whatever else was asked about.
     targets : tuple of Target
         Where agents are claimed as instruments.
     part_targets : tuple of dict
@@ -65,7 +65,7 @@ class Attribution(Displayed):
     notes : tuple of Note
         What was left out on the way.
     curves : tuple of EffectCurve
-        How the channels' effects come and go, month by month after a contact.
+        How the core behaviours' effects come and go, month by month after a contact.
     phrases : Phrases or None
         Phrases of agents that go with value; None without markers of the messages.
     workload : tuple of dict

@@ -22,8 +22,8 @@ from clv.effects.checks.gates.comparable import Comparable
 from clv.effects.checks.gates.first_stage import FirstStage
 from clv.effects.checks.gates.overlap import Overlap
 from clv.effects.checks.gates.routing_rule import RoutingRule
-from clv.effects.design.eligibility import Usable, screen
-from clv.effects.design.exposure import CHANNELS, GOODWILL, Behaviour
+from clv.effects.design.eligibility import Eligibility, eligible
+from clv.effects.design.exposure import CORE_BEHAVIOURS, GOODWILL, Behaviour
 from clv.effects.estimators.nuisance import learner_of
 from clv.effects.estimators.study import EffectOptions, build_study, extended
 from clv.effects.results import Effect, Level
@@ -68,10 +68,11 @@ class Effects:
     effects : tuple of Effect
         In the order asked for.
     study : Study or None
-        Of the channels (empathy, handle time, resolution); None where none is usable.
+        Of the core behaviours (empathy, handle time, resolution); None where
+        none is eligible.
     first, second : Adjusted and Instrumented, or None
-        The channels' coefficients, adjusted and with agents as instruments; the latter is None
-        where refused.
+        Coefficients of the core behaviours, adjusted and with agents as instruments; the latter
+        is None where refused.
     gates : Gates
         Of agents as instruments.
     """
@@ -91,7 +92,7 @@ class Effects:
 
 def estimate_effects(
     exposure: Exposure,
-    behaviours: Sequence[Behaviour] = CHANNELS,
+    behaviours: Sequence[Behaviour] = CORE_BEHAVIOURS,
     options: EffectOptions | None = None,
     *,
     experiments: Mapping[str, Level] | None = None,
@@ -119,20 +120,24 @@ def estimate_effects(
     """
     options = options or EffectOptions()
     learner = learner_of(options)
-    moved = (*CHANNELS, GOODWILL) if GOODWILL.name in exposure.behaviours else CHANNELS
-    usable = screen(exposure, [*moved, *behaviours])
-    gates = run_gates(exposure, usable, options)
-    core = tuple(one for one in moved if one.name in usable.kept)
+    moved = (
+        (*CORE_BEHAVIOURS, GOODWILL) if GOODWILL.name in exposure.behaviours else CORE_BEHAVIOURS
+    )
+    eligibility = eligible(exposure, [*moved, *behaviours])
+    gates = run_gates(exposure, eligibility, options)
+    core = tuple(one for one in moved if one.name in eligibility.kept)
     study = build_study(exposure, core, options, learner) if core else None
     first = study.adjusted() if study else None
     second = study.instrumented() if study and gates.refused is None else None
     pending = Effects((), study, first, second, gates)
-    # One clipped study serves all channels, and none is made where agents are refused.
+    # One clipped study serves all core behaviours, and none is made where agents are refused.
     harder = cache(lambda: harder_study(study, options)) if study else None
     found = []
     for number, behaviour in enumerate(behaviours):
         on_progress("effects", number, len(behaviours))
-        levels = behaviour_levels(exposure, behaviour, pending, usable, options, learner, harder)
+        levels = behaviour_levels(
+            exposure, behaviour, pending, eligibility, options, learner, harder
+        )
         if experiments and behaviour.name in experiments:
             levels = (*levels, experiments[behaviour.name])
         found.append(effect_of(exposure, behaviour, levels))
@@ -141,7 +146,7 @@ def estimate_effects(
 
 
 def with_outcome(effects: Effects, outcome: Floats, options: EffectOptions) -> Effects:
-    """Return the channels' effects on another outcome of the same contacts, shape (C,).
+    """Return the core behaviours' effects on another outcome of the same contacts, shape (C,).
 
     NaN stands where it is unknown. Contacts are the same, so that gates and residual behaviours
     are not computed again.
@@ -154,14 +159,16 @@ def with_outcome(effects: Effects, outcome: Floats, options: EffectOptions) -> E
         first=study.adjusted(),
         second=None if effects.second is None else study.instrumented(),
     )
-    usable = screen(study.exposure, CHANNELS)
+    eligibility = eligible(study.exposure, CORE_BEHAVIOURS)
     found = tuple(
         effect_of(
             study.exposure,
-            channel,
-            behaviour_levels(study.exposure, channel, core, usable, options, study.learner, None),
+            behaviour,
+            behaviour_levels(
+                study.exposure, behaviour, core, eligibility, options, study.learner, None
+            ),
         )
-        for channel in CHANNELS
+        for behaviour in CORE_BEHAVIOURS
     )
     return replace(core, effects=found)
 
@@ -179,39 +186,39 @@ def effect_of(exposure: Exposure, behaviour: Behaviour, levels: tuple[Level, ...
     )
 
 
-def run_gates(exposure: Exposure, usable: Usable, options: EffectOptions) -> Gates:
+def run_gates(exposure: Exposure, eligibility: Eligibility, options: EffectOptions) -> Gates:
     """Run the gates of agents as instruments that hold for all behaviours, cheapest first."""
     unknown = float((exposure.agent < 0).mean()) if exposure.contacts else 1.0
     if exposure.n_agents == 0 or unknown > options.max_unknown_agents:
-        return Gates((), usable.no_agents(unknown))
-    if usable.unmeasured_channels:
-        return Gates((), usable.channels_refusal())
+        return Gates((), eligibility.no_agents(unknown))
+    if eligibility.unmeasured:
+        return Gates((), eligibility.unmeasured_refusal())
     agents = Agents(options.min_agents, options.min_contacts).run(exposure)
     if not agents.passed:
-        return Gates((agents,), usable.few_agents(agents, options.min_contacts))
+        return Gates((agents,), eligibility.few_agents(agents, options.min_contacts))
     comparable = Comparable().run(exposure)
     if not comparable.passed:
-        return Gates((agents, comparable), usable.alone(comparable))
+        return Gates((agents, comparable), eligibility.alone(comparable))
     balance = Balance(options.min_balance_p, options.permutations, options.seed).run(exposure)
     results = (agents, comparable, balance)
     if not balance.passed:
-        return Gates(results, usable.unbalanced(balance))
+        return Gates(results, eligibility.unbalanced(balance))
     rule = RoutingRule(permutations=options.permutations, seed=options.seed).run(exposure)
-    return Gates((*results, rule), None if rule.passed else usable.changed(rule))
+    return Gates((*results, rule), None if rule.passed else eligibility.changed(rule))
 
 
 def behaviour_levels(
     exposure: Exposure,
     behaviour: Behaviour,
     core: Effects,
-    usable: Usable,
+    eligibility: Eligibility,
     options: EffectOptions,
     learner: Learner,
     harder: Callable[[], Study] | None,
 ) -> tuple[Level, ...]:
     """Return a behaviour's adjusted estimate and that by agents, claimed or refused."""
-    if behaviour.name not in usable.kept:
-        why = usable.refused[behaviour.name]
+    if behaviour.name not in eligibility.kept:
+        why = eligibility.refused[behaviour.name]
         return (
             Level.refusal("adjusted", why.why, why.mend),
             Level.refusal("quasi-experimental", why.why, why.mend),
@@ -238,7 +245,7 @@ def behaviour_levels(
             second,
             behaviour,
             core.gates,
-            usable,
+            eligibility,
             options,
             harder if in_core else None,
         ),
@@ -269,7 +276,7 @@ def _quasi_level(
     fit: Instrumented | None,
     behaviour: Behaviour,
     gates: Gates,
-    usable: Usable,
+    eligibility: Eligibility,
     options: EffectOptions,
     harder: Callable[[], Study] | None = None,
 ) -> Level:
@@ -279,14 +286,14 @@ def _quasi_level(
     """
     evidence: Evidence = "quasi-experimental"
     if not behaviour.by_agent:
-        why = usable.not_by_agent(behaviour)
+        why = eligibility.not_by_agent(behaviour)
         return Level.refusal(evidence, why.why, why.mend)
     if fit is None:
         assert gates.refused is not None
         return Level.refusal(evidence, gates.refused.why, gates.refused.mend, gates.results)
     stage = FirstStage(options.min_first_stage_f).run(study, behaviour.name)
     if not stage.passed:
-        why = usable.weak(behaviour, stage)
+        why = eligibility.weak(behaviour, stage)
         return Level.refusal(evidence, why.why, why.mend, (*gates.results, stage))
     estimate, error = study.effect(behaviour.name, fit)
     half = float(stats.t.ppf(0.5 + options.level / 2, max(study.degrees, 1))) * error

@@ -73,7 +73,7 @@ OUTCOMES = {
 
 @dataclass(frozen=True)
 class OutcomeEffects:
-    """The effects of the channels on one outcome.
+    """The effects of the core behaviours on one outcome.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class OutcomeEffects:
     contacts : int
         How many they are.
     effects : tuple of Effect
-        One per channel: adjusted, and with agents as instruments.
+        One per core behaviour: adjusted, and with agents as instruments.
     """
 
     outcome: Outcome
@@ -112,7 +112,7 @@ def outcome_effects(
     names: Sequence[str],
     options: EffectOptions,
 ) -> tuple[tuple[OutcomeEffects, ...], list[Mapping[str, str]]]:
-    """Estimate the channels' effects on further outcomes, behind the same gates.
+    """Estimate the core behaviours' effects on further outcomes, behind the same gates.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.effects.design.eligibility import screen
+from clv.effects.design.eligibility import eligible
 from clv.effects.design.exposure import PREMIUM
 from clv.effects.effects import adjusted_level, effect_of
 from clv.effects.estimators.nuisance import learner_of
@@ -43,10 +43,10 @@ def premium_effect(studied: Studied, queue: str, options: EffectOptions) -> Effe
         stratum=strata(shared),
         behaviours={PREMIUM.name: (rows["queue"] == queue).to_numpy().astype(np.float64)},
     )
-    usable = screen(exposure, (PREMIUM,))
+    eligibility = eligible(exposure, (PREMIUM,))
     refused = Level.refusal("quasi-experimental", WHY, MEND)
-    if PREMIUM.name in usable.refused:
-        why = usable.refused[PREMIUM.name]
+    if PREMIUM.name in eligibility.refused:
+        why = eligibility.refused[PREMIUM.name]
         first = Level.refusal("adjusted", why.why, why.mend)
     else:
         study = build_study(exposure, (PREMIUM,), options, learner_of(options))

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from clv.effects.checks.rollouts.base import RollOutStudy, gates
-from clv.effects.design.exposure import CHANNELS, HANDLE, clipped
+from clv.effects.design.exposure import CORE_BEHAVIOURS, HANDLE, clipped
 from clv.effects.estimators.rollout import Imputation, Interval, Staggered
 from clv.effects.results import CheckResult, Refusal, rounded
 from clv.engines.physical import MONEY_SCALE
-from clv.windows import DAY_SECONDS
+from clv.windows import DAY_SECONDS, YEAR_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 EVIDENCE = "quasi-experimental (roll-out)"
 TRAINING = "training"
-YEAR_DAYS = 365.0
 COLUMNS = {"agent": "agent_id", "team": "team", "queue": "queue"}
 LEAST_CONTACTS = 30  # of a month since, for it to be shown
 Verdict = Literal["paid", "lost", "open"]
@@ -323,7 +322,7 @@ class _Study:
     def _behaviours(self) -> dict[str, Interval]:
         """Estimate what it did to the behaviours, the first outcomes of any training."""
         found = {}
-        for behaviour in CHANNELS:
+        for behaviour in CORE_BEHAVIOURS:
             column = self.exposure.behaviours.get(behaviour.name)
             if column is None:
                 continue

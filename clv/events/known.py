@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from clv.events.moments import ALWAYS, day_number
-from clv.windows import DAY_SECONDS
+from clv.windows import DAY_SECONDS, YEAR_DAYS
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 
 _THURSDAY, _SATURDAY = 3, 5  # 1970-01-01 was a Thursday; Monday is 0
-_YEAR_DAYS = 365
 
 Spans = tuple[int, ...]
 """The windows, in days up to the cutoff, that features of a table use."""
@@ -68,7 +67,7 @@ def _new_categories(rows: ir.Table, window: Window, spans: Spans) -> dict[str, i
 
 def _seasons(rows: ir.Table, window: Window, spans: Spans) -> dict[str, ir.Value]:
     """Say what lies in the days that began a year before the cutoff."""
-    year_ago = window.shifted(-_YEAR_DAYS)
+    year_ago = window.shifted(-YEAR_DAYS)
     return {
         f"season_{days}d": replace(year_ago, horizon_days=days).ahead(rows.at_s) for days in spans
     }

@@ -114,7 +114,7 @@ def build_contact_table(
         )
     follow = FollowUp(since, until or histories.tables.span()[1], horizon_days)
     engine = histories.tables.engine
-    frames = [engine.to_pandas(contact_rows(histories, part, follow)) for part in histories.parts]
+    frames = [engine.to_pandas(follow_up_rows(histories, part, follow)) for part in histories.parts]
     frame = pd.concat(frames, ignore_index=True) if frames[1:] else frames[0]
     frame = frame.sort_values("interaction_id", ignore_index=True)
     frame["stratum"] = strata(frame)
@@ -134,7 +134,7 @@ def contacts_before(
     )
 
 
-def contact_rows(histories: Histories, part: Part, follow: FollowUp) -> ir.Table:
+def follow_up_rows(histories: Histories, part: Part, follow: FollowUp) -> ir.Table:
     """Return the expression of some customers' contacts; ``stratum`` is added later."""
     contacts = part.contacts
     assert contacts is not None

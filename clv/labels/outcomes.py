@@ -15,7 +15,7 @@ from clv.engines.physical import MONEY_SCALE, exact, in_currency, significant
 from clv.errors import UsageError, WindowError
 from clv.events.known import callers, customers_known, cutoff_day
 from clv.events.moments import day_number
-from clv.windows import Window
+from clv.windows import YEAR_DAYS, Window
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 WEIGHT_SCALE = 10**9
 """Discount factors are whole billionths, so that sums of discounted money are exact."""
-
-YEAR_DAYS = 365
 
 
 def build_outcomes(

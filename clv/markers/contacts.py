@@ -190,11 +190,6 @@ def prepare_markers(
     return PreparedMarkers(tables, pack, turns, whole, promises, notes)
 
 
-def contact_markers(tables: Tables, pack: Pack) -> ir.Table:
-    """Return counts per contact over all its messages; see ``PreparedMarkers.contacts``."""
-    return prepare_markers(tables, pack).contacts(None)
-
-
 def _turns(tables: Tables, pack: Pack, said: ir.Table, allowed: Sequence[str]) -> ir.Table:
     """Turn texts into flags and counts, and hold them without the text."""
     engine = tables.engine

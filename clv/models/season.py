@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-YEAR_DAYS = 365.25
+SOLAR_YEAR_DAYS = 365.25
 SEASON_DAYS = 25.0
 RECENT = 4
 PRIOR = 4.0
@@ -100,9 +100,9 @@ class SeasonalCorrection:
         recent = slice(-RECENT, None)
         base = float(trust[recent] @ logs[recent]) / (float(trust[recent].sum()) + PRIOR)
         ago = day - days
-        away = np.abs(ago - np.round(ago / YEAR_DAYS) * YEAR_DAYS)
+        away = np.abs(ago - np.round(ago / SOLAR_YEAR_DAYS) * SOLAR_YEAR_DAYS)
         # less than three quarters of a year ago is never "the same season last year"
-        same = trust * np.exp(-0.5 * (away / SEASON_DAYS) ** 2) * (ago > 0.75 * YEAR_DAYS)
+        same = trust * np.exp(-0.5 * (away / SEASON_DAYS) ** 2) * (ago > 0.75 * SOLAR_YEAR_DAYS)
         weight = float(same.sum())
         return float(np.exp((float(same @ logs) + SEASON_PRIOR * base) / (weight + SEASON_PRIOR)))
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.windows import DAY_SECONDS, day_start_s
+from clv.windows import DAY_SECONDS, YEAR_DAYS, day_start_s
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from clv.simulation.options import SimulationOptions
 
-DAYS_PER_YEAR = 365.0
 MONTH_FACTORS = np.array(
     [0.88, 0.84, 0.92, 0.95, 0.99, 0.95, 0.89, 0.91, 0.98, 1.05, 1.26, 1.38]
 )  # of the year's mean, January first: a quiet start, a summer dip, Christmas
@@ -71,7 +70,7 @@ class Calendar:
 
     def season_at(self, days: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the season's integral from the start to ``days``, in years of mean season."""
-        steps = np.diff(self.edges) * self.factors / DAYS_PER_YEAR
+        steps = np.diff(self.edges) * self.factors / YEAR_DAYS
         return np.interp(days, self.edges, np.concatenate(([0.0], np.cumsum(steps))))
 
     def day_of_season(self, season: NDArray[np.float64]) -> NDArray[np.float64]:

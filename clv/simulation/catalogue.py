@@ -82,8 +82,7 @@ ISSUES = (
     Issue(PRESALES_ISSUE, 3, "other", 0.00, -0.60, -0.05, 0.45),
 )
 
-CHANNELS = ("voice", "chat", "email", "social", "sms", "bot", "self_service")
-# share of customers with this taste, and their shares of the channels in the order above
+# share of customers with this taste, and their shares of the contract's channels in their order
 CHANNEL_TASTES = (
     (0.42, (0.62, 0.15, 0.12, 0.01, 0.02, 0.05, 0.03)),
     (0.36, (0.10, 0.55, 0.12, 0.03, 0.05, 0.11, 0.04)),

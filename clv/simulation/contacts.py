@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.simulation.catalogue import CHANNEL_TASTES, CHANNELS, ISSUES, PRESALES_ISSUE
+from clv.schema import CHANNELS
+from clv.simulation.catalogue import CHANNEL_TASTES, ISSUES, PRESALES_ISSUE
 from clv.simulation.people import seasonal_count, years
 
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clv.schema import PRIORITIES
+from clv.schema import CHANNELS, PRIORITIES
 from clv.simulation.catalogue import (
     ACQUISITION,
     CATEGORIES,
     CERTIFICATIONS,
-    CHANNELS,
     ISSUES,
     QUEUES,
     REGIONS,

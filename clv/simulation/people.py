@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.simulation.calendar import DAYS_PER_YEAR
 from clv.simulation.catalogue import (
     ACQUISITION,
     CATEGORIES,
@@ -16,6 +15,7 @@ from clv.simulation.catalogue import (
     SEGMENTS,
     Choice,
 )
+from clv.windows import YEAR_DAYS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -173,4 +173,4 @@ def seasonal_count(
 
 def years(days: NDArray[np.float64]) -> NDArray[np.float64]:
     """Turn days into years of 365 days."""
-    return days / DAYS_PER_YEAR
+    return days / YEAR_DAYS

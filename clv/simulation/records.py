@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.simulation.catalogue import CHANNELS, ISSUES
+from clv.schema import CHANNELS
+from clv.simulation.catalogue import ISSUES
 from clv.simulation.service import REPEATS_AT_MOST
 from clv.windows import DAY_SECONDS
 

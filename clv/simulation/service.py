@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
+from clv.schema import CHANNELS
 from clv.simulation.catalogue import (
-    CHANNELS,
     ISSUES,
     LOG_HANDLE_BY_CHANNEL,
     LOG_WAIT_BY_CHANNEL,

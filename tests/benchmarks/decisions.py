@@ -27,7 +27,7 @@ from clv.effects.agents import score_agents, shrunk
 from clv.effects.decisions.frontier import frontier_of
 from clv.effects.decisions.options import Circumstances, TargetOptions
 from clv.effects.decisions.targets import build_targets, target_of
-from clv.effects.design.exposure import CHANNELS
+from clv.effects.design.exposure import CORE_BEHAVIOURS
 from clv.effects.effects import estimate_effects
 from clv.effects.estimators.examiner import Instrumented
 from clv.effects.estimators.study import EffectOptions, Study, build_study
@@ -41,7 +41,7 @@ from tests.unit.effects.service import case_of, studied
 if TYPE_CHECKING:
     from clv.effects.decisions.results import Target
 
-NAMES = [one.name for one in CHANNELS]
+NAMES = [one.name for one in CORE_BEHAVIOURS]
 HANDLE, EMPATHY = "handle_seconds", "empathy"
 FRONTIER = ("scale", "value", "value_total", "cost")
 HORIZON_DAYS = 365
@@ -161,7 +161,7 @@ def as_instrumented(study: Study) -> Instrumented:
 def null(case: Case, seed: int) -> Row:
     """Return what is found where nothing was planted."""
     planted = case.live(seed)
-    study = build_study(planted.studied.exposure, CHANNELS, EffectOptions())
+    study = build_study(planted.studied.exposure, CORE_BEHAVIOURS, EffectOptions())
     fit, options = study.instrumented(), TargetOptions()
     cost = cost_per_minute(planted)
     row: Row = {"customers in contact": study.exposure.customers}
@@ -238,7 +238,7 @@ def handle_target(target: Target, truth: Truth, prefix: str) -> Row:
 def targets(case: Case, seed: int) -> Row:
     """Return what is recommended by agents as instruments, and by the same rule if adjusted."""
     planted = case.live(seed)
-    study = build_study(planted.studied.exposure, CHANNELS, EffectOptions())
+    study = build_study(planted.studied.exposure, CORE_BEHAVIOURS, EffectOptions())
     fit, options, truth = study.instrumented(), TargetOptions(), Truth.of(planted)
     cost = cost_per_minute(planted)
     row: Row = {"customers in contact": study.exposure.customers}
@@ -266,7 +266,7 @@ def demo(case: Case, seed: int) -> Row:
     exposure, truth = planted.studied.exposure, Truth.of(planted)
     span_years = (np.ptp(exposure.at_days) + 1) / 365
     known = Circumstances(exposure.contacts / span_years, HORIZON_DAYS, case.options(seed).end)
-    effects = estimate_effects(exposure, CHANNELS, EffectOptions())
+    effects = estimate_effects(exposure, CORE_BEHAVIOURS, EffectOptions())
     targets, refused = build_targets(effects, cost_per_minute(planted), circumstances=known)
     row: Row = {"customers in contact": exposure.customers, "refused": len(refused) > 0}
     row["any is proven or likely"] = any(one.step is not None for one in targets)
@@ -298,7 +298,7 @@ def within(values: np.ndarray, group: np.ndarray) -> np.ndarray:
 def agents(case: Case, seed: int) -> Row:
     """Return how scores of agents follow what they are truly worth."""
     year = simulate_service_year(case.options(seed))
-    study = build_study(studied(year).exposure, CHANNELS, EffectOptions())
+    study = build_study(studied(year).exposure, CORE_BEHAVIOURS, EffectOptions())
     exposure = study.exposure
     known = year.agents.set_index("agent_id").loc[list(exposure.agents)]
     queue = known["queue"].to_numpy()

@@ -28,7 +28,7 @@ from clv.effects.checks.gates.balance import Balance
 from clv.effects.checks.gates.routing_rule import RoutingRule
 from clv.effects.checks.placebo_outcome import PlaceboOutcome
 from clv.effects.checks.stability import Stability
-from clv.effects.design.exposure import CHANNELS
+from clv.effects.design.exposure import CORE_BEHAVIOURS
 from clv.effects.estimators.examiner import influences
 from clv.effects.estimators.residuals import clustered
 from clv.effects.estimators.study import EffectOptions, Study, build_study
@@ -37,7 +37,7 @@ from clv.models.trees.boosting import Encoding, Growth, Input, grow
 from clv.simulation.options import Effects
 from tests.unit.effects.service import case
 
-NAMES = [one.name for one in CHANNELS]
+NAMES = [one.name for one in CORE_BEHAVIOURS]
 GROWTH = Growth(trees=150, leaves=7, learning_rate=0.06, min_data_in_leaf=50, seed=0)
 PLANTED = {
     "usual": Effects(),
@@ -96,7 +96,7 @@ def company(
     options = {"customers": customers, "agents": agents, "routing": routing, "effects": planted}
     planted_case = case(days, seed=seed, **options)
     exposure, truth = planted_case.studied.exposure, planted_case.truth()
-    study = build_study(exposure, CHANNELS, EffectOptions())
+    study = build_study(exposure, CORE_BEHAVIOURS, EffectOptions())
     adjusted, agents_fit = study.adjusted(), study.instrumented()
     alone = clustered(
         influences(study.instrument, study.residuals, study.outcome, agents_fit.coefficients)

@@ -11,7 +11,7 @@ from scipy import stats
 
 from clv.contract.tables import DataOptions, Tables
 from clv.effects.design.encode import Studied, encode
-from clv.effects.design.exposure import CHANNELS
+from clv.effects.design.exposure import CORE_BEHAVIOURS
 from clv.effects.estimators.examiner import instrumented
 from clv.effects.estimators.study import EffectOptions, build_study
 from clv.engines.connect import connect
@@ -44,7 +44,7 @@ def measured(seed, customers):
         ready = make_histories(tables, markers=markers)
         contacts = build_contact_table(ready, days, until=window.horizon_end)
         follow_up = build_follow_up(ready, days, until=window.horizon_end, months=False)
-    found = encode(contacts, follow_up, behaviours=[one.name for one in CHANNELS])
+    found = encode(contacts, follow_up, behaviours=[one.name for one in CORE_BEHAVIOURS])
     latent = company.latent
     true = latent["contacts"].set_index("interaction_id")["empathy"]
     share = contacts.groupby("agent_id")["empathy"].mean()
@@ -126,7 +126,7 @@ def test_the_effect_of_measured_empathy_is_what_the_measure_can_bear():
     rows = []
     for seed in range(4):
         case = measured(seed, 8_000)
-        study = build_study(case.studied.exposure, CHANNELS, EffectOptions())
+        study = build_study(case.studied.exposure, CORE_BEHAVIOURS, EffectOptions())
         fit, weights = study.instrumented(), study.weights("empathy")
         error = np.sqrt(weights @ fit.covariance @ weights)
         rows.append([weights @ fit.coefficients - borne(study, case), error, case.warmth])

@@ -7,12 +7,12 @@ import pytest
 from scipy import stats
 
 from clv.effects.checks.gates.balance import Balance
-from clv.effects.design.exposure import CHANNELS
+from clv.effects.design.exposure import CORE_BEHAVIOURS
 from clv.effects.estimators.study import EffectOptions, build_study
 from clv.simulation import Effects
 from tests.unit.effects.service import case
 
-NAMES = [one.name for one in CHANNELS]
+NAMES = [one.name for one in CORE_BEHAVIOURS]
 
 
 def recovered(seeds, **options):
@@ -20,7 +20,7 @@ def recovered(seeds, **options):
     rows = []
     for seed in range(seeds):
         planted = case(seed=seed, **options)
-        study = build_study(planted.studied.exposure, CHANNELS, EffectOptions())
+        study = build_study(planted.studied.exposure, CORE_BEHAVIOURS, EffectOptions())
         truth = planted.truth()
         fit, adjusted = study.instrumented(), study.adjusted()
         contacts = [study.exposure.treated(name) for name in NAMES]

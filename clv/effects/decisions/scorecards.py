@@ -1,7 +1,8 @@
 """Scorecards: which items of quality assurance are worth money, and which show nothing.
 
 Items are priced by two samples (``clv.effects.estimators.two_sample``), all of them in one system
-with the channels: an item's price is what it adds at equal empathy, handle time and resolution.
+with the core behaviours: an item's price is what it adds at equal empathy, handle time and
+resolution.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ MIN_EVALUATED = 200
 
 MIN_FIRST_STAGE_F = 10.0
 """Agents have to differ that strongly in an item, given all else. Each item has one instrument,
-whose intervals hold from there on (Angrist & Kolesár 2024); the channels' own gate is stricter
-since targets are set by them."""
+whose intervals hold from there on (Angrist & Kolesár 2024); the core behaviours' own gate is
+stricter since targets are set by them."""
 
 MAX_ITEMS = 15
 """More would leave agents too little that is an item's own; the most evaluated ones stand."""

@@ -11,8 +11,8 @@ from clv.effects.checks.gates.first_stage import FirstStage
 from clv.effects.decisions.ground import ground_of
 from clv.effects.decisions.hierarchy import together
 from clv.effects.decisions.targets import target_on
-from clv.effects.design.eligibility import screen
-from clv.effects.design.exposure import CHANNELS, EMPATHY, HANDLE
+from clv.effects.design.eligibility import eligible
+from clv.effects.design.exposure import CORE_BEHAVIOURS, EMPATHY, HANDLE
 from clv.effects.effects import estimate_effects, run_gates
 from clv.effects.estimators.nuisance import learner_of
 from clv.effects.estimators.study import build_study
@@ -46,20 +46,20 @@ class Part:
 def segment_effects(
     tables: Tables, studied: Studied, asked: Sequence[Behaviour], options: EffectOptions
 ) -> tuple[Mapping[str, Any], ...]:
-    """Estimate the channels' effects by segment, each through its own gates."""
+    """Estimate the core behaviours' effects by segment, each through its own gates."""
     if not tables.has("customers", "segment") or "segment" in tables.terms.protected:
         return ()
     customers = tables["customers"]
     rows = tables.engine.to_pandas(customers.select("customer_id", "segment"))
     segment = rows.set_index("customer_id")["segment"].reindex(studied.customers)
-    channels = [one for one in asked if one in CHANNELS]
+    core = [one for one in asked if one in CORE_BEHAVIOURS]
     found = []
     for name in sorted(segment.dropna().unique()):
         mine = (segment == name).to_numpy()
         if mine.sum() < MIN_SEGMENT:
             continue
         part = studied.exposure.of_contacts(np.flatnonzero(mine[studied.exposure.customer]))
-        effects = estimate_effects(part, channels, options)
+        effects = estimate_effects(part, core, options)
         found.append(
             {
                 "name": str(name),
@@ -154,21 +154,21 @@ def part_grounds(
     targets: TargetOptions,
 ) -> tuple[dict[str, Ground], list[str]]:
     """Return what one part's targets stand on, and why there are no others; gates come first."""
-    usable = screen(exposure, CHANNELS)
-    refused = run_gates(exposure, usable, options).refused
+    eligibility = eligible(exposure, CORE_BEHAVIOURS)
+    refused = run_gates(exposure, eligibility, options).refused
     if refused is not None:
         return {}, [refused.why]
-    kept = [one for one in CHANNELS if one.name in usable.kept]
+    kept = [one for one in CORE_BEHAVIOURS if one.name in eligibility.kept]
     study = build_study(exposure, kept, options, learner_of(options))
     fit = study.instrumented()
     found, why = {}, []
     for behaviour in (HANDLE, EMPATHY):
         if behaviour not in kept:
-            why.append(usable.refused[behaviour.name].why)
+            why.append(eligibility.refused[behaviour.name].why)
             continue
         stage = FirstStage(options.min_first_stage_f).run(study, behaviour.name)
         if not stage.passed:
-            why.append(usable.weak(behaviour, stage).why)
+            why.append(eligibility.weak(behaviour, stage).why)
         elif behaviour == EMPATHY or cost_per_minute is not None:
             found[behaviour.name] = ground_of(study, fit, behaviour.name, cost_per_minute, targets)
     return found, why

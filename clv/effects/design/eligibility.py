@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.effects.design.exposure import CHANNELS, basis
+from clv.effects.design.exposure import CORE_BEHAVIOURS, basis
 from clv.effects.estimators.residuals import demeaned
 from clv.effects.results import Refusal
 
@@ -23,7 +23,7 @@ MIN_TREATED = 100
 
 
 @dataclass(frozen=True)
-class Usable:
+class Eligibility:
     """What the screening found.
 
     Attributes
@@ -32,14 +32,14 @@ class Usable:
         Behaviours that vary and are no copies.
     refused : mapping of str to Refusal
         The others.
-    unmeasured_channels : tuple of str
-        Channels without a column: agents move them unseen. A channel that never varies is
+    unmeasured : tuple of str
+        Core behaviours without a column: agents move them unseen. One that never varies is
         none of them, since nobody moves it.
     """
 
     kept: tuple[str, ...]
     refused: Mapping[str, Refusal]
-    unmeasured_channels: tuple[str, ...]
+    unmeasured: tuple[str, ...]
 
     def no_agents(self, unknown: float) -> Refusal:
         """Say that contacts lack their agent."""
@@ -48,15 +48,15 @@ class Usable:
             "fill interactions.agent_id for contacts that an agent answered",
         )
 
-    def channels_refusal(self) -> Refusal:
-        """Say that a channel is not measured."""
-        names = ", ".join(self.unmeasured_channels)
+    def unmeasured_refusal(self) -> Refusal:
+        """Say that a core behaviour is not measured."""
+        names = ", ".join(self.unmeasured)
         columns = {
             "empathy": "messages",
             "handle_seconds": "interactions.handle_seconds",
             "fcr": "interactions.resolved_at",
         }
-        needed = ", ".join(columns[name] for name in self.unmeasured_channels)
+        needed = ", ".join(columns[name] for name in self.unmeasured)
         return Refusal(
             f"{names} is not measured, but agents move it together with the others, and its "
             "value would be counted as theirs",
@@ -146,7 +146,7 @@ def _reason(exposure: Exposure, behaviour: Behaviour) -> Refusal | None:
     return None
 
 
-def screen(exposure: Exposure, behaviours: Sequence[Behaviour]) -> Usable:
+def eligible(exposure: Exposure, behaviours: Sequence[Behaviour]) -> Eligibility:
     """Find the behaviours that vary within strata and copy no earlier one."""
     refused: dict[str, Refusal] = {}
     kept: list[Behaviour] = []
@@ -173,8 +173,8 @@ def screen(exposure: Exposure, behaviours: Sequence[Behaviour]) -> Usable:
                 f"ask about one of {twin} and {behaviour.name}",
             )
         refused[behaviour.name] = reason
-    unmeasured = tuple(one.name for one in CHANNELS if one.name not in exposure.behaviours)
-    return Usable(tuple(one.name for one in kept), refused, unmeasured)
+    unmeasured = tuple(one.name for one in CORE_BEHAVIOURS if one.name not in exposure.behaviours)
+    return Eligibility(tuple(one.name for one in kept), refused, unmeasured)
 
 
 def _copies(one: Floats, other: Floats) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from clv.errors import UsageError
+from clv.windows import YEAR_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Codes = NDArray[np.int64]
 
-YEAR_DAYS = 365.0
 
 CLIP_SHARES = (0.005, 0.995)
 """Handle times outside these quantiles are set to them before logarithms are taken."""
@@ -87,12 +87,12 @@ WAIT = Behaviour(
 
 GOODWILL = Behaviour("goodwill", 1.0, "currency")
 """Credits, refunds and gifts given in the contact. Where they are recorded, agents move them
-together with the channels, so that they stand beside them."""
+together with the core behaviours, so that they stand beside them."""
 
 PREMIUM = Behaviour("premium_queue", 1.0, "share of contacts", by_agent=False)
 
-CHANNELS = (EMPATHY, HANDLE, FCR)
-"""The channels through which an agent acts on value: instruments move all of them at once,
+CORE_BEHAVIOURS = (EMPATHY, HANDLE, FCR)
+"""The ways in which an agent acts on value: instruments move all of them at once,
 so all of them must be in the model."""
 
 LOAD_CONTROLS = ("wait_log",)

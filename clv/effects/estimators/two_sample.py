@@ -4,7 +4,8 @@ An item of a scorecard is known for a few contacts in a hundred, its worth shows
 the first stage (what an agent's mean moves of the item) is taken from the evaluated contacts, and
 the reduced form (what it moves of the outcome) from all: two-sample instrumental variables (Angrist
 & Krueger 1992; Inoue & Solon 2010). The agent's mean is over evaluated contacts of *other*
-customers, so that its noise is in neither product. All items and the channels are in one system.
+customers, so that its noise is in neither product. All items and the core behaviours are in one
+system.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class TwoSample:
     coefficients, covariance : float64 arrays, shapes (q,) and (q, q)
         Of the outcome, per contact and unit of an item.
     first_stage_f : float64 array, shape (q,)
-        Of each item given the other items and the channels, robust over agents.
+        Of each item given the other items and the core behaviours, robust over agents.
     agents, contacts, evaluated : int
         With every item known of two customers or more; their contacts; evaluated ones of these.
     """
@@ -55,7 +56,7 @@ def two_sample(study: Study, scores: Floats) -> TwoSample:
     Parameters
     ----------
     study : Study
-        Of the channels: residuals, instruments and the outcome of all contacts.
+        Of the core behaviours: residuals, instruments and the outcome of all contacts.
     scores : array, shape (C, q)
         Items as shares of what could be had; NaN where not evaluated. An item is taken to apply
         to every contact.

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from clv.schema import PRIORITIES
-from clv.simulation.catalogue import ACQUISITION, CHANNELS, ISSUES, QUEUES, REGIONS, SEGMENTS
+from clv.schema import CHANNELS, PRIORITIES
+from clv.simulation.catalogue import (
+    ACQUISITION,
+    ISSUES,
+    QUEUES,
+    REGIONS,
+    SEGMENTS,
+)
 from clv.simulation.frames import identifiers, words
 from clv.simulation.service import empathy_leaning, log_handle, resolution_log_odds
 from clv.simulation.truths.statement import exposure_of

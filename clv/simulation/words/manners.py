@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clv.simulation.catalogue import CHANNELS
+from clv.schema import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

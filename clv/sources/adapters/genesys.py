@@ -55,7 +55,7 @@ INTERACTIONS = Export(
     needed=True,
 )
 DURATIONS = ("Duration", "Total Talk", "Total Hold", "Total ACW", "Total Handle", "Total Queue")
-CHANNELS = {
+CHANNEL_WORDS = {
     **dict.fromkeys(("voice", "callback", "call"), "voice"),
     **dict.fromkeys(("chat", "webchat", "message", "webmessaging"), "chat"),
     **dict.fromkeys(("sms", "whatsapp"), "sms"),
@@ -125,7 +125,7 @@ ADAPTER = Adapter(
                 "transfers": "handed_on",
                 "resolved_at": "settled_at",
             },
-            words={"channel": CHANNELS},
+            words={"channel": CHANNEL_WORDS},
             left_out={"internal": 'is_in(lower(Direction), "internal")'},
         ),
     ),

@@ -85,7 +85,7 @@ HISTORY = Export(
     times=("CreatedDate",),
 )
 
-CHANNELS = {
+CHANNEL_WORDS = {
     "phone": "voice",
     **dict.fromkeys(("web", "email-to-case", "web-to-case"), "email"),
     **dict.fromkeys(("live chat", "messaging", "chat transcript", "embedded chat"), "chat"),
@@ -241,7 +241,7 @@ ADAPTER = Adapter(
                 "reopened_at": "reopened_at",
             },
             words={
-                "channel": CHANNELS,
+                "channel": CHANNEL_WORDS,
                 "priority": PRIORITIES,
             },
             left_out={

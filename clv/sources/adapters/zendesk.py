@@ -97,7 +97,7 @@ RATINGS = Export(
     times=("created_at", "updated_at"),
 )
 
-CHANNELS = {
+CHANNEL_WORDS = {
     **dict.fromkeys(("web", "web_form", "help_center", "mobile", "mobile_sdk", "api"), "email"),
     **dict.fromkeys(("native_messaging", "messaging", "web_messaging", "web_widget"), "chat"),
     **dict.fromkeys(("phone", "voicemail", "phone_call_inbound", "phone_call_outbound"), "voice"),
@@ -280,7 +280,7 @@ ADAPTER = Adapter(
                 "resolved_at": "first_solved_at",
                 "reopened_at": "reopened_at",
             },
-            words={"channel": CHANNELS},
+            words={"channel": CHANNEL_WORDS},
             left_out={
                 "deleted": 'is_in(lower(status), "deleted")',
                 "merged": 'is_in(merged, "true")',

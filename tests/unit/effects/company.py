@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clv.effects.design.exposure import YEAR_DAYS, Exposure
+from clv.effects.design.exposure import Exposure
+from clv.windows import YEAR_DAYS
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clv.effects.agents import adjusted_means, drawn_prices, score_agents, shrunk, team_scores
-from clv.effects.design.exposure import CHANNELS
+from clv.effects.design.exposure import CORE_BEHAVIOURS
 from clv.effects.estimators.study import EffectOptions, build_study
 from tests.unit.effects.company import draw
 
@@ -21,7 +21,7 @@ def company():
 
 @pytest.fixture(scope="module")
 def study(company):
-    return build_study(company.exposure, CHANNELS, EffectOptions())
+    return build_study(company.exposure, CORE_BEHAVIOURS, EffectOptions())
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_gaps_only_gain_and_come_largest_first(scores):
 def test_case_mix_is_taken_out():
     # Every agent does the same to the same case; some get the hard ones by their queue.
     company = draw(3, customers=5000, agents=80)
-    study = build_study(company.exposure, CHANNELS, EffectOptions())
+    study = build_study(company.exposure, CORE_BEHAVIOURS, EffectOptions())
     means = adjusted_means(study)
     pool = np.arange(80) % 4
     for h in range(4):

@@ -12,7 +12,7 @@ from clv.effects.checks.cross_effects import CrossEffects
 from clv.effects.checks.followed_up import FollowedUp, spread_over_agents
 from clv.effects.checks.gates.routing_rule import RoutingRule
 from clv.effects.checks.stability import Stability
-from clv.effects.design.exposure import CHANNELS
+from clv.effects.design.exposure import CORE_BEHAVIOURS
 from clv.effects.effects import estimate_effects
 from clv.effects.estimators.study import EffectOptions, build_study
 from tests.unit.effects.company import draw
@@ -21,7 +21,7 @@ QUICK = EffectOptions(permutations=59)
 
 
 def estimated(exposure, behaviour="empathy"):
-    study = build_study(exposure, CHANNELS, QUICK)
+    study = build_study(exposure, CORE_BEHAVIOURS, QUICK)
     return Estimated(behaviour, study, QUICK, study.adjusted(), study.instrumented())
 
 
@@ -58,7 +58,7 @@ def test_the_halves_lie_on_both_sides_of_the_whole(usual):
 
 def test_a_behaviour_that_moves_with_another_in_some_cases_only_is_crossed(company):
     exposure = company.exposure
-    study = build_study(exposure, CHANNELS, QUICK)
+    study = build_study(exposure, CORE_BEHAVIOURS, QUICK)
     pace = study.instrument[:, study.columns("handle_seconds").start]
     expected = exposure.outcome - study.outcome
     rich = np.where(expected > np.median(expected), 1.0, -1.0)
@@ -112,7 +112,7 @@ def test_unknown_outcomes_are_left_out_of_every_estimate(company):
     some = np.random.default_rng(0).random(exposure.contacts) < 0.7
     holes = exposure.with_outcome(np.where(some, exposure.outcome, np.nan))
     found = estimate_effects(holes, options=QUICK)
-    study = build_study(exposure, CHANNELS, QUICK).with_outcome(holes.outcome)
+    study = build_study(exposure, CORE_BEHAVIOURS, QUICK).with_outcome(holes.outcome)
     assert not study.instrument[~some].any()
     for effect in found.effects:
         for level in effect.levels:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from clv.effects.design.exposure import CHANNELS, EMPATHY, WAIT, Behaviour
+from clv.effects.design.exposure import CORE_BEHAVIOURS, EMPATHY, WAIT, Behaviour
 from clv.effects.effects import estimate_effects
 from clv.effects.estimators.examiner import influences
 from clv.effects.estimators.residuals import clustered, ridge
@@ -17,7 +17,7 @@ from clv.effects.estimators.study import EffectOptions, build_study
 from clv.effects.results import Level
 from tests.unit.effects.company import draw
 
-NAMES = [one.name for one in CHANNELS]
+NAMES = [one.name for one in CORE_BEHAVIOURS]
 QUICK = EffectOptions(permutations=59)
 
 
@@ -64,7 +64,7 @@ def recover(seeds, **planted):
     found = []
     for seed in range(seeds):
         company = draw(seed, **planted)
-        study = build_study(company.exposure, CHANNELS, QUICK)
+        study = build_study(company.exposure, CORE_BEHAVIOURS, QUICK)
         second, first = study.instrumented(), study.adjusted()
         weights = np.stack([study.weights(name) for name in NAMES])
         coefficients = second.coefficients
@@ -213,7 +213,7 @@ def test_units_of_money_pass_through(company, effects):
             assert theirs.low == pytest.approx(100 * mine.low, rel=1e-6)
 
 
-def refusal(exposure, behaviour="empathy", behaviours=CHANNELS):
+def refusal(exposure, behaviour="empathy", behaviours=CORE_BEHAVIOURS):
     found = estimate_effects(exposure, behaviours, QUICK)
     return found[behaviour].level("quasi-experimental").refused
 
@@ -315,14 +315,16 @@ def test_empathy_without_an_occasion_is_refused(company):
 def test_a_copy_is_refused(company):
     exposure = behaviours(company, warmth=100 * company.exposure.behaviours["empathy"])
     warmth = Behaviour("warmth", 10.0, "points")
-    assert "copy of empathy" in refusal(exposure, "warmth", (*CHANNELS, warmth)).why
+    assert "copy of empathy" in refusal(exposure, "warmth", (*CORE_BEHAVIOURS, warmth)).why
 
 
 def test_a_copy_in_other_units_is_refused(company):
     # Minutes enter linearly where the seconds enter as logarithms.
     talk = company.exposure.behaviours["handle_seconds"] / 60
     minutes = Behaviour("talk_minutes", 1.0, "minutes")
-    found = refusal(behaviours(company, talk_minutes=talk), "talk_minutes", (*CHANNELS, minutes))
+    found = refusal(
+        behaviours(company, talk_minutes=talk), "talk_minutes", (*CORE_BEHAVIOURS, minutes)
+    )
     assert "copy of handle_seconds" in found.why
 
 
@@ -363,7 +365,7 @@ def test_a_further_behaviour_is_studied_beside_the_channels(company):
     habit = rng.normal(0, 0.1, company.exposure.n_agents)[company.exposure.agent]
     care = 0.5 + habit + rng.normal(0, 0.1, company.exposure.contacts)
     exposure = behaviours(company, care=care)
-    asked = (*CHANNELS, Behaviour("care", 0.1, "share of occasions"))
+    asked = (*CORE_BEHAVIOURS, Behaviour("care", 0.1, "share of occasions"))
     found = estimate_effects(exposure, asked, QUICK)
     level = found["care"].level("quasi-experimental")
     assert level.low < 0 < level.high  # nothing was planted

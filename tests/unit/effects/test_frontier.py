@@ -11,7 +11,7 @@ from clv.effects.decisions.frontier import frontier_of
 from clv.effects.decisions.options import TargetOptions
 from clv.effects.decisions.segments import part_grounds
 from clv.effects.decisions.targets import build_targets, target_of
-from clv.effects.design.exposure import CHANNELS, GOODWILL
+from clv.effects.design.exposure import CORE_BEHAVIOURS, GOODWILL
 from clv.effects.effects import estimate_effects
 from clv.effects.estimators.study import EffectOptions
 from tests.unit.effects.company import draw
@@ -106,7 +106,7 @@ def test_goodwill_is_netted_like_minutes(company):
             exposure.with_outcome(exposure.outcome + worth * given),
             behaviours={**exposure.behaviours, "goodwill": given},
         )
-        effects = estimate_effects(held, (*CHANNELS, GOODWILL), QUICK)
+        effects = estimate_effects(held, (*CORE_BEHAVIOURS, GOODWILL), QUICK)
         level = effects["goodwill"].level("quasi-experimental")
         treated = exposure.contacts_per_customer_year
         assert level.low < worth * treated < level.high

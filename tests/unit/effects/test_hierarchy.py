@@ -17,7 +17,7 @@ from clv.effects.decisions.hierarchy import (
 from clv.effects.decisions.options import DecisionOptions, TargetOptions
 from clv.effects.decisions.posterior import Belief
 from clv.effects.decisions.targets import target_on
-from clv.effects.design.exposure import CHANNELS
+from clv.effects.design.exposure import CORE_BEHAVIOURS
 from clv.effects.estimators.study import EffectOptions, build_study
 from tests.unit.effects.company import draw
 
@@ -39,7 +39,9 @@ def grounds():
     found = []
     for rows in (exposure.pool < 2, exposure.pool >= 2, exposure.pool >= 0):
         study = build_study(
-            exposure.of_contacts(np.flatnonzero(rows)), CHANNELS, EffectOptions(permutations=19)
+            exposure.of_contacts(np.flatnonzero(rows)),
+            CORE_BEHAVIOURS,
+            EffectOptions(permutations=19),
         )
         found.append(ground_of(study, study.instrumented(), HANDLE, COST, TargetOptions()))
     return found

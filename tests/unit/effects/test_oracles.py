@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.linear_model import LinearRegression
 
 from clv.effects.checks.sensitivity import bias_bound, robustness_value
-from clv.effects.design.exposure import CHANNELS
+from clv.effects.design.exposure import CORE_BEHAVIOURS
 from clv.effects.estimators.examiner import conditional_f, influences
 from clv.effects.estimators.plr import partialled_out
 from clv.effects.estimators.residuals import clustered, customer_folds, ridge
@@ -21,7 +21,9 @@ from tests.unit.effects.company import draw
 
 @pytest.fixture(scope="module")
 def study():
-    return build_study(draw(2, customers=4000, agents=100).exposure, CHANNELS, EffectOptions())
+    return build_study(
+        draw(2, customers=4000, agents=100).exposure, CORE_BEHAVIOURS, EffectOptions()
+    )
 
 
 def test_agents_as_instruments_equal_iv2sls(study):

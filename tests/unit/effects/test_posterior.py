@@ -17,7 +17,7 @@ from clv.effects.decisions.next_experiment import value_of_sample
 from clv.effects.decisions.options import DecisionOptions, TargetOptions
 from clv.effects.decisions.posterior import Belief, prior_of
 from clv.effects.decisions.steps import likely_at
-from clv.effects.design.exposure import CHANNELS
+from clv.effects.design.exposure import CORE_BEHAVIOURS
 from clv.effects.estimators.study import EffectOptions, build_study
 from clv.errors import UsageError
 from tests.unit.effects.company import draw
@@ -28,7 +28,7 @@ QUICK = EffectOptions(permutations=59)
 
 @pytest.fixture(scope="module")
 def study():
-    return build_study(draw(5, customers=6_000, agents=100).exposure, CHANNELS, QUICK)
+    return build_study(draw(5, customers=6_000, agents=100).exposure, CORE_BEHAVIOURS, QUICK)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 
 from clv.contract.tables import Tables
 from clv.effects.decisions.scorecards import CHANGE, evaluated_shares, item_prices, priced
-from clv.effects.design.exposure import CHANNELS, Exposure
+from clv.effects.design.exposure import CORE_BEHAVIOURS, Exposure
 from clv.effects.estimators.study import EffectOptions, build_study
 from clv.effects.estimators.two_sample import two_sample
 from clv.engines.connect import connect
@@ -48,7 +48,7 @@ def scored_company(seed, contacts=120_000, agents=100, evaluated=0.03):
     )
     was_evaluated = rng.random(contacts) < evaluated
     scores = np.where(was_evaluated, shown, np.nan).T
-    return build_study(exposure, CHANNELS, EffectOptions()), scores
+    return build_study(exposure, CORE_BEHAVIOURS, EffectOptions()), scores
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_with_every_contact_evaluated_it_is_the_design_for_one_sample(scored):
     """Then first stage and reduced form are of the same contacts: one system of equations."""
     study, _ = scored
     full = study.exposure.behaviours["fcr"][:, None] * 0.5 + 0.25
-    only = build_study(study.exposure, CHANNELS[:2], EffectOptions())
+    only = build_study(study.exposure, CORE_BEHAVIOURS[:2], EffectOptions())
     found = two_sample(only, full)
     # The item is residualised within pools, where the channel is within strata.
     usual = study.instrumented()

@@ -8,7 +8,7 @@ import pytest
 from clv.effects.decisions.curves import Band, Curve, recommend_at, sup_t_band
 from clv.effects.decisions.options import TargetOptions
 from clv.effects.decisions.targets import build_targets, settled, target_of
-from clv.effects.design.exposure import CHANNELS
+from clv.effects.design.exposure import CORE_BEHAVIOURS
 from clv.effects.effects import estimate_effects
 from clv.effects.estimators.study import EffectOptions, build_study
 from tests.unit.effects.company import draw
@@ -148,7 +148,7 @@ def moves(seeds, optimum, **planted):
     gains = []
     for seed in range(seeds):
         company = draw(seed, customers=20_000, agents=200, optimum=optimum, **planted)
-        study = build_study(company.exposure, CHANNELS, QUICK)
+        study = build_study(company.exposure, CORE_BEHAVIOURS, QUICK)
         fit = study.instrumented()
         target = target_of(study, fit, "handle_seconds", COST, TargetOptions())
         if target.suggested is None:
@@ -185,7 +185,7 @@ def steps(seeds, **planted):
     for seed in seeds:
         company = draw(seed, customers=20_000, agents=200, **planted)
         exposure = company.exposure
-        study = build_study(exposure, CHANNELS, QUICK)
+        study = build_study(exposure, CORE_BEHAVIOURS, QUICK)
         fit, row = study.instrumented(), []
         for name in ("handle_seconds", "empathy", "fcr"):
             target = target_of(study, fit, name, COST, TargetOptions(), together=3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clv.effects.decisions.targets import build_targets
-from clv.effects.design.exposure import CHANNELS
+from clv.effects.design.exposure import CORE_BEHAVIOURS
 from clv.effects.effects import estimate_effects
 from clv.effects.estimators.study import EffectOptions
 from clv.simulation import SimulationOptions
@@ -29,12 +29,12 @@ def in_unit(contacts, unit):
 
 @pytest.fixture(scope="module")
 def ours(contacts):
-    return estimate_effects(in_unit(contacts, 1.0).exposure, CHANNELS, QUICK)
+    return estimate_effects(in_unit(contacts, 1.0).exposure, CORE_BEHAVIOURS, QUICK)
 
 
 @pytest.mark.parametrize("unit", [16_000.0, 0.01])
 def test_effects_and_their_evidence_are_the_same(contacts, ours, unit):
-    theirs = estimate_effects(in_unit(contacts, unit).exposure, CHANNELS, QUICK)
+    theirs = estimate_effects(in_unit(contacts, unit).exposure, CORE_BEHAVIOURS, QUICK)
     assert len(ours.effects) == len(theirs.effects) > 0
     told = 0
     for one, other in zip(ours.effects, theirs.effects, strict=True):
@@ -53,7 +53,7 @@ def test_effects_and_their_evidence_are_the_same(contacts, ours, unit):
 
 def test_targets_are_the_same(contacts, ours):
     unit = 16_000.0
-    theirs = estimate_effects(in_unit(contacts, unit).exposure, CHANNELS, QUICK)
+    theirs = estimate_effects(in_unit(contacts, unit).exposure, CORE_BEHAVIOURS, QUICK)
     pairs = [build_targets(found, cost)[0] for found, cost in ((ours, 0.5), (theirs, 0.5 * unit))]
     assert len(pairs[0]) == len(pairs[1]) > 0
     for one, other in zip(*pairs, strict=True):
