@@ -23,7 +23,7 @@ from clv.features.table import build_feature_table
 from clv.labels.follow_up import build_follow_up
 from clv.labels.outcomes import build_outcomes
 from clv.markers.base import Pack
-from clv.markers.contacts import prepare_markers
+from clv.markers.contacts import make_markers
 from clv.markers.packs import load_pack
 from clv.models.training.panel import build_panel, choose_horizon, training_windows
 from clv.sources.frames import read_frames
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from clv.engines.base import Engine
     from clv.events.histories import Histories
     from clv.features.table import FeatureTable
-    from clv.markers.contacts import PreparedMarkers
+    from clv.markers.contacts import ContactMarkers
     from clv.models.training.panel import Panel
     from clv.sources.reading import RawTables
 
@@ -87,7 +87,7 @@ class Company:
         self.tables: Tables = checked.tables
         self.validation: ValidationResult = checked.validation
         self._pack = pack
-        self._markers: PreparedMarkers | None = None
+        self._markers: ContactMarkers | None = None
         self._histories: Histories | None = None
         self._owned: list[TemporaryFolder | Engine] = []
 
@@ -218,11 +218,11 @@ class Company:
         return company
 
     @property
-    def markers(self) -> PreparedMarkers | None:
+    def markers(self) -> ContactMarkers | None:
         """Service behaviours found in the messages, once; None without messages of contacts."""
         if self._markers is None and self.has_messages:
             pack = self._pack if isinstance(self._pack, Pack) else load_pack(self._pack)
-            self._markers = prepare_markers(self.tables, pack)
+            self._markers = make_markers(self.tables, pack)
         return self._markers
 
     def use_markers(self, pack: Pack | str | Path) -> Self:

@@ -13,7 +13,7 @@ from clv.models.btyd import BTYD
 from clv.models.btyd import BetaGeo as BetaGeoFormulas
 from clv.models.btyd.base import expected_new_customer
 from clv.models.btyd.fit import fit_purchases
-from clv.models.btyd.histories import compress
+from clv.models.btyd.purchase_histories import compress
 from clv.models.btyd.uncertainty import standard_errors
 from clv.models.discounting import log_discount_per_day
 

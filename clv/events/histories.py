@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from clv.contract.tables import Tables
-    from clv.markers.contacts import PreparedMarkers
+    from clv.markers.contacts import ContactMarkers
 
 PARTS_READ = 4
 """Parts that share one reading of the sources, which is over all rows whatever it asks for."""
@@ -92,7 +92,7 @@ class Histories:
         The columns that were given, by table; what markers counted as ``behaviours``.
     held : tuple of ibis Table
         What ``close`` releases.
-    markers : PreparedMarkers or None
+    markers : ContactMarkers or None
         Markers of the contacts; whoever made them closes them.
     parts : tuple of Part
         The same rows in parts of whole customers, so that a large company is built part by
@@ -106,7 +106,7 @@ class Histories:
     customers: ir.Table | None
     columns: Mapping[str, frozenset[str]]
     held: tuple[ir.Table, ...]
-    markers: PreparedMarkers | None
+    markers: ContactMarkers | None
     parts: tuple[Part, ...]
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class Histories:
 
 
 def make_histories(
-    tables: Tables, *, markers: PreparedMarkers | None = None, part_rows: int | None = None
+    tables: Tables, *, markers: ContactMarkers | None = None, part_rows: int | None = None
 ) -> Histories:
     """Make a company's rows ready for any number of cutoffs.
 
@@ -135,7 +135,7 @@ def make_histories(
     ----------
     tables : Tables
         Accepted tables.
-    markers : PreparedMarkers, optional
+    markers : ContactMarkers, optional
         Markers of contacts; as known at a cutoff they become features.
     part_rows : int, optional
         Orders and contacts that are worked on at a time, in whole customers; by default as many

@@ -175,7 +175,7 @@ def by_opportunity(
     Parameters
     ----------
     answers : DataFrame
-        ``PreparedMarkers.answers``, joined with the unit's columns and the mix. Rows may stand
+        ``ContactMarkers.answers``, joined with the unit's columns and the mix. Rows may stand
         for several answers.
     marker : str
         ``"empathy"`` or ``"empathy_unique"``.

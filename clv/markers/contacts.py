@@ -38,7 +38,7 @@ PLACES = ("start", "middle", "end")
 
 
 @dataclass(frozen=True)
-class PreparedMarkers:
+class ContactMarkers:
     """Markers of every contact, free of any cutoff.
 
     Attributes
@@ -153,9 +153,9 @@ class PreparedMarkers:
                 self.tables.engine.release(rows)
 
 
-def prepare_markers(
+def make_markers(
     tables: Tables, pack: Pack, *, allowed_scripts: Sequence[str] = ()
-) -> PreparedMarkers:
+) -> ContactMarkers:
     """Read all messages once.
 
     Parameters
@@ -187,7 +187,7 @@ def prepare_markers(
     promises = None
     if tables.has("interactions", "initiated_by"):
         promises = engine.cache(timing.promises(tables["interactions"]))
-    return PreparedMarkers(tables, pack, turns, whole, promises, notes)
+    return ContactMarkers(tables, pack, turns, whole, promises, notes)
 
 
 def _turns(tables: Tables, pack: Pack, said: ir.Table, allowed: Sequence[str]) -> ir.Table:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from clv.features.base import GROUPS, SERVICE_GROUPS
-from clv.models.btyd.histories import histories
+from clv.models.btyd.purchase_histories import histories
 from clv.models.btyd.reference import cross_check
 from clv.models.calibration import Calibration, calibrated
 from clv.models.contributions import Centring, split_log

@@ -183,8 +183,8 @@ class MarkerScorer:
         Parameters
         ----------
         markers : DataFrame, shape (rows, columns)
-            Flags of turns (``PreparedMarkers.turns``), or hits or shares of contacts
-            (``PreparedMarkers.contacts``); unknown counts as not found.
+            Flags of turns (``ContactMarkers.turns``), or hits or shares of contacts
+            (``ContactMarkers.contacts``); unknown counts as not found.
         label : sequence of float, length rows
             1 or 0, as people judged.
         conversation : sequence of str, length rows

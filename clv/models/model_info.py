@@ -10,7 +10,7 @@ import numpy as np
 
 from clv.errors import ModelError
 from clv.models.btyd.fit import fit_purchases
-from clv.models.btyd.histories import histories
+from clv.models.btyd.purchase_histories import histories
 from clv.notes import Note
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from clv.models.btyd import BTYD
 from clv.models.btyd.fit import fit_purchases
 from clv.models.btyd.gamma_gamma import conditional_spend, fit_spend
-from clv.models.btyd.histories import histories
+from clv.models.btyd.purchase_histories import histories
 from clv.models.btyd.results import Fit, Verdict
 from clv.models.discounting import log_discount_per_day
 from clv.notes import Note

@@ -14,7 +14,7 @@ import pandas as pd
 
 from clv.contract.tables import Tables
 from clv.engines.connect import connect
-from clv.markers.contacts import prepare_markers
+from clv.markers.contacts import make_markers
 from clv.markers.language import prefilters, turns_of, with_flags, with_prefilters
 from clv.markers.normalise import normalise
 from clv.markers.packs import load_pack
@@ -114,7 +114,7 @@ def main(count=1_000_000, many=0):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         say(f"peak memory, {count:,} messages {peak:8.2f} GB (test data included)")
         part = tables(engine, text[: count // 5])
-        seconds = timed(lambda: prepare_markers(part, pack).close())
+        seconds = timed(lambda: make_markers(part, pack).close())
         say(f"everything                 {count // 5 / seconds:12,.0f} messages/s per core")
         ordinary = tables(engine, text[:40_000])
         size = sum(len(message) for message in text[:40_000])

@@ -30,7 +30,7 @@ def prepare(folder):
     from clv.engines.connect import connect
     from clv.events.histories import make_histories
     from clv.features.table import build_feature_table
-    from clv.markers.contacts import prepare_markers
+    from clv.markers.contacts import make_markers
     from clv.markers.packs import load_pack
     from clv.models.lifetime_value import LifetimeModel
     from clv.models.options import ModelOptions
@@ -41,7 +41,7 @@ def prepare(folder):
     drawn = simulate(SimulationOptions(customers=COMPANY, years=2, agents=60, seed=1))
     with connect(threads=THREADS) as engine:
         tables = Tables.from_frames(engine, drawn.frames())
-        histories = make_histories(tables, markers=prepare_markers(tables, load_pack(None)))
+        histories = make_histories(tables, markers=make_markers(tables, load_pack(None)))
         first, last = tables.span()
         windows = rolling_cutoffs(first, last, 180, every_days=60, history_days=180)[-3:]
         panel = build_panel(histories, windows)

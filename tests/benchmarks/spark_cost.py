@@ -73,7 +73,7 @@ def steps(engine: Engine, folder: Path) -> dict[str, float]:
     from clv.contract.tables import DataOptions
     from clv.events.histories import make_histories
     from clv.features.table import build_feature_table
-    from clv.markers.contacts import prepare_markers
+    from clv.markers.contacts import make_markers
     from clv.markers.packs import load_pack
     from clv.sources.reading import read_sources
     from clv.sources.spec import SourceSpec
@@ -83,7 +83,7 @@ def steps(engine: Engine, folder: Path) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as place:
         tables = examine(raw, DataOptions(), quarantine=Path(place), loaded_at=LOADED).tables
     marks.append(time.perf_counter())
-    markers = prepare_markers(tables, load_pack())
+    markers = make_markers(tables, load_pack())
     marks.append(time.perf_counter())
     histories = make_histories(tables, markers=markers)
     marks.append(time.perf_counter())

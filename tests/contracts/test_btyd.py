@@ -16,8 +16,8 @@ from scipy.optimize import approx_fprime
 from clv.models.btyd import BTYD
 from clv.models.btyd.base import expected_new_customer
 from clv.models.btyd.fit import fit_purchases
-from clv.models.btyd.histories import Histories, compress
 from clv.models.btyd.optimum import BOUND
+from clv.models.btyd.purchase_histories import PurchaseHistories, compress
 from clv.models.btyd.reference import cross_check
 from clv.models.btyd.results import Fit, Verdict
 from clv.models.options import AUTO
@@ -41,7 +41,7 @@ def rows_of(seed=0, n=60):
     t = rng.integers(1, 400, n).astype(float)
     x = rng.poisson(2.0, n).astype(float)
     t_x = np.where(x > 0, np.floor(t * rng.random(n)), 0.0)
-    return Histories(x, t_x, t, rng.integers(1, 4, n).astype(float))
+    return PurchaseHistories(x, t_x, t, rng.integers(1, 4, n).astype(float))
 
 
 @pytest.mark.parametrize("model", BTYD)
@@ -58,7 +58,7 @@ def test_weights_count_customers(model):
     repeated = np.repeat(np.arange(40), rows.weight.astype(int))
     merged = compress(rows.frequency[repeated], rows.recency[repeated], rows.age[repeated])
     theta = theta_of(model)
-    whole = Histories(
+    whole = PurchaseHistories(
         rows.frequency[repeated],
         rows.recency[repeated],
         rows.age[repeated],

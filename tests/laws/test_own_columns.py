@@ -22,7 +22,7 @@ from clv.errors import SchemaError
 from clv.events.histories import make_histories
 from clv.features.contacts import contacts_before
 from clv.features.table import build_feature_table
-from clv.markers.contacts import prepare_markers
+from clv.markers.contacts import make_markers
 from clv.markers.packs import load_pack
 from clv.schema import SCHEMA
 from clv.sources.names import OWN
@@ -108,7 +108,7 @@ def results(engine: Recording, frames: Frames, folder: Path) -> dict[str, pd.Dat
     terms = DataOptions(attributes=("segment", "tier"))
     checked = examine(raw, terms, quarantine=folder / "quarantine", loaded_at=LOADED)
     tables = checked.tables
-    markers = prepare_markers(tables, load_pack())
+    markers = make_markers(tables, load_pack())
     histories = make_histories(tables, markers=markers)
     found = {
         "features": build_feature_table(histories, CUTOFF).to_pandas(),

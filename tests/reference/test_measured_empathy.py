@@ -19,7 +19,7 @@ from clv.events.histories import make_histories
 from clv.features.contacts import build_contact_table
 from clv.labels.follow_up import build_follow_up
 from clv.markers.aggregate import by_opportunity
-from clv.markers.contacts import prepare_markers
+from clv.markers.contacts import make_markers
 from clv.markers.packs import load_pack
 from clv.simulation import SimulationOptions, simulate
 from clv.windows import Window
@@ -40,7 +40,7 @@ def measured(seed, customers):
     days = window.horizon_days
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, company.frames(), DataOptions(currency="USD"))
-        markers = prepare_markers(tables, load_pack())
+        markers = make_markers(tables, load_pack())
         ready = make_histories(tables, markers=markers)
         contacts = build_contact_table(ready, days, until=window.horizon_end)
         follow_up = build_follow_up(ready, days, until=window.horizon_end, months=False)
@@ -75,7 +75,7 @@ def test_empathy_is_heard_where_it_was_meant_and_hardly_elsewhere():
     company = simulate(SimulationOptions(customers=400, agents=40, seed=5, canned_share=0.0))
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, company.frames(), DataOptions(currency="USD"))
-        turns = prepare_markers(tables, load_pack()).turns
+        turns = make_markers(tables, load_pack()).turns
         said = turns.filter((turns.speaker == "agent") & turns.spoken)
         frame = engine.to_pandas(said.select("interaction_id", "position", "is_empathic"))
     warm = company.warm_turns.assign(warm=True)
@@ -91,7 +91,7 @@ def warmth_at_fifty_contacts(seed, draws=5):
     company = simulate(SimulationOptions(customers=2_500, agents=40, seed=seed))
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, company.frames(), DataOptions(currency="USD"))
-        answers = engine.to_pandas(prepare_markers(tables, load_pack()).answers(None))
+        answers = engine.to_pandas(make_markers(tables, load_pack()).answers(None))
     contacts = company.tables["interactions"].sort_values(["started_at", "interaction_id"])
     before = contacts.groupby(["customer_id", "issue_type"])["started_at"].shift()
     contacts["again"] = (contacts["started_at"] - before).dt.days <= 7

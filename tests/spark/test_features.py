@@ -10,7 +10,7 @@ from clv.features.contacts import build_contact_table
 from clv.features.table import build_feature_table
 from clv.labels.follow_up import build_follow_up
 from clv.labels.outcomes import build_outcomes
-from clv.markers.contacts import prepare_markers
+from clv.markers.contacts import make_markers
 from clv.markers.packs import load_pack
 from clv.windows import Window
 from tests.laws.strategies import CUTOFF as LAW_CUTOFF
@@ -31,7 +31,7 @@ KEYS = {
 def computed(tables, horizon_days=180):
     """Return every frame that leaves the event layer."""
     engine = tables.engine
-    markers = prepare_markers(tables, load_pack())
+    markers = make_markers(tables, load_pack())
     histories = make_histories(tables, markers=markers)
     window = Window(CUTOFF, horizon_days)
     with_features = build_feature_table(histories, CUTOFF)

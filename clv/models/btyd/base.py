@@ -18,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clv.models.btyd.histories import Histories
+    from clv.models.btyd.purchase_histories import PurchaseHistories
 
 
 class Likelihood(NamedTuple):
@@ -56,7 +56,7 @@ class PurchaseModel(Protocol):
     one_time_buyers_alive: ClassVar[bool]
     reference: ClassVar[str]
 
-    def likelihood(self, theta: np.ndarray, rows: Histories) -> Likelihood:
+    def likelihood(self, theta: np.ndarray, rows: PurchaseHistories) -> Likelihood:
         """Return the log-likelihood of the histories at ``theta``, in ``parameters`` order."""
         ...
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from clv.errors import ModelError
 from clv.models.btyd import BTYD
-from clv.models.btyd.histories import Histories, compress
 from clv.models.btyd.optimum import (
     BOUND,
     SEARCH_ROWS,
@@ -23,6 +22,7 @@ from clv.models.btyd.optimum import (
     judge_search,
     maximise,
 )
+from clv.models.btyd.purchase_histories import PurchaseHistories, compress
 from clv.models.btyd.results import Fit, Verdict
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def fit_purchases(
     )
 
 
-def _judge(kind: PurchaseModel, optimum: Optimum, rows: Histories) -> tuple[Verdict, str]:
+def _judge(kind: PurchaseModel, optimum: Optimum, rows: PurchaseHistories) -> tuple[Verdict, str]:
     few = judge_repeaters(rows.repeaters)
     if few:
         return few

@@ -15,8 +15,8 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from clv.models.btyd.base import Likelihood
-from clv.models.btyd.histories import ByCount
 from clv.models.btyd.optimum import SEARCH_ROWS, Optimum, judge_repeaters, judge_search, maximise
+from clv.models.btyd.purchase_histories import ByCount
 from clv.models.btyd.results import Fit, Verdict
 
 if TYPE_CHECKING:

@@ -17,13 +17,13 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from clv.models.btyd.base import Likelihood
-from clv.models.btyd.histories import per_pair
+from clv.models.btyd.purchase_histories import per_pair
 from clv.models.btyd.quadrature import beta_nodes, unit_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clv.models.btyd.histories import Histories
+    from clv.models.btyd.purchase_histories import PurchaseHistories
 
 PARAMETERS = ("r", "alpha", "a", "b")
 DROPOUT_NODES = 48
@@ -43,7 +43,7 @@ class GeometricDropout:
     parameters: ClassVar[tuple[str, ...]] = PARAMETERS
     times: ClassVar[tuple[str, ...]] = ("alpha",)
 
-    def likelihood(self, theta: np.ndarray, rows: Histories) -> Likelihood:
+    def likelihood(self, theta: np.ndarray, rows: PurchaseHistories) -> Likelihood:
         """Return the log-likelihood (FHL 2005 equation 6) in (r, α, a, b), and its gradient."""
         r, alpha, a, b = theta
         x, weight = rows.frequency, rows.weight

@@ -15,13 +15,13 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from clv.models.btyd.base import Likelihood
-from clv.models.btyd.histories import per_pair
+from clv.models.btyd.purchase_histories import per_pair
 from clv.models.btyd.quadrature import unit_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clv.models.btyd.histories import Histories
+    from clv.models.btyd.purchase_histories import PurchaseHistories
 
 PARAMETERS = ("r", "alpha", "s", "beta")
 DEATH_NODES = 32
@@ -38,7 +38,7 @@ class ParetoNBD:
     one_time_buyers_alive: ClassVar[bool] = False
     reference: ClassVar[str] = "ParetoNBDFitter"
 
-    def likelihood(self, theta: np.ndarray, rows: Histories) -> Likelihood:
+    def likelihood(self, theta: np.ndarray, rows: PurchaseHistories) -> Likelihood:
         """Return the log-likelihood in (r, α, s, β), and its gradient.
 
         The death time between the last purchase and the cutoff is integrated numerically, all

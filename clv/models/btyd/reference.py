@@ -11,10 +11,10 @@ import numpy as np
 
 from clv.models.btyd import BTYD
 from clv.models.btyd.fit import fit_purchases
-from clv.models.btyd.histories import compress
+from clv.models.btyd.purchase_histories import compress
 
 if TYPE_CHECKING:
-    from clv.models.btyd.histories import Histories
+    from clv.models.btyd.purchase_histories import PurchaseHistories
 
 CHECK_CUSTOMERS = 2_000
 
@@ -66,7 +66,7 @@ def cross_check(
     return CrossCheck(model, x.size, gap / n, abs(at_theirs - own) / n, message)
 
 
-def _lifetimes_fit(model: str, rows: Histories) -> tuple[Any, str]:
+def _lifetimes_fit(model: str, rows: PurchaseHistories) -> tuple[Any, str]:
     with warnings.catch_warnings():
         # the import silences FutureWarnings of the whole process; this undoes it
         warnings.simplefilter("ignore")
@@ -85,7 +85,7 @@ def _lifetimes_fit(model: str, rows: Histories) -> tuple[Any, str]:
         return fitter, f"lifetimes {lifetimes.__version__}"
 
 
-def _their_likelihood(fitter: Any, model: str, rows: Histories) -> float:
+def _their_likelihood(fitter: Any, model: str, rows: PurchaseHistories) -> float:
     if model == "pareto_nbd":
         theta = fitter.params_.to_numpy()
         each = fitter._conditional_log_likelihood(theta, rows.frequency, rows.recency, rows.age)

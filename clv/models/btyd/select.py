@@ -9,7 +9,7 @@ import numpy as np
 
 from clv.models.btyd import BTYD
 from clv.models.btyd.fit import fit_purchases
-from clv.models.btyd.histories import histories
+from clv.models.btyd.purchase_histories import histories
 from clv.models.btyd.results import Fit, Verdict
 from clv.models.training.steps import Step, by_cutoff
 
@@ -54,7 +54,7 @@ def compare_purchase_models(
     Parameters
     ----------
     rows : DataFrame
-        Histories as of the cutoff, with the outcome ``purchases`` of the horizon.
+        PurchaseHistories as of the cutoff, with the outcome ``purchases`` of the horizon.
     horizon_days : int
     seed : int
         Of the sample of at most 20,000 customers.

@@ -59,7 +59,7 @@ class Panel:
         Otherwise ``value`` is revenue.
     notes : tuple of Note
         What was left out on the way.
-    histories : dict of str to DataFrame
+    purchase_histories : dict of str to DataFrame
         ``BTYD_COLUMNS`` of every customer by ISO cutoff, where ``frame`` holds a sample of
         them; else empty.
     prospects : DataFrame
@@ -75,7 +75,7 @@ class Panel:
     currency: str = "units"
     value_is_margin: bool = False
     notes: tuple[Note, ...] = field(default=())
-    histories: dict[str, pd.DataFrame] = field(default_factory=dict)
+    purchase_histories: dict[str, pd.DataFrame] = field(default_factory=dict)
     prospects: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
@@ -102,7 +102,7 @@ class Panel:
 
     def everyone(self, window: Window) -> pd.DataFrame:
         """Return the purchase histories of all customers at one cutoff, sampled or not."""
-        return self.histories.get(window.cutoff.isoformat(), self.at(window))
+        return self.purchase_histories.get(window.cutoff.isoformat(), self.at(window))
 
     def of(self, windows: Sequence[Window]) -> pd.DataFrame:
         """Return the rows of several cutoffs."""
@@ -272,7 +272,7 @@ def build_panel(
         currency=tables.terms.currency,
         value_is_margin=tables.value_is_margin,
         notes=tuple(notes),
-        histories=purchases,
+        purchase_histories=purchases,
         prospects=pd.concat([prospects[n] for n in reversed(kept)], ignore_index=True),
     )
 

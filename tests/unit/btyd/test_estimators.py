@@ -57,7 +57,7 @@ def test_standard_errors_are_those_of_lifetimes(fits, peers, kind):
 
 
 def test_standard_errors_of_pareto_are_those_of_a_numeric_curvature(fits, cdnow):
-    from clv.models.btyd.histories import compress
+    from clv.models.btyd.purchase_histories import compress
 
     rows = compress(cdnow["frequency"], cdnow["recency"], cdnow["T"])
     theta = fits[ParetoNBD].params_.to_numpy()

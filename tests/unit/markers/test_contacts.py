@@ -17,7 +17,7 @@ from clv.engines.connect import connect
 from clv.errors import SchemaError
 from clv.markers import timing
 from clv.markers.base import Pack
-from clv.markers.contacts import prepare_markers
+from clv.markers.contacts import make_markers
 from clv.markers.language import searches, turns_of, with_flags, with_prefilters
 from clv.markers.normalise import normalise, normalised
 from clv.markers.packs import load_pack
@@ -43,7 +43,7 @@ def engine():
 
 
 def counted(engine, said, window=None, **columns):
-    prepared = prepare_markers(conversations.tables(engine, said, **columns), PACK)
+    prepared = make_markers(conversations.tables(engine, said, **columns), PACK)
     frame = engine.to_pandas(prepared.contacts(window)).set_index("interaction_id")
     return frame.sort_index(), prepared
 
@@ -156,7 +156,7 @@ def test_a_message_sent_later_is_not_known(engine):
     midnight = made["messages"].mutate(
         sent_at=made["messages"].sent_at + (made["messages"].position == 2).cast("int64") * 86_400
     )
-    prepared = prepare_markers(made.replaced(messages=engine.cache(midnight)), PACK)
+    prepared = make_markers(made.replaced(messages=engine.cache(midnight)), PACK)
     day = conversations.START.date()
     then = engine.to_pandas(prepared.contacts(Window(day))).iloc[0]
     later = engine.to_pandas(prepared.contacts(Window(day + dt.timedelta(days=1)))).iloc[0]
@@ -164,7 +164,7 @@ def test_a_message_sent_later_is_not_known(engine):
     assert (then.sympathy_hits, then.gratitude_hits, then.agent_turns) == (1, 0, 1)
     assert (later.sympathy_hits, later.gratitude_hits, later.agent_turns) == (1, 1, 2)
     assert before.empty
-    short = prepare_markers(conversations.tables(engine, {"a": said["a"][:2]}), PACK)
+    short = make_markers(conversations.tables(engine, {"a": said["a"][:2]}), PACK)
     alone = engine.to_pandas(short.contacts(Window(day))).iloc[0]
     pd.testing.assert_series_equal(then, alone)
 
@@ -180,7 +180,7 @@ def test_names_echo_and_times(engine):
     made = conversations.tables(engine, said)
     people = pd.DataFrame({"customer_id": ["c0", "c1"], "first_name": ["Priya", "Will"]})
     customers = Tables.from_frames(engine, {"customers": people})["customers"]
-    prepared = prepare_markers(made.replaced(customers=customers), PACK)
+    prepared = make_markers(made.replaced(customers=customers), PACK)
     frame = engine.to_pandas(prepared.contacts(None)).set_index("interaction_id")
     assert frame.loc["a", ["name_use_hits", "name_use_occasions"]].tolist() == [1, 1]
     assert frame.loc["b", ["name_use_hits", "name_use_occasions"]].tolist() == [0, 0]
@@ -194,7 +194,7 @@ def test_promises_are_kept_by_the_company(engine):
     said = {"kept": promise, "call": [("agent", "Hello.")], "broken": promise}
     made = conversations.tables(engine, said, initiated_by=["customer", "company", "customer"])
     contacts = made["interactions"].mutate(customer_id=ibis.literal("c"))
-    prepared = prepare_markers(made.replaced(interactions=engine.cache(contacts)), PACK)
+    prepared = make_markers(made.replaced(interactions=engine.cache(contacts)), PACK)
 
     def kept(window):
         frame = engine.to_pandas(prepared.contacts(window)).set_index("interaction_id")
@@ -239,7 +239,7 @@ def test_the_time_that_was_promised_decides_whether_it_was_kept(engine):
     late = contacts.started_at + (contacts.interaction_id == "silence").cast("int64") * 8 * 86_400
     held = engine.cache(contacts.mutate(customer_id=ibis.literal("c"), started_at=late))
     frame = engine.to_pandas(
-        prepare_markers(made.replaced(interactions=held), PACK).contacts(None)
+        make_markers(made.replaced(interactions=held), PACK).contacts(None)
     ).set_index("interaction_id")
     kept = frame[["promise_kept_hits", "promise_kept_occasions"]].agg(tuple, axis=1).to_dict()
     assert (kept["slow"], kept["long"]) == ((0, 1), (1, 1))
@@ -261,7 +261,7 @@ def test_order_and_threads_change_nothing(engine):
             for name in ("interactions", "messages")
         }
         held = {name: other.frame(rows) for name, rows in shuffled.items()}
-        again = prepare_markers(Tables(other, held), PACK)
+        again = make_markers(Tables(other, held), PACK)
         moved = other.to_pandas(again.contacts(None)).set_index("interaction_id").sort_index()
         asked = other.to_pandas(again.answers(None))
     pd.testing.assert_frame_equal(frame, moved)
@@ -342,7 +342,7 @@ def test_the_engine_agrees_with_the_standard_library_on_any_text(texts):
 
 def test_messages_are_needed(engine):
     with pytest.raises(SchemaError, match="messages: the table was not given"):
-        prepare_markers(
+        make_markers(
             Tables(engine, {"interactions": engine.frame(pd.DataFrame({"interaction_id": ["a"]}))}),
             FULL,
         )

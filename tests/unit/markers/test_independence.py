@@ -8,7 +8,7 @@ import pytest
 
 from clv.contract.tables import Tables
 from clv.engines.connect import connect
-from clv.markers.contacts import prepare_markers
+from clv.markers.contacts import make_markers
 from clv.markers.normalise import normalise
 from clv.markers.packs import load_pack
 from clv.simulation import SimulationOptions, simulate
@@ -22,7 +22,7 @@ def found_by_warmth():
     """Return whether any sign of empathy was found, for warm agent turns and for others."""
     company = simulate(SimulationOptions(customers=600, agents=20, seed=3))
     with connect(threads=1) as engine:
-        prepared = prepare_markers(Tables.from_frames(engine, company.tables), PACK)
+        prepared = make_markers(Tables.from_frames(engine, company.tables), PACK)
         turns = prepared.turns.filter(prepared.turns.speaker == "agent")
         frame = engine.to_pandas(turns.select("interaction_id", "position", "is_empathic"))
     warm = pd.MultiIndex.from_frame(company.warm_turns[["interaction_id", "position"]])

@@ -15,7 +15,7 @@ import pytest
 from clv.engines.connect import connect
 from clv.markers.aggregate import by_opportunity
 from clv.markers.canned import families
-from clv.markers.contacts import prepare_markers
+from clv.markers.contacts import make_markers
 from clv.markers.explain import explain, redact
 from clv.markers.normalise import normalise
 from clv.markers.packs import load_pack
@@ -64,7 +64,7 @@ def year(warm, spray=False, place="end"):
 
 
 def rates(engine, said):
-    prepared = prepare_markers(conversations.tables(engine, said), PACK)
+    prepared = make_markers(conversations.tables(engine, said), PACK)
     frame = engine.to_pandas(prepared.contacts(None))
     occasions = frame["empathy_occasions"].sum()
     raw = frame["empathy_hits"].sum() / occasions
@@ -97,7 +97,7 @@ def test_spraying_stock_lines_to_the_calm_too_leaves_an_agents_weighed_rate():
     with connect(threads=1) as engine:
         for case, talk in (("plain", said), ("sprayed", stock)):
             made = conversations.tables(engine, talk, agent_id=agents)
-            rows = engine.to_pandas(prepare_markers(made, PACK).answers(None))
+            rows = engine.to_pandas(make_markers(made, PACK).answers(None))
             rows["agent_id"] = rows["interaction_id"].str[0]
             found = by_opportunity(rows, "empathy_unique", ["agent_id"])
             rate[case] = found.set_index("agent_id")["rate"]

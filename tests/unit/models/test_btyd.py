@@ -8,7 +8,7 @@ from clv.errors import ModelError
 from clv.models.btyd import BTYD
 from clv.models.btyd.fit import fit_purchases
 from clv.models.btyd.gamma_gamma import Spending, fit_spend, gamma_gamma
-from clv.models.btyd.histories import compress
+from clv.models.btyd.purchase_histories import compress
 from clv.models.btyd.results import Fit, Verdict
 
 THETA = {

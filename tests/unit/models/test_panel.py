@@ -151,7 +151,7 @@ def test_a_panel_too_large_keeps_whole_customers_and_everyones_history():
         windows = training_windows(*tables.span(), 30, limit=2)
         whole = build_panel(make_histories(tables), windows)
         part = build_panel(make_histories(tables), windows, rows=len(whole.frame) // 2, seed=3)
-    assert not whole.histories
+    assert not whole.purchase_histories
     assert 0.35 < len(part.frame) / len(whole.frame) < 0.65
     chosen = set(part.frame["customer_id"])
     kept = whole.frame[whole.frame["customer_id"].isin(chosen)].reset_index(drop=True)

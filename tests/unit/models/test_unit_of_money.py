@@ -28,12 +28,12 @@ def in_unit(panel, unit):
         nine = np.vectorize(lambda value: float(f"{value:.8e}"), otypes=[float])
         return frame.assign(**{name: nine(frame[name].to_numpy(float) * unit) for name in columns})
 
-    histories = {day: scaled(frame) for day, frame in panel.histories.items()}
+    histories = {day: scaled(frame) for day, frame in panel.purchase_histories.items()}
     return replace(
         panel,
         frame=scaled(panel.frame),
         prospects=scaled(panel.prospects),
-        histories=histories,
+        purchase_histories=histories,
     )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Histories:
+class PurchaseHistories:
     """Distinct purchase histories and how many customers share each.
 
     Attributes
@@ -51,19 +51,19 @@ class Histories:
         """Repeat purchases in all."""
         return float(self.weight @ self.frequency)
 
-    def scaled(self, unit: float) -> Histories:
+    def scaled(self, unit: float) -> PurchaseHistories:
         """Return the same histories in a unit of time ``unit`` times as long."""
-        return Histories(self.frequency, self.recency / unit, self.age / unit, self.weight)
+        return PurchaseHistories(self.frequency, self.recency / unit, self.age / unit, self.weight)
 
-    def thinned(self, rows: int) -> Histories:
+    def thinned(self, rows: int) -> PurchaseHistories:
         """Return every k-th distinct history, about ``rows`` of them."""
         step = max(self.weight.size // rows, 1)
         columns = (self.frequency, self.recency, self.age, self.weight)
         x, t_x, t, weight = (column[::step] for column in columns)
-        return Histories(x, t_x, t, weight)
+        return PurchaseHistories(x, t_x, t, weight)
 
 
-def compress(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> Histories:
+def compress(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> PurchaseHistories:
     """Merge equal histories; whole days merge by one integer key, which sorts fastest.
 
     Examples
@@ -83,7 +83,7 @@ def compress(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> His
         merged = np.column_stack([x, t_x, t]).astype(float)
     else:
         merged, weight = np.unique(np.column_stack(columns), axis=0, return_counts=True)
-    return Histories(merged[:, 0], merged[:, 1], merged[:, 2], weight.astype(float))
+    return PurchaseHistories(merged[:, 0], merged[:, 1], merged[:, 2], weight.astype(float))
 
 
 def histories(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
