@@ -59,8 +59,8 @@ class ScoringOptions:
     chunk_customers: int = CHUNK_CUSTOMERS
     limit_share: float = 0.05
     keep: int = 10
-    wait_seconds: float = 0.0
-    keep_months: int = 0
+    wait_seconds: float = 300.0
+    keep_months: int = 13
     dry_run: bool = False
     data_fingerprint: str = ""
     profile: Profile | None = None

@@ -1,5 +1,6 @@
 """The settings file: strict keys, environment over file, flags over both."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,17 @@ import yaml
 from clv.pipelines.running.settings import Settings
 from clv.pipelines.running.settings_file import load_settings
 
+from clv import LifetimeValue
+from clv.contract.matching import LEAST_MATCH
+from clv.contract.tables import DataOptions
+from clv.contract.validation import LIMIT_SHARE
+from clv.effects import AttributionOptions
+from clv.effects.decisions.options import DecisionOptions, TargetOptions
+from clv.effects.estimators.study import EffectOptions
 from clv.errors import SettingsError
+from clv.monitoring import Limits
+from clv.registry import GateLimits
+from clv.scoring import ScoringOptions
 
 CONFIG = Path(__file__).parents[2] / "pipelines" / "config"
 
@@ -85,6 +96,67 @@ def test_the_example_names_every_setting_and_its_default():
     assert set(keys(document)) == set(keys(defaults))
     given = load_settings(CONFIG / "example.yaml").model_dump(mode="json")
     assert {**given, "sources": {}} == defaults
+
+
+def library():
+    """Return where each section's defaults live in the library, by the names of its fields.
+
+    The settings are read before a command knows what it needs, and stay light: they repeat the
+    numbers instead of importing the models and estimators that own them.
+    """
+    scoring = {**defaults_of(ScoringOptions), "quarantine_limit_share": ScoringOptions.limit_share}
+    effects, targets = EffectOptions(), TargetOptions()
+    return {
+        "terms": defaults_of(DataOptions),
+        "quality": {"quarantine_limit_share": LIMIT_SHARE, "least_match": LEAST_MATCH},
+        "training": {**LifetimeValue().get_params()},
+        "gate": defaults_of(GateLimits),
+        "scoring": scoring,
+        "attribution": {
+            **defaults_of(AttributionOptions),
+            "level": effects.level,
+            "customers": effects.max_customers,
+            "minimum_gain_share": targets.min_gain_share,
+        },
+        "decisions": defaults_of(DecisionOptions),
+        "monitoring": defaults_of(Limits),
+    }
+
+
+ELSEWHERE = {
+    "terms": {"currency"},  # null: what the column of the orders says
+    "attribution": {"behaviours", "experiments"},  # names and files, which a run turns into objects
+    "monitoring": {"fail"},  # an exit code
+}
+APPLICATION = {"engine", "registry", "markers", "report"}
+"""Where things lie, and how a page reads: the library is handed these."""
+
+
+def defaults_of(options):
+    return {f.name: getattr(options, f.name) for f in fields(options) if hasattr(options, f.name)}
+
+
+def test_every_default_is_the_option_class_s():
+    settings, owned = Settings(), library()
+    sections = {
+        name
+        for name in type(settings).model_fields
+        if hasattr(getattr(settings, name), "model_dump")
+    }
+    assert sections == {*owned, *APPLICATION}
+    for section, theirs in owned.items():
+        ours = getattr(settings, section).model_dump()
+        asked = {
+            name: value for name, value in ours.items() if name not in ELSEWHERE.get(section, ())
+        }
+        assert asked == {name: theirs[name] for name in asked}, section
+
+
+def test_the_gate_and_monitoring_ask_the_same_of_a_model():
+    limits, gate = defaults_of(Limits), defaults_of(GateLimits)
+    shared = limits.keys() & gate.keys()
+    assert len(shared) == 5
+    assert {name: limits[name] for name in shared} == {name: gate[name] for name in shared}
 
 
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda p: p.stem)

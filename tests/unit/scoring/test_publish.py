@@ -29,7 +29,7 @@ def out(tmp_path):
 def score(engine, out):
     def run(version, **changes):
         table = FeatureTable(engine, (engine.frame(customers(20)),), AS_OF, FEATURES_USED, ())
-        order = replace(ScoringOptions("clv", version, out, keep=2), **changes)
+        order = replace(ScoringOptions("clv", version, out, keep=2, keep_months=0), **changes)
         return score_table(table, Bent(), order)
 
     return run

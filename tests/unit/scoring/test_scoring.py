@@ -58,7 +58,9 @@ def table_of(engine):
 
 @pytest.fixture
 def order(tmp_path):
-    return ScoringOptions(model_name="clv", model_version=3, out=tmp_path / "scores")
+    return ScoringOptions(
+        model_name="clv", model_version=3, out=tmp_path / "scores", wait_seconds=0, keep_months=0
+    )
 
 
 def published(out):
