@@ -21,7 +21,7 @@ from clv.engines.base import partition_names
 from clv.errors import SchemaError, SourceError, StorageError, listing
 from clv.foreign import reason
 from clv.masking import masked
-from clv.sources.footers import no_nat, shallow
+from clv.sources.bounds import shallow, texts_held, times_that_are, values_held
 from clv.sources.names import told_apart
 
 if TYPE_CHECKING:
@@ -122,14 +122,15 @@ def read_parquet(
         try:
             footer = pq.read_metadata(path)
             schema = footer.schema.to_arrow_schema()
+            not_too_wide(table, path, schema.names)
+            shallow(table, path, schema)
+            values_held(table, path, footer)
+            times_that_are(table, path, schema)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise SourceError(
                 f"{table}: {path} cannot be read as Parquet: {first_line(error)} "
                 "Write the file again, or name another one."
             ) from None
-        not_too_wide(table, path, schema.names)
-        shallow(table, path, schema)
-        no_nat(table, path, footer)
         held += footer.num_rows
         columns = () if folder is None else partition_names(path.parent.relative_to(folder))
         names = [*schema.names, *columns]
@@ -140,15 +141,18 @@ def read_parquet(
                 f"its folders ({listing(columns)}) counted; expected names that differ. Rename or "
                 "leave out some of them."
             )
-        # Which of two an engine would rename is its own choice.
-        file = path.absolute() if told == names else _renamed(engine, table, path, told)
-        groups.setdefault(columns, []).append(str(file))
+        file = str(path.absolute())
+        if told != names:  # which of two an engine would rename is its own choice
+            texts_held(engine, table, [path], engine.read_parquet([file]))
+            file = _renamed(engine, table, path, told)
+        groups.setdefault(columns, []).append(file)
     place = None if folder is None else folder.absolute()
     parts = [
         engine.read_parquet(files, partitions=place if columns else None)
         for columns, files in groups.items()
     ]
     rows = _united(parts)
+    texts_held(engine, table, paths, rows)
     read = engine.to_pandas(rows.aggregate(rows=rows.count()))["rows"].iloc[0]
     require_all(table, listing(path.name for path in paths), held, int(read))
     return rows

@@ -11,7 +11,7 @@ import ibis
 
 from clv.errors import SettingsError, SourceError, listing
 from clv.schema import SCHEMA
-from clv.sources import csv_files, files, replacing
+from clv.sources import bounds, csv_files, files, replacing
 from clv.sources.customers import records_once
 from clv.sources.expressions import compile_expression
 from clv.sources.identity.options import IdentityOptions
@@ -190,6 +190,8 @@ def _read(engine: Engine, name: str, table: TableSpec, spec: SourceSpec, base: P
     if kind == "parquet":
         return files.read_parquet(engine, name, paths, folder)
     if kind == "csv":
+        for path in paths:
+            bounds.unpacks(name, path)
         return csv_files.read_csv(
             engine,
             name,

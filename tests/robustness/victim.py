@@ -10,6 +10,7 @@ lets no file grow beyond so many bytes), and one line answers how it and those b
 
 import atexit
 import datetime as dt
+import importlib
 import json
 import os
 import resource
@@ -111,9 +112,23 @@ JOBS = {"score": score_once, "train": train_once, "cli": run_command}
 ASKED = {"int": signal.SIGINT, "term": signal.SIGTERM}
 
 
+WARM = {
+    "score": ("mlflow.pyfunc", "mlflow.models", "lightgbm", "lifetimes", "scipy.special"),
+    "cli": (
+        *("great_expectations", "ibis.backends.duckdb", "altair", "vl_convert", "phonenumbers"),
+        *("alembic.command", "sqlglot", "tzlocal", "clv.registry.tracking", "clv.report.render"),
+        *("clv.contract.expectations", "clv.effects.attribution", "clv.monitoring.job"),
+        *("clv.sources.adapters.convert", "clv.simulation", "clv.erasure.job"),
+        *("clv.pipelines.running.settings_file", "clv.engines.duckdb", "sqlalchemy.dialects.mssql"),
+        *("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
+    ),
+}
+"""What commands load when they need it: once here, and not by each of thousands of children."""
+
+
 def main(job, folder):
-    for module in ("mlflow.pyfunc", "mlflow.models", "lightgbm", "lifetimes", "scipy.special"):
-        __import__(module)
+    for module in (*WARM["score"], *(WARM["cli"] if job == "cli" else ())):
+        importlib.import_module(module)
     answer("ready")
     beside = []
     for line in sys.stdin:

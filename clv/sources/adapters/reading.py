@@ -10,7 +10,7 @@ import ibis
 
 from clv.errors import SchemaError, SourceError, listing
 from clv.notes import Note
-from clv.sources import csv_files, files
+from clv.sources import bounds, csv_files, files
 from clv.sources.adapters.base import Manner
 from clv.sources.customers import count_rows
 from clv.sources.exports.cells import refuse_rounded
@@ -191,6 +191,8 @@ def _parts(
     found: Found,
 ) -> list[ir.Table]:
     """Return the rows of an export's files."""
+    for path in paths:
+        bounds.unpacks(export.name, path)
     in_json = [path for path in paths if path.name.lower().endswith(JSON_SUFFIXES)]
     if in_json and len(in_json) < len(paths):
         raise SourceError(

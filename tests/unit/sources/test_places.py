@@ -1,10 +1,12 @@
 """Places of tables as users have them: odd names, partitions of any kind, views, wide tables."""
 
+import gzip
 import sqlite3
 import time
 from urllib.parse import quote
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +14,7 @@ import pytest
 
 from clv.engines.connect import connect
 from clv.errors import SchemaError, SourceError
+from clv.sources import bounds
 from clv.sources.reading import read_sources
 from clv.sources.spec import SourceSpec
 
@@ -171,6 +174,48 @@ def test_a_wide_table_of_a_database_is_refused_too(engine, tmp_path):
         base.execute(f"create table orders as select {columns}")
     with pytest.raises(SchemaError, match=r"has 2,001 columns"):
         read(engine, tmp_path, database=str(tmp_path / "shop.duckdb"), orders={"table": "orders"})
+
+
+def bomb(kind, place):
+    """Write a small file that stands for very many bytes; return the words of its refusal."""
+    count = np.zeros(20_000, np.int32)
+    long = pa.DictionaryArray.from_arrays(pa.array(count), pa.array(["x" * 1_000_000]))
+    if kind == "gzip":
+        rows = b"order_id,note\n" + b"o1,none\n" * 1_000_000
+        (place / "orders.csv.gz").write_bytes(gzip.compress(rows))
+        return r"orders\.csv\.gz is .* unpacks to more than .* 250 times its size"
+    if kind == "rows":
+        table = pa.table({f"c{n}": pa.nulls(1_000_000) for n in range(4)})
+        refused = r"orders\.parquet says that its .* hold 1,000,000 rows of 4 columns"
+    elif kind == "alike":  # such columns are renamed in a copy
+        table = pa.table({"note": long, "Note": long})
+        refused = r"orders\.parquet holds 20,000,000,000 bytes of text in "
+    else:
+        table = pa.table({"order_id": count, "note": long})
+        refused = r"orders\.parquet holds 20,000,000,000 bytes of text in 'note'"
+    pq.write_table(table, place / "orders.parquet", dictionary_pagesize_limit=10**8)
+    return refused
+
+
+@pytest.mark.parametrize("kind", ["dictionary", "alike", "rows", "gzip"])
+def test_a_small_file_that_stands_for_terabytes_is_refused_by_name(
+    kind, engine, tmp_path, monkeypatch
+):
+    refused = bomb(kind, tmp_path)
+    if kind in ("rows", "gzip"):  # which would take seconds to write
+        monkeypatch.setattr(bounds, "ALWAYS_BYTES", 2**20)
+    with pytest.raises(SourceError, match=refused) as error:
+        read(engine, tmp_path)
+    assert error.value.exit_code == 3
+
+
+def test_repeated_texts_of_a_whole_table_are_read(engine, tmp_path, monkeypatch):
+    """A thousandfold is no bomb, and beside large files no small one is."""
+    monkeypatch.setattr(bounds, "ALWAYS_BYTES", 2**20)
+    ids = [f"o{n}" for n in range(20_000)]
+    frame = pd.DataFrame({"order_id": ids, "note": "the same hundred characters" * 4})
+    frame.to_parquet(tmp_path / "orders.parquet", index=False)
+    assert read(engine, tmp_path).order_id.nunique() == len(ids)
 
 
 def test_a_table_without_a_row_is_read_as_one(engine, tmp_path):

@@ -245,19 +245,29 @@ def test_a_parquet_file_broken_beyond_its_schema_is_named(tmp_path):
     content = bytearray((tmp_path / "orders.parquet").read_bytes())
     content[4:2000] = bytes(1996)
     (tmp_path / "orders.parquet").write_bytes(content)
-    with connect("duckdb", threads=1) as engine:
-        table = read(engine, folder=str(tmp_path)).frames["orders"]
-        with pytest.raises(SourceError, match=r"orders\.parquet cannot be read as Parquet"):
-            engine.to_pandas(table)
+    with (
+        connect("duckdb", threads=1) as engine,
+        pytest.raises(SourceError, match=r"orders\.parquet cannot be read as Parquet"),
+    ):
+        engine.to_pandas(read(engine, folder=str(tmp_path)).frames["orders"])
 
 
-def test_a_time_that_numpy_takes_for_none_is_refused_by_name(engine, tmp_path):
-    """DuckDB breaks down on it, and the engine with it."""
-    times = pa.array([-(2**63), 5], pa.int64()).cast(pa.timestamp("us"))
-    pq.write_table(
-        pa.table({"order_id": ["a", "b"], "ordered_at": times}), tmp_path / "orders.parquet"
-    )
-    with pytest.raises(SourceError, match=r"orders\.parquet holds NumPy's NaT .*'ordered_at'"):
+NEVER = {
+    "NaT": pa.array([-(2**63), 5], pa.timestamp("us")),
+    "NaT in nanoseconds": pa.array([-(2**63), 5], pa.timestamp("ns", "UTC")),
+    "milliseconds": pa.array([5, 2**61], pa.timestamp("ms")),
+    "a date": pa.array([-(2**31), 5], pa.int32()).cast(pa.date32()),
+    "within a list": pa.array([[5, -(2**63)], None], pa.list_(pa.timestamp("us"))),
+}
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("kind", NEVER)
+def test_a_time_beyond_all_calendars_is_refused_by_name(kind, told, engine, tmp_path):
+    """DuckDB breaks down on some, and the engine with it; a footer need not tell."""
+    table = pa.table({"order_id": ["a", "b"], "ordered_at": NEVER[kind]})
+    pq.write_table(table, tmp_path / "orders.parquet", write_statistics=told)
+    with pytest.raises(SourceError, match=r"orders\.parquet holds in 'ordered_at' a time .*NaT"):
         read(engine, folder=str(tmp_path))
 
 
