@@ -161,10 +161,12 @@ class ValidationResult(Displayed):
             if table.share > limit_share:
                 most = sorted(table.rules.items(), key=lambda item: (-item[1], item[0].id))
                 causes = [f"{rule.column} {rule.message} ({n:,})" for rule, n in most[:5]]
+                twice = most[0][0].kind == "duplicate" and most[0][1] >= table.quarantined / 2
+                hint = "Was a file delivered twice? " if twice else ""
                 raise QuarantineError(
                     f"{name}: {table.quarantined:,} of {table.rows:,} rows ({table.share:.1%}) "
                     f"break the contract; at most {limit_share:.1%} may: {'; '.join(causes)}. "
-                    f"See {target(self.quarantine, name)}; mend or map the rows, or "
+                    f"{hint}See {target(self.quarantine, name)}; mend or map the rows, or "
                     "raise quality.quarantine_limit_share."
                 )
 

@@ -11,8 +11,9 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from clv.engines.physical import in_units, ratio, thousandths
-from clv.features.base import Feature
+from clv.features.base import Feature, declared
 from clv.markers.contacts import COMPUTED
+from clv.markers.packs import load_pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,18 @@ def marker_features(histories: Histories) -> dict[str, Feature]:
     if histories.markers is None:
         return {}
     return _features_of(_entries(histories.markers.pack))
+
+
+def is_own_marker(name: str) -> bool:
+    """Say whether a feature is of a marker that only a company's own pack can have.
+
+    Examples
+    --------
+    >>> is_own_marker("warranty_offer_rate_365d"), is_own_marker("empathy_rate_365d")
+    (True, False)
+    """
+    known = {*declared(), *_features_of(_entries(load_pack()))}
+    return name.endswith(f"_{YEAR}d") and name not in known
 
 
 Entry = tuple[str, str, str, str, bool]

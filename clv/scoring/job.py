@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from clv.errors import ModelError, StorageError, UsageError, WindowError, listing
 from clv.features.base import fingerprint
+from clv.features.behaviours import is_own_marker
 from clv.features.table import FeatureTable, build_feature_table
 from clv.notes import Note, silent
 from clv.scoring import publish, unfinished
 from clv.scoring.changes import Changes, compare
+from clv.scoring.deliveries import compared_with_last, worth_compared_with_last
 from clv.scoring.nodes import on_nodes
 from clv.scoring.publish import MODEL_NAME, SCORE_FILE
 from clv.scoring.result import ScoringResult, versions
 from clv.scoring.rows import Reasons
 from clv.scoring.stream import Tally, keep_reasons, reconcile, write_rows
 from clv.scoring.tombstones import bury, noted
+from clv.scoring.volumes import VOLUMES_FILE, Volumes, count_volumes
 from clv.sinks import CsvSink
 from clv.storage import MARK, sha256_of
 
@@ -73,16 +76,20 @@ def score(
         When the tables do not give the features that the model was trained on.
     QuarantineError
         When more rows than allowed cannot be published.
+    GateError
+        When the tables or the total lie further from the last run's than the guards allow.
     LockError, StorageError, SinkError
         When another run is under way, the disk is full, or a destination refuses. Nothing
         is published then.
     """
     check_day(histories.tables, as_of)
+    volumes = count_volumes(histories.tables, as_of)
+    compared_with_last(options, publish.survey(options.folder).runs, as_of, volumes)
     on_progress("features", 0, 1)
     table = build_feature_table(histories, as_of)
     on_progress("features", 1, 1)
     try:
-        return score_table(table, model, options, on_progress)
+        return score_table(table, model, options, on_progress, volumes=volumes)
     finally:
         table.close()
 
@@ -110,6 +117,8 @@ def score_table(
     model: LifetimeModel,
     options: ScoringOptions,
     on_progress: OnProgress = silent,
+    *,
+    volumes: Volumes | None = None,
 ) -> ScoringResult:
     """Score a feature table and publish the result; see ``score``."""
     notes = (*table.notes, *check_features(model.info, table), *hindsight(model.info, table))
@@ -117,6 +126,7 @@ def score_table(
     check_name(options.model_name)
     with publish.locked(options.folder, options.wait_seconds):
         before = publish.survey(options.folder)
+        notes += compared_with_last(options, before.runs, table.cutoff, volumes)
         staging = publish.staged(options.folder)
         spread: FeatureTable | None = None
         try:
@@ -130,12 +140,14 @@ def score_table(
             write_rows(tally, spread or table, saved, options, staging, count, on_progress)
             keep_reasons(tally, reasons, staging)
             reconcile(tally, staging, count, options.limit_share)
-            publish.write_json(staging / PORTFOLIO_FILE, portfolio(tally, table, model))
+            worth = portfolio(tally, table, model)
+            _write_documents(staging, worth, volumes)
+            changes = changes_since(before, staging)
+            notes += worth_compared_with_last(options, before.runs, worth, changes)
             sinks = [CsvSink(), *(() if options.dry_run else options.sinks)]
             gone = bury(before, table.cutoff, staging)
             notes = (*notes, *before.notes, *saved.said(), *noted(gone))
             reports = [sink.write(staging / SCORE_FILE, staging, gone) for sink in sinks]
-            changes = changes_since(before, staging)
             result = _result(table, model, options, tally, reports, changes, notes)
             if not options.dry_run:
                 publish.write_json(staging / publish.MANIFEST, result.as_dict())
@@ -146,6 +158,13 @@ def score_table(
             if spread is not None:
                 spread.close()
             publish.discard_staged(options.folder)
+
+
+def _write_documents(staging: Path, worth: dict[str, Any], volumes: Volumes | None) -> None:
+    """Write what the scores are worth together, and how many rows they were computed from."""
+    publish.write_json(staging / PORTFOLIO_FILE, worth)
+    if volumes is not None:
+        publish.write_json(staging / VOLUMES_FILE, volumes.as_dict())
 
 
 def changes_since(before: publish.Published, staging: Path) -> Changes | None:
@@ -182,21 +201,31 @@ def check_features(info: ModelInfo, table: FeatureTable) -> tuple[Note, ...]:
     if absent:
         raise ModelError(
             f"model: feature {listing(absent)} is not available in these tables; the model was "
-            f"trained with {len(info.features)}. Bring the table it is computed from, or train "
-            "again without it."
+            f"trained with {len(info.features)}. {_bring(absent)}, or train again without it."
         )
     known = {name: table.features[name] for name in info.features}
     if fingerprint(known) != info.fingerprint:
         raise ModelError(
             f"model: features are declared otherwise than at training (fingerprint "
             f"{fingerprint(known)}, expected {info.fingerprint}). Train again with this version "
-            "of clv, or score with the one that trained it."
+            "of clv, or score with the one that trained it and its marker pack (markers.pack)."
         )
     unused = [name for name in table.features if name not in known]
     if not unused:
         return ()
     text = f"features that the model was trained without are not used: {listing(unused)}"
     return (Note("feature_unused", "features", len(unused), text),)
+
+
+def _bring(absent: Sequence[str]) -> str:
+    """Say what would make features available that are not."""
+    own = [name for name in absent if is_own_marker(name)]
+    if own:
+        return (
+            f"{listing(own)} comes from a marker that clv's own pack does not have: name the pack "
+            "that the model was trained with in markers.pack"
+        )
+    return "Bring the table it is computed from, with every column it had at training"
 
 
 def hindsight(info: ModelInfo, table: FeatureTable) -> tuple[Note, ...]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from clv.monitoring import Profile
+    from clv.scoring.guards import Guards
     from clv.sinks import Sink
 
 CHUNK_CUSTOMERS = 100_000
@@ -49,6 +50,8 @@ class ScoringOptions:
         The training population, for drift.
     clock : callable or None
         Gives the time that the manifest names.
+    guards : Guards or None
+        How far the run may lie from the last published one; None asks nothing of it.
     """
 
     model_name: str
@@ -65,6 +68,7 @@ class ScoringOptions:
     data_fingerprint: str = ""
     profile: Profile | None = None
     clock: Callable[[], dt.datetime] | None = None
+    guards: Guards | None = None
 
     @property
     def folder(self) -> Path:

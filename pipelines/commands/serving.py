@@ -17,17 +17,23 @@ def score(
     model: Model = None,
     out: Out = None,
     dry_run: Annotated[bool, typer.Option(help="Publish nothing.")] = False,
+    allow_older: Annotated[
+        bool, typer.Option("--allow-older", help="Publish an older day, or the same tables again.")
+    ] = False,
     engine: EngineKind = None,
     workspace: Workspace = None,
 ) -> None:
     """Score every customer and publish the table.
+
+    Exits with 5 where tables or total lie too far from those of the last run: see guards.
 
     Example: clv score --data company --as-of 2025-06-30
     """
     from ..serving import score as pipeline
 
     run = run_of("score", config, data=data, as_of=as_of, engine=engine, workspace=workspace)
-    show(run, pipeline.run(run, model=model, out=out, dry_run=dry_run))
+    result = pipeline.run(run, model=model, out=out, dry_run=dry_run, allow_older=allow_older)
+    show(run, result)
 
 
 def monitor(

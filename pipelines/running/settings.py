@@ -171,6 +171,26 @@ class Scoring(Section):
     )
 
 
+class Guards(Section):
+    """How far scores may lie from the last published ones; else nothing is published, exit 5."""
+
+    rows_lost: float = Field(
+        0.1, ge=0, le=1, description="share of a table's known rows that may be gone"
+    )
+    rows_added: float = Field(
+        0.25, ge=0, description="share by which a table may have grown on days known before"
+    )
+    recent_rows: float = Field(
+        0.5, ge=0, le=1, description="share that the latest days may lack of the year's leanest"
+    )
+    customers_lost: float = Field(
+        0.05, ge=0, le=1, description="share of the customers scored before who may be gone"
+    )
+    total_change: float = Field(
+        0.25, ge=0, description="share by which the total may differ, for each 30 days"
+    )
+
+
 class Attribution(Section):
     """How effects of service behaviours are estimated."""
 
@@ -271,6 +291,7 @@ class Settings(BaseSettings):
     registry: Registry = Registry()
     gate: Gate = Gate()
     scoring: Scoring = Scoring()
+    guards: Guards = Guards()
     attribution: Attribution = Attribution()
     decisions: Decisions = Decisions()
     monitoring: Monitoring = Monitoring()

@@ -16,11 +16,32 @@ if TYPE_CHECKING:
 
 
 def run(
-    ctx: Run, *, model: str | None = None, out: Path | None = None, dry_run: bool = False
+    ctx: Run,
+    *,
+    model: str | None = None,
+    out: Path | None = None,
+    dry_run: bool = False,
+    allow_older: bool = False,
+    guarded: bool = True,
 ) -> Result:
-    """Score as of the settings' day, by default that of the last order."""
+    """Score as of the settings' day, by default that of the last order.
+
+    Parameters
+    ----------
+    ctx : Run
+    model : str, optional
+        Such as ``models:/clv@challenger``; by default the champion.
+    out : pathlib.Path, optional
+        The folder of published runs; by default that of the workspace.
+    dry_run : bool
+        Publish nothing.
+    allow_older : bool
+        Publish an older day than the published one, or the same tables on a later day.
+    guarded : bool
+        Whether the run is held to the last one; another company's in the same place is not.
+    """
     from clv.monitoring import Profile
-    from clv.scoring import ScoringOptions, score
+    from clv.scoring import Guards, ScoringOptions, score
     from clv.sinks import make_sinks
 
     sinks = make_sinks(ctx.settings.scoring.sinks)
@@ -31,6 +52,7 @@ def run(
     as_of = ctx.settings.as_of or fresh(ctx, company.tables.span()[1])
     folder = out or ctx.workspace / "scores"
     histories = histories_of(ctx)
+    limits = Guards(**ctx.settings.guards.model_dump(), allow_older=allow_older)
     with ctx.step(f"Scoring as of {as_of}") as on_progress:
         result = score(
             histories,
@@ -52,6 +74,7 @@ def run(
                 profile=profile,
                 data_fingerprint=company.validation.fingerprint,
                 clock=lambda: dt.datetime.now(dt.UTC),
+                guards=limits if guarded else None,
             ),
         )
     ctx.note(result.notes)

@@ -182,6 +182,14 @@ def test_a_missing_feature_is_named(table_of, order):
         score_table(table_of(customers(3), some), Bent(), order)
 
 
+def test_a_feature_of_a_company_s_own_marker_names_the_pack(table_of, order):
+    own = replace(FEATURES_USED["age_days"], name="warranty_offer_rate_365d")
+    model = Bent()
+    model.info.features = (*model.info.features, own.name)
+    with pytest.raises(ModelError, match=r"'warranty_offer_rate_365d' .* markers\.pack"):
+        score_table(table_of(customers(3)), model, order)
+
+
 def test_a_feature_declared_otherwise_is_refused(table_of, order):
     changed = FEATURES_USED | {"age_days": replace(FEATURES_USED["age_days"], unit="weeks")}
     with pytest.raises(ModelError, match="declared otherwise than at training"):
