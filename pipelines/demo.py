@@ -42,7 +42,7 @@ def run(ctx: Run, *, customers: int) -> Result:
 def _trained(ctx: Run) -> str | None:
     """Train, and return the model to go on with: a small company's may not pass the gate."""
     try:
-        train.run(ctx, promote=True)
+        train.run(ctx, promote=True, alternative=False)
     except GateError as error:
         ctx.note([Note("gate", "demo", 0, f"going on with the challenger: {error}")])
         return f"models:/{ctx.settings.registry.name}@challenger"

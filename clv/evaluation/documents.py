@@ -116,6 +116,15 @@ def logged_metrics(info: ModelInfo, backtest: Backtest) -> dict[str, float]:
         for parameter, value in fit["parameters"].items():
             metrics[f"btyd/{name}/{parameter}"] = value
         metrics[f"btyd/{name}/log_likelihood"] = fit["log_likelihood"]
+    metrics |= backtest_metrics(backtest)
+    metrics["blend/weight"] = info.blend_weight
+    metrics["blend/calibration"] = info.calibration
+    return {name: value for name, value in metrics.items() if value == value}
+
+
+def backtest_metrics(backtest: Backtest) -> dict[str, float]:
+    """Return the figures of a backtest under the names that the promotion gate reads."""
+    metrics: dict[str, float] = {}
     for model, estimates in backtest.models.items():
         for metric, estimate in estimates.items():
             stem = f"backtest/{model}/{metric}"
@@ -127,6 +136,4 @@ def logged_metrics(info: ModelInfo, backtest: Backtest) -> dict[str, float]:
     metrics[f"coverage/{backtest.level:g}"] = backtest.coverage
     theirs = backtest.prospects.items()
     metrics |= {f"backtest/prospects/{k}": float(v) for k, v in theirs if v is not None}
-    metrics["blend/weight"] = info.blend_weight
-    metrics["blend/calibration"] = info.calibration
     return {name: value for name, value in metrics.items() if value == value}

@@ -219,7 +219,7 @@ def _fits(rows: pd.DataFrame, forecasts: Forecasts, options: ModelOptions) -> di
 def _fit_notes(rows: int, train: pd.DataFrame, fitted: Fitted, check: CrossCheck) -> Sequence[Note]:
     value, notes = fitted.value, []
     if len(train) < rows:
-        text = f"of {rows:,} rows were left out of the trees' training by the rows option"
+        text = f"rows left out of the trees' training, of {rows:,} (training.rows)"
         notes.append(Note("rows_sampled", "training", rows - len(train), text))
     if value.trees is None:
         text = "nobody bought in any horizon; there is nothing for the trees to learn"

@@ -105,12 +105,43 @@ class GateResult:
         failed = ", ".join(check.name for check in self.checks if not check.passed)
         return "passed" if self.passed else f"stopped: {failed}"
 
+    def in_short(self) -> dict[str, object]:
+        """Return whether it passed, and the names of the checks that failed."""
+        failed = [check.name for check in self.checks if not check.passed]
+        return {"passed": self.passed, "failed": failed}
+
+    @classmethod
+    def from_words(cls, text: str) -> dict[str, object] | None:
+        """Return ``in_short()`` of what ``in_words()`` returned; None of anything else.
+
+        Parameters
+        ----------
+        text : str
+            Such as a version's tag.
+
+        Examples
+        --------
+        >>> GateResult.from_words("stopped: coverage, loads")
+        {'passed': False, 'failed': ['coverage', 'loads']}
+        """
+        verdict, _, names = text.partition(": ")
+        if verdict not in ("passed", "stopped"):
+            return None
+        return {"passed": verdict == "passed", "failed": names.split(", ") if names else []}
+
     def as_dict(self) -> dict[str, object]:
         """Return the result as JSON-able values."""
         return {"passed": self.passed, "checks": [asdict(check) for check in self.checks]}
 
-    def require(self, where: str) -> None:
+    def require(self, where: str, champion: str | None = None) -> None:
         """Stop where an answer is no.
+
+        Parameters
+        ----------
+        where : str
+            The version that was asked about.
+        champion : str, optional
+            The version that stays in use; None where there is none yet.
 
         Raises
         ------
@@ -119,9 +150,12 @@ class GateResult:
         """
         failed = [check.message for check in self.checks if not check.passed]
         if failed:
+            stays = (
+                f"{champion} stays champion" if champion else "There is no champion yet to score by"
+            )
             raise GateError(
-                f"{where}: the gate stopped the promotion: {'; '.join(failed)}. The champion "
-                "stays. Look at backtest.json of its run, or change the limits under `gate`."
+                f"{where}: the gate stopped the promotion: {'; '.join(failed)}. {stays}. Look at "
+                "backtest.json of its run, or change the limits under `gate`."
             )
 
 

@@ -342,7 +342,7 @@ class Registry:
             When the version was not verified; ``ChampionMovedError`` when another process
             promoted meanwhile.
         """
-        gate.require(version.uri)
+        gate.require(version.uri, None if champion is None else champion.uri)
         if not version.verified:
             raise RegistryError(
                 f"registry: {version.uri} was not verified in a fresh process; it gets no name. "

@@ -32,7 +32,7 @@ def findings(facts: ReportFacts, *, language: str = "en") -> tuple[str, ...]:
     """
     texts = sentences.load(language, facts.currency)
     answer = facts.answer
-    settled = [b for b in answer.behaviours if b.figure.settled]
+    settled = [b for b in answer.behaviours if b.figure.settled and b.evidence != "adjusted"]
     told = [r for r in answer.recommendations if r.behaviour]
     said = [f"{sentences.headline(facts, texts)} {sentences.subline(facts, texts)}"]
     said += [

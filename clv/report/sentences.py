@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from clv.report.sections.trust import Trust
 
 
+DATES_NAMED = 4
+"""Test dates whose errors are named one by one; of more, the range."""
+
+
 @dataclass(frozen=True)
 class Texts:
     """One language's catalogue, with the way it writes numbers.
@@ -110,7 +114,18 @@ def subline(facts: ReportFacts, texts: Texts) -> str:
             high=texts.formats.money(total.high),
             mean=texts.formats.figure(mean),
         )
-    return " ".join([said, *yet_to_buy(facts, texts)])
+    left_out = texts.say("headline.not_included")
+    return " ".join([said, *yet_to_buy(facts, texts), left_out])
+
+
+def verdict(facts: ReportFacts, texts: Texts) -> str:
+    """Return whether the model in use passed its test; empty where nobody asked."""
+    answer = facts.answer.verdict
+    if answer is None:
+        return ""
+    if answer.passed:
+        return texts.say("verdict.passed" if facts.trust.by_date else "verdict.passed_customers")
+    return texts.say("verdict.failed", why="; ".join(texts.name("gate", f) for f in answer.failed))
 
 
 def yet_to_buy(facts: ReportFacts, texts: Texts) -> list[str]:
@@ -255,12 +270,19 @@ def test_of_totals(trust: Trust, texts: Texts) -> str:
     bias = chosen.metrics.get("total_bias") if chosen else None
     if bias is None:
         return ""
-    return texts.say(
-        "trust.bias_text",
-        share=texts.formats.share(abs(bias.value)),
-        direction=texts.say("trust.over" if bias.value > 0 else "trust.under"),
-        interval=texts.formats.interval(bias, signed=True) or "–",
-    )
+    values = {
+        "share": texts.formats.share(abs(bias.value)),
+        "direction": texts.say("trust.over" if bias.value > 0 else "trust.under"),
+    }
+    dates = [pair.predicted / pair.actual - 1 for pair in trust.tracking if pair.actual > 0]
+    if len(dates) < 2:
+        interval = texts.formats.interval(bias, signed=True) or "–"
+        return texts.say("trust.bias_text_one", interval=interval, **values)
+    ends = [texts.formats.share(error, signed=True) for error in (min(dates), max(dates))]
+    told = texts.say("trust.from_to", low=ends[0], high=ends[1])
+    if len(dates) <= DATES_NAMED:
+        told = ", ".join(texts.formats.share(error, signed=True) for error in dates)
+    return texts.say("trust.bias_text", n=texts.formats.number(len(dates)), dates=told, **values)
 
 
 def steps(trust: Trust, texts: Texts) -> str:
@@ -279,15 +301,15 @@ def steps(trust: Trust, texts: Texts) -> str:
 
 
 def test_of_errors(trust: Trust, texts: Texts) -> str:
-    """Return the error per customer against the best simpler rule."""
+    """Return the error per customer against the best of the other forecasts, whichever it is."""
     chosen = next((score for score in trust.models if score.chosen), None)
     mae = chosen.metrics.get("mae") if chosen else None
     if mae is None:
         return ""
-    simple = [s for s in trust.models if s.model in ("last_period", "mean") and "mae" in s.metrics]
-    if not simple:
+    others = [score for score in trust.models if not score.chosen and "mae" in score.metrics]
+    if not others:
         return texts.say("trust.error_alone", mae=texts.formats.figure(mae))
-    best = min(simple, key=lambda score: score.metrics["mae"].value)
+    best = min(others, key=lambda score: score.metrics["mae"].value)
     return texts.say(
         "trust.error_text",
         mae=texts.formats.figure(mae),

@@ -83,7 +83,11 @@ def _scored_with(documents: dict[str, dict[str, Any] | None]) -> str | None:
 
 def _of_model(ctx: Run, model: str) -> dict[str, dict[str, object] | None]:
     """Take the documents of a version's own training instead of the newest."""
+    from clv.registry import GateResult
+
     registry = ctx.registry()
     version = registry.resolve(model)
     names = ("training", "backtest", "contributions")
-    return {name: ctx.document(registry, version, f"{name}.json") for name in names}
+    documents = {name: ctx.document(registry, version, f"{name}.json") for name in names}
+    gate = GateResult.from_words(version.tags.get("gate", ""))
+    return {**documents, "training": {**documents["training"], "gate": gate}}

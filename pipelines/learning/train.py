@@ -6,10 +6,12 @@ from dataclasses import replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from clv.errors import GateError
+
 from ..data.validate import company_of, histories_of
 from ..running.documents import REGISTERED, digests_of
 from ..running.run import Result, Run
-from . import lifecycle
+from . import alternatives, lifecycle
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -23,14 +25,28 @@ if TYPE_CHECKING:
     from clv.models.options import ModelOptions
     from clv.models.training.panel import Panel
     from clv.monitoring import Profile
-    from clv.registry import RunFacts
+    from clv.registry import RunFacts, Version
 
 PROFILE = "profile.json"
 """The training population, logged with the model: what drift is measured against."""
 
 
-def run(ctx: Run, *, promote: bool = False) -> Result:
-    """Train on the legal cutoffs, log everything, register, and verify in a fresh process."""
+def run(ctx: Run, *, promote: bool = False, alternative: bool = True) -> Result:
+    """Train on the legal cutoffs, log everything, register, and verify in a fresh process.
+
+    Parameters
+    ----------
+    ctx : Run
+    promote : bool
+        Make the model champion, if the gate passes.
+    alternative : bool
+        Where a first model does not pass, try which plainer or shorter one would.
+
+    Raises
+    ------
+    GateError
+        When the gate says no to the promotion.
+    """
     from clv.evaluation.backtest import run_backtest
     from clv.evaluation.documents import contributions_document, training_document
     from clv.evaluation.stability import stability
@@ -77,18 +93,31 @@ def run(ctx: Run, *, promote: bool = False) -> Result:
             tags=_tags(model.info, fingerprint),
             about=_about(ctx, model, validation, pictures),
         )
-        registry.note_gate(version, lifecycle.asked(ctx, registry, version)[0])
+        gate = lifecycle.asked(ctx, registry, version)[0]
+        registry.note_gate(version, gate)
     training |= {"model_name": version.name, "model_version": version.number}
+    training["gate"] = gate.in_short()
     for name, document in documents.items():
         ctx.save(name, document)
     ctx.note((*model.info.notes, *backtest.notes))
     lines = [f"model {version.uri}: {_fitted_to(model.info)}", _finding(backtest)]
     if promote:
-        lines += lifecycle.promote(
-            ctx, version=str(version.number), why="clv train --promote"
-        ).lines
+        lines += _promoted(ctx, version, model.info.horizon_days, alternative=alternative)
     paths = {name.removesuffix(".json"): ctx.workspace / name for name in documents}
     return Result("train", tuple(lines), paths, tuple(ctx.notes), training)
+
+
+def _promoted(
+    ctx: Run, version: Version, horizon_days: int, *, alternative: bool
+) -> tuple[str, ...]:
+    """Promote; where there is no champion to go on with, say what would pass instead."""
+    try:
+        why = "clv train --promote"
+        return lifecycle.promote(ctx, version=str(version.number), why=why).lines
+    except GateError as error:
+        if not alternative or ctx.registry().alias("champion") is not None:
+            raise
+        raise GateError(f"{error} {alternatives.passing(ctx, horizon_days)}") from error
 
 
 def _profile(model: LifetimeModel, portfolio: pd.DataFrame) -> Profile:

@@ -98,6 +98,14 @@ class Caution:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """Whether the model in use passed the gate's test, and the questions that it failed."""
+
+    passed: bool
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Answer:
     """Everything on page 1.
 
@@ -105,6 +113,7 @@ class Answer:
     among them who are in no total.
     """
 
+    verdict: Verdict | None
     total: Figure | None
     prospects: KeyFigure | None
     unvalued: int
@@ -130,6 +139,7 @@ def answer(inputs: ReportInputs) -> Answer:
     missing += [] if groups else [_no_groups(inputs)]
     missing += [] if found else [_no_effects(inputs)]
     return Answer(
+        verdict=verdict(inputs.training),
         total=total,
         prospects=prospects(inputs.portfolio),
         unvalued=count(inputs.portfolio, "unvalued") or 0,
@@ -142,6 +152,15 @@ def answer(inputs: ReportInputs) -> Answer:
         cautions=cautions(inputs, found, groups),
         missing=tuple(missing),
     )
+
+
+def verdict(training: Document | None) -> Verdict | None:
+    """Return what the gate said of the model in use, where its training says so."""
+    passed, failed = (lookup(training, "gate", key) for key in ("passed", "failed"))
+    if not isinstance(passed, bool):
+        return None
+    named = failed if isinstance(failed, list | tuple) else ()
+    return Verdict(passed, tuple(words({"name": name}, "name") for name in named))
 
 
 def prospects(portfolio: Document | None) -> KeyFigure | None:

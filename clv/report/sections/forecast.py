@@ -48,7 +48,9 @@ class Pair:
 
 def models(backtest: Document | None, chosen: str) -> tuple[ModelScore, ...]:
     """Return every model's metrics; the chosen one first, then by ranking skill."""
-    n = sum(count(fold, "test_customers") or 0 for fold in records(backtest, "folds"))
+    folds = records(backtest, "folds")
+    # a later test holds the customers of an earlier one again: their sum counts no people
+    n = max((count(fold, "test_customers") or 0 for fold in folds), default=0)
     entries = lookup(backtest, "models")
     found = []
     for model in entries if isinstance(entries, dict) else ():

@@ -92,7 +92,8 @@ def levers(inputs: ReportInputs) -> Levers:
     ]
     found.sort(key=lambda lever: lever.behaviour != "handle_seconds")
     named = {lever.behaviour for lever in found}
-    missing = [Missing(f"curve_{key}") for key in ("handle_seconds", "empathy") if key not in named]
+    curves = [key for key in ("handle_seconds", "empathy") if key not in named]
+    missing = [_no_curve(key, inputs.attribution) for key in curves]
     handle = [lever for lever in found if lever.behaviour == "handle_seconds"]
     if handle and (handle[0].cost_per_minute is None or handle[0].minutes_per_customer is None):
         missing.append(Missing("cost_per_minute"))
@@ -109,6 +110,21 @@ def levers(inputs: ReportInputs) -> Levers:
         scorecard(inputs.attribution),
         tuple(missing),
     )
+
+
+def _no_curve(behaviour: str, attribution: Document | None) -> Missing:
+    """Say why there is no curve: what the attribution gave as its reason, else what it needs."""
+    given = [(row, "why") for row in records(attribution, "refused")]
+    given += [
+        ({**level, "behaviour": words(effect, "behaviour")}, "refused.why")
+        for effect in records(attribution, "effects")
+        for level in records(effect, "levels")
+    ]
+    for row, key in given:
+        why = words(row, *key.split("."), limit=240).rstrip(".")
+        if words(row, "behaviour") == behaviour and why:
+            return Missing(f"curve_refused_{behaviour}", why)
+    return Missing(f"curve_{behaviour}")
 
 
 def _lever(target: Document, customers: int | None) -> Lever | None:

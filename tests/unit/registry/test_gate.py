@@ -3,7 +3,7 @@
 import pytest
 
 from clv.errors import GateError, UsageError
-from clv.registry import GateLimits, promotion_gate
+from clv.registry import GateLimits, GateResult, promotion_gate
 
 GOOD = {
     "backtest/blend/gini": 0.70,
@@ -89,6 +89,16 @@ def test_a_model_that_does_not_load_stops():
     with pytest.raises(GateError, match="does not load when fresh") as caught:
         result.require("models:/clv/7")
     assert caught.value.exit_code == 5
+    assert "There is no champion yet" in str(caught.value)
+    with pytest.raises(GateError, match="models:/clv/3 stays champion"):
+        result.require("models:/clv/7", "models:/clv/3")
+
+
+@pytest.mark.parametrize("loads", [True, False])
+def test_the_answer_in_words_says_as_much_as_in_short(loads):
+    result = promotion_gate(GOOD, loads=loads)
+    assert GateResult.from_words(result.in_words()) == result.in_short()
+    assert GateResult.from_words("") is None
 
 
 def test_limits_can_be_set():

@@ -321,7 +321,10 @@ def test_three_findings_for_the_console(facts, builder):
     assert all("**" not in line for line in findings(facts, language="de"))
     short = findings(collect(builder.purchases_only()))
     assert "associated with" in short[1]
-    assert short[2] == "The total was forecast 1.8% too low (−4% to +0.4%)."
+    assert short[2] == (
+        "The total was forecast 1.8% too low over 12 test dates together; date by date: "
+        "from −1.9% to +2%."
+    )
     assert findings(collect(ReportInputs())) == (
         "The value of the customer base has not been predicted yet.",
     )

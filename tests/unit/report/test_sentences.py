@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from clv.errors import UsageError
+from clv.registry.gate import promotion_gate
 from clv.report import advice, sentences
 from clv.report.facts import collect
 from clv.report.formats import LANGUAGES
-from clv.report.sections.answer import Caution
+from clv.report.sections.answer import Caution, Verdict
 from clv.report.sections.changes import Why
+from clv.report.sections.forecast import Pair
 
 TEMPLATES = Path(sentences.__file__).parent
 
@@ -42,7 +44,7 @@ def test_every_sentence_is_used():
     by_id = {
         "behaviour", "in_sentence", "group", "column", "evidence", "model", "drift_status",
         "version", "missing", "strip", "stage", "nav", "cautions", "changes", "recommendations",
-        "part", "outcome", "watch_status", "people", "step", "grade",
+        "part", "outcome", "watch_status", "people", "step", "grade", "gate",
     }  # fmt: skip
     unused = [
         f"{section}.{key}"
@@ -72,7 +74,8 @@ def test_the_answer_in_one_sentence(facts):
     )
     assert sentences.subline(facts, EN) == (
         "The 90% interval runs from €3.21 million to €3.66 million. That is €171 per customer. "
-        "Of the total, €4,090 (0.1%) come from 1,450 people yet to buy."
+        "Of the total, €4,090 (0.1%) come from 1,450 people yet to buy. "
+        "Customers still to be won in that time are not included."
     )
     assert "**3,42\xa0Mio.\xa0€** Marge" in sentences.headline(facts, DE)
 
@@ -123,11 +126,43 @@ def test_every_move_has_its_sentences(facts, texts, move):
 
 def test_sums_that_are_off_say_in_which_direction(facts):
     assert sentences.test_of_totals(facts.trust, EN) == (
-        "The total was forecast **1.8%** too low (−4% to +0.4%)."
+        "The total was forecast **1.8%** too low over 12 test dates together; date by date: "
+        "from −1.9% to +2%."
     )
     assert sentences.test_of_errors(facts.trust, EN) == (
-        "**€88.10** on average, against €119 for “Same as last period”."
+        "**€88.10** on average. The best of the others, “Gradient boosting alone”: €89.40."
     )
+
+
+def test_each_of_a_few_test_dates_is_named_and_one_alone_says_so(facts):
+    pairs = tuple(Pair(day, 100.0 * r, 100.0, 9) for day, r in (("a", 0.96), ("b", 1.19)))
+    few = replace(facts.trust, tracking=pairs)
+    assert "2 test dates together; date by date: −4%, +19%." in sentences.test_of_totals(few, EN)
+    alone = replace(facts.trust, tracking=pairs[:1])
+    assert "on the one test there was (−4% to +0.4%" in sentences.test_of_totals(alone, EN)
+
+
+@pytest.mark.parametrize("texts", [EN, DE], ids=LANGUAGES)
+def test_page_one_says_whether_the_forecast_passed_its_test(facts, texts):
+    said = {
+        verdict: sentences.verdict(
+            replace(facts, answer=replace(facts.answer, verdict=verdict)), texts
+        )
+        for verdict in (None, Verdict(True, ()), Verdict(False, ("total_bias", "coverage")))
+    }
+    assert said[None] == ""
+    if texts is EN:
+        assert said[Verdict(True, ())] == "This forecast passed its test on past dates."
+        assert (
+            "failed its test: its total was too far off; its intervals"
+            in said[Verdict(False, ("total_bias", "coverage"))]
+        )
+
+
+def test_every_check_of_the_gate_has_its_words():
+    checks = promotion_gate({}, {}, loads=False).checks
+    for texts in (EN, DE):
+        assert {check.name for check in checks} == set(texts.catalogue["gate"])
 
 
 def test_a_turned_sign_is_said(facts):
