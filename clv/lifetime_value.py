@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import pandas as pd
 
+from clv import plots
 from clv.company import Company
-from clv.errors import ModelError, UsageError, listing
+from clv.errors import UsageError
 from clv.estimator import ShownEstimator
 from clv.evaluation.backtest import run_backtest
+from clv.evaluation.explanation import waterfall_facts
 from clv.features.table import FeatureTable
 from clv.models.lifetime_value import LifetimeModel
 from clv.models.options import ModelOptions
@@ -32,7 +34,7 @@ from clv.models.training.panel import (
 from clv.models.training.tuning import tune
 from clv.models.trees.boosting import Growth
 from clv.notes import Note, silent
-from clv.orders import ORDER_COLUMNS, opened
+from clv.orders import ORDER_COLUMNS, are_features, opened
 from clv.scoring.job import check_day, check_features, hindsight
 from clv.scoring.rows import rounded
 from clv.windows import as_day, latest_window
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from clv.company import Day
     from clv.models.training.panel import Panel
     from clv.notes import OnProgress
+    from clv.plots import Picture
 
 TIME_UNITS = {"days": 1, "weeks": 7}
 
@@ -265,6 +268,24 @@ class LifetimeValue(ShownEstimator):
             parts = [self.model_.contributions(frame) for frame in frames]
         return pd.concat(parts, ignore_index=len(parts) > 1)
 
+    def waterfall(self, company: Any, customer_id: str, as_of: Day | None = None) -> Picture:
+        """Draw one customer's value in parts that sum to it, in currency.
+
+        Parameters
+        ----------
+        company, customer_id, as_of
+            As for ``predict``, and of whom.
+
+        Returns
+        -------
+        Picture
+            ``to_frame()`` has its parts, from the typical customer to ``clv``, the smallest
+            in one. They say what the model used, not what a change would do.
+        """
+        with self._asked(company, as_of) as (frames, _):
+            facts = waterfall_facts(self.model_, frames, customer_id)
+        return plots.waterfall(facts, self.model_.info.currency, customer_id)
+
     @property
     def fitted(self) -> LifetimeModel:
         """What ``fit`` made; before, a one-line refusal."""
@@ -341,7 +362,7 @@ class LifetimeValue(ShownEstimator):
     ) -> Iterator[tuple[Iterator[pd.DataFrame], tuple[Note, ...]]]:
         """Give the features to be scored, in chunks, and what is to be said of them."""
         info = self.fitted.info
-        frame = isinstance(company, pd.DataFrame) and self._are_features(company)
+        frame = are_features(company, info.features, self.columns_)
         if (frame or isinstance(company, FeatureTable)) and as_of is not None:
             raise UsageError(
                 f"as_of is {as_of}; expected none, since features say their own day. Make them as "
@@ -364,28 +385,6 @@ class LifetimeValue(ShownEstimator):
                 yield table.chunks(), (*table.notes, *notes, *hindsight(info, table))
             finally:
                 table.close()
-
-    def _are_features(self, frame: pd.DataFrame) -> bool:
-        """Say whether a frame holds features rather than orders.
-
-        Raises
-        ------
-        ModelError
-            When it holds some of them.
-        """
-        needed = {"as_of", "frequency", "recency_days", "age_days", *self.feature_names_in_}
-        there = needed & set(frame.columns)
-        orders = {**ORDER_COLUMNS, **self.columns_}
-        if not there or set(orders.values()) <= set(frame.columns):
-            return False
-        missing = sorted(needed - there)
-        if missing:
-            raise ModelError(
-                f"features: missing column {listing(missing)}; the model was trained with "
-                f"{self.n_features_in_} features. Make the frame with company.features(day)"
-                ".to_pandas(), or give the company itself."
-            )
-        return True
 
     def _told(self) -> str:
         info, tested = self.model_.info, self.backtest_

@@ -1,4 +1,4 @@
-"""A frame of orders as a company, for whoever has nothing else."""
+"""A frame of orders as a company, for whoever has nothing else; and what is no such frame."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pandas as pd
 import pyarrow as pa
 
 from clv.company import Company
-from clv.errors import SchemaError, UsageError, columns, listing
+from clv.errors import ModelError, SchemaError, UsageError, columns, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 ORDER_COLUMNS = {name: name for name in ("customer_id", "ordered_at", "amount")}
 """What a frame of orders must have, by the contract's names."""
@@ -80,3 +80,36 @@ def _arrow(frame: Any) -> pa.Table:
             "pandas or polars DataFrame, an Arrow table, or clv.Company.open(folder)."
         )
     return pa.table(frame)
+
+
+def are_features(frame: Any, features: Sequence[str], named: Mapping[str, str]) -> bool:
+    """Say whether what was given is a frame of features rather than of orders.
+
+    Parameters
+    ----------
+    frame : object
+    features : sequence of str
+        Those that the model was trained with.
+    named : mapping of str to str
+        The frame's columns of orders by the contract's, where they differ.
+
+    Raises
+    ------
+    ModelError
+        When it holds some of the features.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        return False
+    needed = {"as_of", "frequency", "recency_days", "age_days", *features}
+    there = needed & set(frame.columns)
+    orders = {**ORDER_COLUMNS, **named}
+    if not there or set(orders.values()) <= set(frame.columns):
+        return False
+    missing = sorted(needed - there)
+    if missing:
+        raise ModelError(
+            f"features: missing column {listing(missing)}; the model was trained with "
+            f"{len(features)} features. Make the frame with company.features(day)"
+            ".to_pandas(), or give the company itself."
+        )
+    return True

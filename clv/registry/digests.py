@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from clv.errors import RegistryError, listing
+from clv.registry.wheel import is_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,6 +29,17 @@ ENVELOPE = (
     ENTRY,
 )
 """What MLflow puts around it."""
+
+
+def is_envelope(name: str) -> bool:
+    """Say whether a file of a saved pyfunc is what MLflow puts around a model.
+
+    Examples
+    --------
+    >>> is_envelope("MLmodel"), is_envelope("wheels/clv-0.1.0-py3-none-any.whl"), is_envelope("x")
+    (True, True, False)
+    """
+    return name in ENVELOPE or is_wheel(name)
 
 
 def sha256_of(path: Path) -> str:
@@ -65,7 +77,7 @@ def check_types(directory: Path) -> None:
     strangers = []
     for path in sorted(directory.rglob("*")):
         name = path.relative_to(directory).as_posix()
-        if path.is_symlink() or not (path.is_dir() or is_data(name) or name in ENVELOPE):
+        if path.is_symlink() or not (path.is_dir() or is_data(name) or is_envelope(name)):
             strangers.append(name)
     if strangers:
         raise RegistryError(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from clv.errors import RegistryError
 from clv.registry import tracking
-from clv.registry.digests import ENVELOPE, changed, is_data
+from clv.registry.digests import changed, is_data, is_envelope
 from clv.storage import TemporaryFolder, folder, opened_regular, replace_file, whole
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def fetch_version(address: str, expected: Mapping[str, str], uri: str, directory
     RegistryError
         When a file is missing or added, is none that a model may have, or is too large.
     """
-    if len(expected) > MAX_FILES or not all(is_data(n) or n in ENVELOPE for n in expected):
+    if len(expected) > MAX_FILES or not all(is_data(n) or is_envelope(n) for n in expected):
         raise _unusable(f"it names more than {MAX_FILES} files, or some that no model has")
     found = source(address, uri)
     folders = {"", *(str(above) for name in expected for above in Path(name).parents)} - {"."}

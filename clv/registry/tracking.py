@@ -26,6 +26,7 @@ from clv.registry.address import locked, reach, shown, sqlite_path, unreachable
 from clv.registry.digests import ENTRY, ENVELOPE, PARTS, check_types
 from clv.registry.example import HISTORY, golden_rows
 from clv.registry.version import number_of
+from clv.registry.wheel import wheel_name, write_wheel
 from clv.storage import TemporaryFolder, partial, remove_file, whole
 
 if TYPE_CHECKING:
@@ -326,12 +327,13 @@ def save_pyfunc(model: LifetimeModel, directory: Path) -> None:
     for path in directory.iterdir():
         if path.is_file() and path.name not in ENVELOPE:
             remove_file(path)
+    write_wheel(directory)
     check_types(directory)
 
 
 def requirements() -> list[str]:
-    """Pin what scoring needs to what is installed here."""
-    return [f"{name}=={metadata.version(name)}" for name in ("clv", "mlflow", *PACKAGES)]
+    """Pin what scoring needs to what is installed here; clv itself comes along as a wheel."""
+    return [wheel_name(), *(f"{n}=={metadata.version(n)}" for n in ("mlflow", *PACKAGES))]
 
 
 def predict_pyfunc(directory: Path, rows: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import clv
+from clv.registry.wheel import write_wheel
 from clv.simulation import SimulationOptions, simulate
 
 ROOT = Path(__file__).parents[2]
@@ -53,6 +54,21 @@ def test_a_wheel_has_one_name_and_every_file(wheel):
                 else name for name in tracked("clv", "pipelines")}  # fmt: skip
     assert {name for name in names if not name.startswith(named)} == expected
     assert "clv/py.typed" in names
+
+
+def test_the_wheel_that_goes_with_a_model_is_this_one(wheel, tmp_path):
+    packed = write_wheel(tmp_path)
+    assert packed.name == wheel.name
+    with zipfile.ZipFile(wheel) as built, zipfile.ZipFile(packed) as own:
+        assert own.testzip() is None
+        modules = {n for n in built.namelist() if ".dist-info/" not in n}
+        assert {n for n in own.namelist() if ".dist-info/" not in n} == modules
+        assert all(own.read(n) == built.read(n) for n in modules)
+        (about,) = {n.split("/")[0] for n in own.namelist()} - {"clv"}
+        for text in ("METADATA", "entry_points.txt"):
+            assert own.read(f"{about}/{text}") == built.read(f"{about}/{text}")
+        listed = [line.split(",")[0] for line in own.read(f"{about}/RECORD").decode().splitlines()]
+        assert sorted(listed) == sorted(own.namelist())
 
 
 def test_an_installed_wheel_runs_from_anywhere(wheel, tmp_path):

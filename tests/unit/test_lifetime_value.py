@@ -180,6 +180,17 @@ def test_what_cannot_be_meant_is_one_line(model, company, orders, ask, error, me
     assert "\n" not in str(raised.value)
 
 
+def test_a_waterfall_sums_to_the_customers_value(model, company, scores):
+    customer = scores.sort_values("clv").iloc[-1]
+    picture = model.waterfall(company, customer["customer_id"])
+    parts = picture.to_frame()
+    assert parts["part"].iloc[-1] == "clv"
+    assert parts["amount"].iloc[:-1].sum() == pytest.approx(parts["amount"].iloc[-1], abs=1e-6)
+    assert parts["amount"].iloc[-1] == pytest.approx(customer["clv"], abs=1e-2)
+    with pytest.raises(UsageError, match="there is no customer 'nobody'"):
+        model.waterfall(company, "nobody")
+
+
 def test_a_report_is_written_of_a_model_and_its_company(model, company, scores, tmp_path):
     page = tmp_path / "report.html"
     facts = clv.write_report(company, model, page, organisation="Corner <shop>")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from clv.errors import RegistryError, listing
 from clv.registry.bundles import claims, signing
 from clv.registry.bundles.archive import CHUNK_BYTES, content, opened, refused
-from clv.registry.digests import ENVELOPE, PARTS, is_data
+from clv.registry.digests import PARTS, is_data, is_envelope
 from clv.storage import whole
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _check_names(path: Path, names: list[str]) -> None:
     if outside := [name for name in names if not name.startswith(MODEL)]:
         raise refused(path, f"names {listing(outside)}, which is no file of a model")
     own = [name.removeprefix(MODEL) for name in names]
-    if strangers := [name for name in own if not (is_data(name) or name in ENVELOPE)]:
+    if strangers := [name for name in own if not (is_data(name) or is_envelope(name))]:
         raise refused(path, f"file {listing(strangers)} is not of a type a model may have")
 
 

@@ -2,8 +2,12 @@
 
 import datetime as dt
 import json
+import re
+import site
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +22,7 @@ from clv.registry.example import golden_rows
 from clv.registry.history import Event, before_the_champion, events_of
 from clv.registry.serving import completed
 from clv.registry.version import RunFacts, number_of
+from clv.registry.wheel import is_wheel
 from clv.scoring import ScoringOptions, current, score
 
 WHEN = dt.datetime(2025, 7, 1, 4, 5, tzinfo=dt.UTC)
@@ -93,7 +98,47 @@ def test_the_artefacts_hold_no_pickle_no_path_and_a_signature(registry, model, u
     assert {kinds[name] for name in info.categories} == {"string"}
     assert kinds["frequency"] == "double"
     assert f"feature_fingerprint: {info.fingerprint}" in text
-    assert "clv==" in (directory / "requirements.txt").read_text()
+    first = (directory / "requirements.txt").read_text().splitlines()[0]
+    assert is_wheel(first)
+    assert (directory / first).is_file()
+
+
+@pytest.mark.slow
+def test_the_models_environment_installs_without_an_index(registry, model, unverified, tmp_path):
+    """As MLflow makes it: pip in the model's folder, clv absent, all else as the lock has it."""
+    directory = files(registry, logged(registry, model))
+    python, place = empty_environment(tmp_path / "env")
+    others = tmp_path / "others"
+    others.mkdir()
+    for entry in (e for folder in site.getsitepackages() for e in Path(folder).iterdir()):
+        if not re.match(r"clv\b|clv-|__editable__|__pycache__", entry.name):
+            (others / entry.name).symlink_to(entry)
+    (place / "others.pth").write_text(str(others), encoding="utf-8")
+    install = [python, "-m", "pip", "install", "-q", "--no-index", "-r", "requirements.txt"]
+    subprocess.run(install, cwd=directory, check=True, capture_output=True, text=True)
+    rows = golden_rows(model.info.features, model.info.categories, model.info.training_cutoff, 4)
+    rows.to_json(tmp_path / "rows.json", orient="records")
+    code = (
+        "import sys, clv, mlflow.pyfunc, pandas as pd\n"
+        "assert clv.__file__.startswith(sys.prefix), clv.__file__\n"
+        "model = mlflow.pyfunc.load_model(sys.argv[1])\n"
+        "kinds = {c.name: c.type.name for c in model.metadata.get_input_schema()}\n"
+        "rows = pd.read_json(sys.argv[2], dtype=False, convert_dates=False)\n"
+        "rows = rows.astype({n: 'float64' for n, k in kinds.items() if k == 'double'})\n"
+        "print([round(v, 6) for v in pd.DataFrame(model.predict(rows))['clv'].dropna()])"
+    )
+    run = [python, "-I", "-W", "ignore", "-c", code, directory, tmp_path / "rows.json"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    expected = model.predict(rows)["clv"].dropna().round(6).tolist()
+    assert json.loads(done.stdout.splitlines()[-1]) == pytest.approx(expected)
+
+
+def empty_environment(folder):
+    """Make an environment with pip alone; return its Python and where its packages go."""
+    venv.create(folder, with_pip=True)
+    place = sysconfig.get_path("purelib", vars={"base": str(folder)})
+    return folder / "bin" / "python", Path(place)
 
 
 def test_a_person_can_read_a_run(registry, model, unverified):
