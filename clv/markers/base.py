@@ -16,15 +16,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import SettingsError, listing
+from clv.markers.nodes import Spans, matches_nothing, spans_of, trouble_of
 from clv.markers.normalise import BLANK, normalise
 from clv.schema import CHANNELS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 MARKER_GROUPS = ("empathy", "tone", "resolution", "efficiency", "customer")
 ROLES = ("behaviour", "control", "outcome")
 EXAMPLES_EACH = 5
+PATTERN_CHARS = 10_000
+"""Five times the longest of the packs that come with clv."""
 ATTENDED = tuple(name for name in CHANNELS if name not in ("bot", "self_service"))
 
 _CLASS = re.compile(r"\\.|\[[^\]]*\]")
@@ -114,20 +117,29 @@ class Marker:
         """One regular expression for all exclude patterns; None where there are none."""
         return joined(self.exclude) if self.exclude else None
 
-    def spans(self, text: str, *, voice: bool = False) -> tuple[tuple[int, int], ...]:
-        """Return where the marker stands in normalised text, by the standard library.
+    def spans_in(self, texts: Sequence[str], *, voice: bool = False) -> list[Spans]:
+        """Return where the marker stands in each of some normalised texts, by RE2.
 
         Spans that the exclude patterns cover are blanked with as many characters, so that
         positions are those of the text.
         """
         if self.exclusion is not None:
-            text = re.sub(self.exclusion, lambda m: BLANK * len(m[0]), text, flags=re.ASCII)
-        wanted = self.voice_pattern if voice else self.pattern
-        return tuple(m.span() for m in re.finditer(wanted, text, flags=re.ASCII))
+            covered = spans_of(self.exclusion, texts)
+            texts = [_blanked(*pair) for pair in zip(texts, covered, strict=True)]
+        return spans_of(self.voice_pattern if voice else self.pattern, texts)
+
+    def spans(self, text: str, *, voice: bool = False) -> Spans:
+        """Return where the marker stands in one normalised text; for many see ``spans_in``."""
+        return self.spans_in([text], voice=voice)[0]
+
+    def found_in(self, turns: Sequence[str], *, voice: bool = False) -> list[bool]:
+        """Say in which turns, as they were written, the marker stands."""
+        texts = [normalise(turn, voice=voice) for turn in turns]
+        return [bool(spans) for spans in self.spans_in(texts, voice=voice)]
 
     def found(self, turn: str, *, voice: bool = False) -> bool:
-        """Say whether the marker stands in a turn as it was written."""
-        return bool(self.spans(normalise(turn, voice=voice), voice=voice))
+        """Say whether the marker stands in a turn as it was written; for many see ``found_in``."""
+        return self.found_in([turn], voice=voice)[0]
 
 
 @dataclass(frozen=True)
@@ -168,6 +180,12 @@ class Pack:
         ]
         text = json.dumps([self.language, self.version, content])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _blanked(text: str, spans: Spans) -> str:
+    for start, end in spans:
+        text = f"{text[:start]}{BLANK * (end - start)}{text[end:]}"
+    return text
 
 
 def joined(patterns: Iterable[str]) -> str:
@@ -262,6 +280,7 @@ def _marker(where: str, entry: dict[str, Any], parts: Mapping[str, str]) -> Mark
         patterns = values.get(key, ())
         values[key] = tuple(_expanded(where, name, pattern, parts) for pattern in patterns)
     marker = Marker(**values)
+    _check_together(where, marker)
     _check_examples(where, marker)
     return marker
 
@@ -276,19 +295,33 @@ def _expanded(where: str, name: str, pattern: str, parts: Mapping[str, str]) -> 
         for forbidden, words in rules:
             if trouble is None and re.search(forbidden, text):
                 trouble = words
-    if trouble is None:
-        try:
-            empty = re.compile(whole, re.ASCII).search("") is not None
-        except re.error as error:
-            trouble = f"a mistake ({error})"
-        else:
-            trouble = "nothing to find: it matches an empty text" if empty else None
+    if len(whole) > PATTERN_CHARS:
+        trouble = f"{len(whole):,} characters; expected {PATTERN_CHARS:,} at most"
+    if trouble is None and (mistake := trouble_of(whole)) is not None:
+        trouble = f"a mistake ({mistake})"
+    if trouble is None and matches_nothing(whole):
+        trouble = "nothing to find: it matches an empty text"
     if trouble is not None:
         raise SettingsError(
-            f"{where}: marker {name!r}: the pattern {pattern!r} has {trouble}. "
+            f"{where}: marker {name!r}: the pattern {_shown(pattern)} has {trouble}. "
             "Write it in the dialect that RE2 and Java share."
         )
     return whole
+
+
+def _shown(pattern: str) -> str:
+    return listing([pattern])
+
+
+def _check_together(where: str, marker: Marker) -> None:
+    """Refuse patterns that RE2 takes one by one and not all at once."""
+    every = joined((*marker.include, *marker.voice_include))
+    for pattern in (every, marker.exclusion):
+        if pattern is not None and (mistake := trouble_of(pattern)) is not None:
+            raise SettingsError(
+                f"{where}: marker {marker.id!r}: its patterns together are more than RE2 takes "
+                f"({mistake}). Leave out repetitions, or make two markers of it."
+            )
 
 
 def _check_examples(where: str, marker: Marker) -> None:
@@ -299,10 +332,10 @@ def _check_examples(where: str, marker: Marker) -> None:
                 f"{where}: marker {marker.id!r} has {len(examples)} {key} examples; "
                 f"expected {EXAMPLES_EACH} or more."
             )
-        for example in examples:
-            if marker.found(example) is not expected:
+        for example, found in zip(examples, marker.found_in(examples), strict=True):
+            if found is not expected:
                 verb = "misses its" if expected else "is found in its"
                 raise SettingsError(
-                    f"{where}: marker {marker.id!r} {verb} {key} example {example!r}. "
+                    f"{where}: marker {marker.id!r} {verb} {key} example {listing([example])}. "
                     "Change the pattern or the example."
                 )

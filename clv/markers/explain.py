@@ -121,15 +121,19 @@ def explain(tables: Tables, pack: Pack, interaction_id: str) -> Explanation:
     voice = about["channel"].iloc[0] == VOICE
     known = _record(tables, str(about["customer_id"].iloc[0]))
     turns, hits = [], []
+    said_by: dict[str, list[tuple[int, str]]] = {}
     for place, speaker, text in rows.itertuples(index=False):
         plain = normalise(text or "", voice=voice)
         shown = redact(plain, [*known, *people_in(text or "")])
         turns.append((int(place), str(speaker), shown))
+        said_by.setdefault(str(speaker), []).append((int(place), plain))
+    for speaker, lines in said_by.items():
         for marker in pack.of(speaker=speaker):
             if voice and not marker.voice:
                 continue
-            spans = marker.spans(plain, voice=voice)
-            hits += [Hit(int(place), marker.id, marker.group, *span) for span in spans]
+            spans_of_lines = marker.spans_in([plain for _, plain in lines], voice=voice)
+            for (place, _), spans in zip(lines, spans_of_lines, strict=True):
+                hits += [Hit(place, marker.id, marker.group, *span) for span in spans]
     hits.sort(key=lambda hit: (hit.position, hit.start, hit.marker))
     return Explanation(interaction_id, tuple(turns), tuple(hits), pack.digest)
 

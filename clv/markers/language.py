@@ -15,7 +15,7 @@ import ibis
 
 from clv.markers.base import joined
 from clv.markers.dialogue import first_name
-from clv.markers.nodes import Searches
+from clv.markers.nodes import Searches, trouble_of
 from clv.markers.normalise import BLANK, VOICE, normalised, was_cut
 
 if TYPE_CHECKING:
@@ -95,13 +95,18 @@ def prefilters(pack: Pack) -> dict[str, tuple[tuple[Marker, ...], str]]:
     for speaker in ("agent", "customer"):
         mine: tuple[Marker, ...] = ()
         for marker in pack.of(speaker=speaker):
-            if mine and len(_either((*mine, marker))) > PREFILTER_CHARS:
+            if mine and not _one_search(_either((*mine, marker))):
                 groups[f"any_{speaker}_{len(groups)}"] = (mine, _either(mine))
                 mine = ()
             mine = (*mine, marker)
         if mine:
             groups[f"any_{speaker}_{len(groups)}"] = (mine, _either(mine))
     return groups
+
+
+def _one_search(pattern: str) -> bool:
+    """Say whether a pattern is one that RE2 takes, and is quick with."""
+    return len(pattern) <= PREFILTER_CHARS and trouble_of(pattern) is None
 
 
 def _either(markers: Sequence[Marker]) -> str:

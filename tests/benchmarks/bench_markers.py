@@ -5,6 +5,7 @@ With a second, larger number it also says how the cost of the language pack grow
 Times are of the processor, on one thread, so that a busy machine does not change them much.
 """
 
+import re
 import resource
 import sys
 import time
@@ -16,7 +17,7 @@ from clv.contract.tables import Tables
 from clv.engines.connect import connect
 from clv.markers.contacts import make_markers
 from clv.markers.language import prefilters, turns_of, with_flags, with_prefilters
-from clv.markers.normalise import normalise
+from clv.markers.normalise import BLANK, normalise
 from clv.markers.packs import load_pack
 
 WORDS_TEXT = """
@@ -86,7 +87,9 @@ def by_re(text, pack):
     for place, message in enumerate(text):
         plain = normalise(message)
         for marker in sides[place % 2]:
-            marker.spans(plain)
+            if marker.exclusion is not None:
+                plain = re.sub(marker.exclusion, BLANK, plain, flags=re.ASCII)
+            re.search(marker.pattern, plain, flags=re.ASCII)
 
 
 def say(line):

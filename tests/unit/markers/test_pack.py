@@ -31,8 +31,9 @@ def entry(**changes):
 def test_examples(marker):
     assert len(marker.positive) >= 5
     assert len(marker.negative) >= 5
-    assert [text for text in marker.positive if not marker.found(text)] == []
-    assert [text for text in marker.negative if marker.found(text)] == []
+    for texts, expected in ((marker.positive, True), (marker.negative, False)):
+        found = marker.found_in(texts)
+        assert [t for t, there in zip(texts, found, strict=True) if there is not expected] == []
 
 
 def test_traps():
@@ -56,6 +57,9 @@ def test_traps():
         ("<nobody> sorry", "no part of the pack"),
         ("désolé", "not ASCII"),
         ("so{100}", "100 or more"),
+        ("so{99}{99}", "a mistake .*repetition"),
+        ("(?:(?:so{99}){99}){99}", "a mistake .*repetition"),
+        ("(" * 5000 + "so" + ")" * 5000, "10,002 characters"),
     ],
 )
 def test_a_bad_pattern_is_named(pattern, trouble):
@@ -63,6 +67,22 @@ def test_a_bad_pattern_is_named(pattern, trouble):
         read_pack([("own.toml", {"marker": [entry(include=[pattern])]})])
     assert "own.toml: marker 'courtesy'" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+b", "(a|a)*c", "(?:a*)*d", "(?:[a-z]+ ?)+[!]"])
+def test_a_pattern_that_others_try_for_ever_is_searched_once(pattern):
+    """Python's own expressions would not come to their end on the first of these texts."""
+    texts = ["a" * 50_000, *(f"no {n}" for n in range(5))]
+    pack = read_pack([("own.toml", {"marker": [entry(include=[pattern, "very kind"])]})])
+    found = pack["courtesy"].found_in([*texts, "aab aac aad aa!"])
+    assert found == [False] * len(texts) + [True]
+
+
+def test_patterns_that_are_too_much_together_are_named():
+    patterns = [f"(?:{letter}{{90}} ?){{11}}" for letter in "abcdefghijklmnopqrstuvwxyz"] * 40
+    include = [f"{pattern}{n}" for n, pattern in enumerate(patterns)]
+    with pytest.raises(SettingsError, match=r"own\.toml: marker 'courtesy': its patterns together"):
+        read_pack([("own.toml", {"marker": [entry(include=[*include, "very kind"])]})])
 
 
 def test_a_failing_example_is_named():
