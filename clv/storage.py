@@ -35,7 +35,7 @@ PRIVATE_FOLDER = 0o700
 MARK = ".clv-temporary"
 """A file in every temporary folder of ours, locked while the folder is in use."""
 
-_PARTIAL = ".clv-partial-"
+PARTIAL = ".clv-partial-"
 _RANDOM_BYTES = 6
 _TRIES = 100
 
@@ -192,7 +192,7 @@ def partial(path: Path) -> Iterator[Path]:
     folder(path.parent)
     with storing(path):
         try:
-            with TemporaryFolder(_PARTIAL, path.parent) as place:
+            with TemporaryFolder(PARTIAL, path.parent) as place:
                 written = place / path.name
                 yield written
                 written.chmod(PRIVATE_FILE)
@@ -200,7 +200,7 @@ def partial(path: Path) -> Iterator[Path]:
                 written.replace(path)
             sync(path.parent)
         except OSError as error:
-            if str(error.filename or "").startswith(str(path.parent / _PARTIAL)):
+            if str(error.filename or "").startswith(str(path.parent / PARTIAL)):
                 error.filename = str(path)  # people know the file by its own name
             raise
 

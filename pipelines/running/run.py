@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from clv.errors import StorageError
-from clv.storage import folder, write_text
+from clv.storage import PARTIAL, clean, folder, write_text
 
 from . import interrupts
 from .documents import READ
@@ -202,6 +202,9 @@ class Run:
         """
         self._own_workspace()
         with disk_errors(self.workspace):
+            if not self.folder.exists():  # once a run: what earlier ones left that were killed
+                for place in self.workspace.glob("runs/*"):
+                    clean(place, PARTIAL)
             folder(self.folder)
 
     def _own_workspace(self) -> None:

@@ -20,6 +20,7 @@ from clv.events.histories import make_histories
 from clv.models.lifetime_value import LifetimeModel
 from clv.scoring import ScoringOptions, current, score
 from clv.sinks import make_sink
+from clv.storage import MARK, TemporaryFolder, folder
 from tests.robustness import victim
 from tests.robustness.test_killed import contents
 
@@ -257,6 +258,19 @@ def test_last_months_orders_stop_a_nightly_job_with_5(tmp_path):
     with pytest.raises(GateError, match=r"31 days ago; .*allows 30") as caught:
         fresh(ctx, today - dt.timedelta(days=31))
     assert caught.value.exit_code == 5
+
+
+def test_what_a_killed_command_left_in_its_own_folder_goes_with_the_next_one(tmp_path):
+    with TemporaryFolder(".clv-partial-", folder(tmp_path / "runs" / "living")) as living:
+        dead = folder(tmp_path / "runs" / "killed" / ".clv-partial-0123456789ab")
+        bystander = folder(tmp_path / "runs" / "killed" / ".clv-partial-notes")
+        for place in (dead, bystander):
+            (place / "report.json").write_text("{")
+        (dead / MARK).touch()
+        Run(load_settings(None, workspace=tmp_path), "report").save("report.json", {})
+        assert not dead.exists()
+        assert living.exists()
+        assert bystander.exists()
 
 
 def test_every_error_of_ours_has_its_exit_code():
