@@ -15,7 +15,7 @@ from .commands.explaining import attribute, explain, report
 from .commands.learning import backtest, promote, rollback, train
 from .commands.models import models_app
 from .commands.options import Config, Out, run_of, show
-from .commands.serving import erase, monitor, score, scores_diff, scores_rollback
+from .commands.serving import erase, monitor, push, score, scores_diff, scores_rollback
 from .running import edge
 
 app = typer.Typer(
@@ -82,6 +82,7 @@ COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., None]], ...] = (
     (app, "rollback", rollback),
     (app, "import", import_),
     (app, "monitor", monitor),
+    (app, "push", push),
     (app, "erase", erase),
     (app, "explain", explain),
     (scores_app, "diff", scores_diff),

@@ -91,8 +91,8 @@ class Places:
         Folders of published runs, inside of the workspace or not.
     also : tuple of Path
         Further files and folders that clv wrote, such as imported tables and logs.
-    sinks : tuple of Sink
-        Destinations of scores.
+    sinks : tuple of Sink or Keeping
+        Destinations of scores, and what is known of those.
     customer_columns : tuple of str
         What the company's own tables call a customer's id, for the quarantine.
     own : Path or None
@@ -104,7 +104,7 @@ class Places:
     workspace: Path
     scores: tuple[Path, ...] = ()
     also: tuple[Path, ...] = ()
-    sinks: tuple[Sink, ...] = ()
+    sinks: tuple[Sink | Keeping, ...] = ()
     customer_columns: tuple[str, ...] = ()
     own: Path | None = None
     wait_seconds: float = 0.0

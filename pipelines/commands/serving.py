@@ -92,6 +92,28 @@ def erase(
     show(run, result)
 
 
+def push(
+    kind: Annotated[str, typer.Argument(help="salesforce, hubspot, zendesk or rest.")],
+    scores: Annotated[Path | None, typer.Option(help="Where `clv score --out` wrote.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Send all records, not only those that changed.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option(help="Count only; send nothing.")] = False,
+    config: Config = None,
+    workspace: Workspace = None,
+) -> None:
+    """Make a live CRM hold the current score table; only what changed is sent.
+
+    Credentials come from the environment: see docs/operations.md.
+
+    Example: clv push hubspot --dry-run --config company.yaml
+    """
+    from ..serving import push as pipeline
+
+    run = run_of("push", config, workspace=workspace)
+    show(run, pipeline.run(run, kind, scores=scores, everything=everything, dry_run=dry_run))
+
+
 def scores_diff(config: Config = None, workspace: Workspace = None) -> None:
     """Compare the current score table with the one before it.
 

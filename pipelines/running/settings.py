@@ -191,6 +191,15 @@ class Guards(Section):
     )
 
 
+class Push(Section):
+    """CRMs that `clv push` writes to, each with its own settings; credentials are no settings."""
+
+    salesforce: dict[str, Any] = Field({}, description="address, external_id, object, fields …")
+    hubspot: dict[str, Any] = Field({}, description="id_property, fields …")
+    zendesk: dict[str, Any] = Field({}, description="subdomain, fields …")
+    rest: dict[str, Any] = Field({}, description="address with {customer_id}, method, fields …")
+
+
 class Attribution(Section):
     """How effects of service behaviours are estimated."""
 
@@ -292,6 +301,7 @@ class Settings(BaseSettings):
     gate: Gate = Gate()
     scoring: Scoring = Scoring()
     guards: Guards = Guards()
+    push: Push = Push()
     attribution: Attribution = Attribution()
     decisions: Decisions = Decisions()
     monitoring: Monitoring = Monitoring()

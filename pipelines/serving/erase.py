@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clv.errors import GateError
 
 from ..running.run import Result, Run
+from .push import LEDGERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +35,7 @@ def run(
         When a place still names one of them; the others are erased all the same.
     """
     from clv.erasure import Places, erase, read_people, verify
+    from clv.push import Ledgers
     from clv.sinks import make_sink
 
     people = read_people(ids, file)
@@ -41,7 +43,10 @@ def run(
         ctx.workspace,
         () if scores is None else (scores,),
         tuple(also),
-        tuple(make_sink(dict(options)) for options in ctx.settings.scoring.sinks),
+        (
+            *(make_sink(dict(options)) for options in ctx.settings.scoring.sinks),
+            Ledgers(ctx.workspace / LEDGERS),
+        ),
         customer_columns(ctx.settings.sources),
         own_tables(ctx.settings.sources),
         ctx.settings.scoring.wait_seconds,

@@ -19,6 +19,7 @@ from clv.errors import SettingsError
 from clv.monitoring import Limits
 from clv.registry import GateLimits
 from clv.scoring import ScoringOptions
+from clv.scoring.guards import Guards
 
 CONFIG = Path(__file__).parents[2] / "pipelines" / "config"
 
@@ -112,6 +113,7 @@ def library():
         "training": {**LifetimeValue().get_params()},
         "gate": defaults_of(GateLimits),
         "scoring": scoring,
+        "guards": defaults_of(Guards),
         "attribution": {
             **defaults_of(AttributionOptions),
             "level": effects.level,
@@ -128,8 +130,8 @@ ELSEWHERE = {
     "attribution": {"behaviours", "experiments"},  # names and files, which a run turns into objects
     "monitoring": {"fail"},  # an exit code
 }
-APPLICATION = {"engine", "registry", "markers", "report"}
-"""Where things lie, and how a page reads: the library is handed these."""
+APPLICATION = {"engine", "registry", "markers", "report", "push"}
+"""Where things lie, which CRMs, and how a page reads: the library is handed these."""
 
 
 def defaults_of(options):
