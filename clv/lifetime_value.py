@@ -236,9 +236,8 @@ class LifetimeValue(ShownEstimator):
         Returns
         -------
         DataFrame
-            The columns of the score table, but those that name a registered version; rounded
-            as there, and sorted by ``customer_id`` where the rows are not given. What is to be
-            known of the scores stands in ``attrs["notes"]``.
+            The columns of the score table, but those that name a registered version, rounded as
+            there; sorted by ``customer_id`` where rows are not given. Notes: ``attrs["notes"]``.
 
         Raises
         ------
@@ -328,9 +327,8 @@ class LifetimeValue(ShownEstimator):
 
         Parameters
         ----------
-        company : Company
-        as_of : str or datetime.date, optional
-            The last day to learn from, where it is not the latest that the orders allow.
+        company, as_of
+            As for ``fit``.
         """
         if self.horizon_days is not None:
             if self.horizon_days < 1:
@@ -342,7 +340,13 @@ class LifetimeValue(ShownEstimator):
     def panel(
         self, company: Company, *, as_of: Day | None = None, on_progress: OnProgress = silent
     ) -> Panel:
-        """Return features and outcomes at the days to learn from and to test on."""
+        """Return features and outcomes at the days to learn from and to test on.
+
+        Parameters
+        ----------
+        company, as_of, on_progress
+            As for ``fit``.
+        """
         first, last = company.span
         horizon, _ = self.horizon(company, as_of)
         if as_of is not None:
@@ -375,8 +379,7 @@ class LifetimeValue(ShownEstimator):
             notes = check_features(info, company)
             yield company.chunks(), (*company.notes, *notes, *hindsight(info, company))
             return
-        named = {} if isinstance(company, Company) else self.columns_
-        with opened(company, named) as held:
+        with opened(company, {} if isinstance(company, Company) else self.columns_) as held:
             day = held.span[1] if as_of is None else as_day(as_of)
             check_day(held.tables, day)
             table = held.features(day)

@@ -121,7 +121,15 @@ class Window:
         return at_s < self.ahead_s
 
     def within(self, at_s: Any, days: int | None) -> Any:
-        """Say whether an event is known and lies in the last ``days`` days (None: ever)."""
+        """Say whether an event is known and lies in the last ``days`` days (None: ever).
+
+        Parameters
+        ----------
+        at_s : ibis column, array or int
+            When it happened, in seconds since 1970-01-01 UTC.
+        days : int or None
+            Days up to the cutoff; None: ever.
+        """
         if days is None:
             return self.seen(at_s)
         return (at_s >= self.ahead_s - days * DAY_SECONDS) & self.seen(at_s)

@@ -47,12 +47,18 @@ def write(
 
     Parameters
     ----------
+    engine : Engine
+        Writes the file.
     flagged : ibis Table
         Raw columns, the flags, and ``any_broken``.
     flags : mapping of str to str
         Rule to its flag's column.
     columns : sequence of str
         The raw columns.
+    table : str
+        Its name in the contract.
+    folder : pathlib.Path
+        The quarantine.
     count : int
         Rows that are broken.
 

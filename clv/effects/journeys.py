@@ -145,8 +145,14 @@ def bad_experiences(
 
     Parameters
     ----------
+    exposure : Exposure
+        Contacts with their controls and outcome.
+    studied : Studied
+        The same contacts as the company's tables name them.
     follow_up : DataFrame
         ``interaction_id`` with ``value_undiscounted`` and ``churned`` after the contact.
+    level : float
+        Of the intervals.
     """
     bad = studied.contacts["bad"].fillna(0.0).to_numpy(np.float64) > 0
     earlier = bad_before(bad, exposure.customer)

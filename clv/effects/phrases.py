@@ -232,9 +232,14 @@ def clustered_errors(
 
     Parameters
     ----------
+    spoken : Spoken
+        Whose contacts they are: customers and agents.
     scores : sparse array, shape (C, W)
+        Each word's part of the outcome, by contact.
     common : array, shape (C,)
+        What all words share of it.
     share : array, shape (W,)
+        How much of that a word takes.
     """
     agents = np.where(spoken.agent < 0, int(spoken.agent.max(initial=-1)) + 1, spoken.agent)
     errors = []

@@ -43,7 +43,17 @@ class Keeping(Protocol):
         """Files and folders that it looks into itself."""
 
     def forget(self, ids: Sequence[str], *, write: bool, tombstones: bool) -> dict[str, int]:
-        """Count what is held of customers, by place, and take it out where asked to."""
+        """Count what is held of customers, by place, and take it out where asked to.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            Of the customers, as this place writes them.
+        write : bool
+            Take it out; otherwise only count.
+        tombstones : bool
+            Whether tables of scores may go on naming them as gone.
+        """
 
 
 @dataclass(frozen=True)
@@ -198,7 +208,17 @@ def erase(places: Places, people: People, *, tombstones: bool = True) -> Erased:
 
 
 def verify(places: Places, people: People, *, tombstones: bool = True) -> Erased:
-    """Look for customers in everything that clv keeps; nothing is changed."""
+    """Look for customers in everything that clv keeps; nothing is changed.
+
+    Parameters
+    ----------
+    places : Places
+        Everything that clv keeps.
+    people : People
+        Who is looked for.
+    tombstones : bool
+        Whether tables of scores may name them as gone.
+    """
     found: Counter[str] = Counter()
     waiting: Counter[str] = Counter()
     left: dict[str, str] = {}

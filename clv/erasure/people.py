@@ -109,6 +109,13 @@ class People:
 def read_people(given: Iterable[str], path: str | Path | None = None) -> People:
     """Return the customers given by id, or one a line in a file.
 
+    Parameters
+    ----------
+    given : iterable of str
+        Customers' ids.
+    path : str or pathlib.Path, optional
+        A file with an id a line.
+
     Raises
     ------
     UsageError

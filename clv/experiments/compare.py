@@ -174,6 +174,10 @@ def wald(
     ----------
     outcome, moved, treated : arrays, shape (n,)
         ``moved`` is the behaviour's sum over the customer's contacts.
+    covariates : array, shape (n, p), optional
+        Known before the arms, taken off out of fold.
+    cluster : int array, shape (n,), optional
+        What was randomised together.
     """
     first = difference(moved, treated, covariates, cluster)
     second = difference(outcome, treated, covariates, cluster)

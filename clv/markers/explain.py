@@ -103,6 +103,15 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
 def explain(tables: Tables, pack: Pack, interaction_id: str) -> Explanation:
     """Show what was found in one contact, in redacted text.
 
+    Parameters
+    ----------
+    tables : Tables
+        Accepted rows, messages among them.
+    pack : Pack
+        What is looked for.
+    interaction_id : str
+        The contact.
+
     Raises
     ------
     UsageError

@@ -83,6 +83,8 @@ def split_path(
         The sub-models' scores to currency.
     slopes : callable
         The scores to the partial derivatives of ``value``, one per sub-model.
+    nodes : int
+        Of the quadrature along the path.
     """
     at, weight = np.polynomial.legendre.leggauss(nodes)
     at, weight = (at + 1) / 2, weight / 2

@@ -85,6 +85,13 @@ class Profile:
     def learn(cls, frame: pd.DataFrame, names: Sequence[str]) -> Profile:
         """Bin the training rows: numbers by deciles, categories by their commonest words.
 
+        Parameters
+        ----------
+        frame : DataFrame
+            The training rows.
+        names : sequence of str
+            The columns to keep a profile of.
+
         Examples
         --------
         >>> profile = Profile.learn(pd.DataFrame({"x": [1.0, 2.0, np.nan, 4.0]}), ["x"])

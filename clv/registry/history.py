@@ -8,10 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from clv.errors import RegistryError
+from clv.registry.version import ChampionMovedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mlflow import MlflowClient
+
+CHAMPION = "champion"
 PREFIX = "history/"
 
 
@@ -94,6 +98,31 @@ def standing(events: Sequence[Event], champion: int | None) -> tuple[Event, ...]
     """
     unmade = bool(events) and events[-1].version != champion
     return tuple(events[:-1] if unmade else events)
+
+
+def moves_of(tags: Mapping[str, str], champion: int | None) -> tuple[Event, ...]:
+    """Return the moves that a registered model's tags record and that were made, oldest first."""
+    return standing(events_of(tags), champion)
+
+
+def move(
+    client: MlflowClient, name: str, event: Event, now: int | None, tags: Mapping[str, str]
+) -> None:
+    """Record a move of the champion, then make it; a store's lock is held meanwhile.
+
+    Raises
+    ------
+    ChampionMovedError
+        When another process moved it since the event was decided.
+    """
+    if now != event.previous:
+        raise ChampionMovedError(
+            f"registry: the champion was version {event.previous} when this {event.action} began "
+            f"and is version {now} now; nothing was moved. Look at who moved it, then run again."
+        )
+    key = next_key(moves_of(tags, now))
+    client.set_registered_model_tag(name, key, event.as_tag())
+    client.set_registered_model_alias(name, CHAMPION, str(event.version))
 
 
 def next_key(events: Sequence[Event]) -> str:

@@ -19,19 +19,18 @@ from clv.registry.address import absolute, local_address, locked
 from clv.registry.bundles import claims
 from clv.registry.digests import PARTS, digests_of, verify
 from clv.registry.example import golden_rows
-from clv.registry.history import Event, before_the_champion, events_of, next_key, standing, utc
+from clv.registry.history import CHAMPION, Event, before_the_champion, move, moves_of, utc
 from clv.registry.logged import Logged
 from clv.registry.version import (
     DIGESTS,
     VERIFIED,
-    ChampionMovedError,
     LoadedModel,
     RunFacts,
     Version,
     number_of,
 )
 from clv.storage import TemporaryFolder
-from clv.storage import folder as made
+from clv.storage import folder as made_folder
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from clv.registry.gate import GateResult
 
 CHALLENGER = "challenger"
-CHAMPION = "champion"
 _ADDRESS = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<number>[0-9]{1,15}))")
 
 
@@ -74,10 +72,18 @@ class Registry:
 
     @classmethod
     def local(cls, workspace: str | Path, name: str = "clv") -> Registry:
-        """Open the default store: SQLite and artefacts inside a workspace."""
+        """Open the default store: SQLite and artefacts inside a workspace.
+
+        Parameters
+        ----------
+        workspace : str or pathlib.Path
+            A folder; it is made where there is none.
+        name : str
+            Of the registered model.
+        """
         workspace = Path(workspace)
         address = local_address(workspace)
-        folder = made(workspace.resolve())
+        folder = made_folder(workspace.resolve())
         return cls(address, str(folder / "artifacts"), name)
 
     def log_training(
@@ -126,7 +132,12 @@ class Registry:
                 run = tracking.log_run(
                     self._client, experiment, parameters, metrics, texts, directory, told
                 )
-                version = self._create(run, {**tags, DIGESTS: json.dumps(written)})
+                tracking.ensure_model(self._client, self.name)
+                kept = {**tags, DIGESTS: json.dumps(written)}
+                made = self._client.create_model_version(
+                    self.name, run.model_source, run_id=run.run_id, tags=kept
+                )
+                version = self.version(number_of(made.version))
         return self.verify(version, model, written)
 
     def verify(self, version: Version, model: LifetimeModel, written: Mapping[str, str]) -> Version:
@@ -232,40 +243,25 @@ class Registry:
         """Return every version, newest first."""
         with tracking.refusals(self.uri):
             aliases = self._aliases()
-            return tuple(
-                Version(
-                    self.name,
-                    number_of(found.version),
-                    str(found.run_id),
-                    str(found.source),
-                    tuple(
-                        sorted(
-                            a for a, number in aliases.items() if number == number_of(found.version)
-                        )
-                    ),
-                    dict(found.tags),
-                )
-                for found in tracking.search_versions(self._client, self.name)
-            )
+            found = tracking.search_versions(self._client, self.name)
+            return tuple(Version.read(self.name, each, aliases) for each in found)
 
     def fetch(self, version: Version, folder: str | Path) -> Path:
         """Copy a version's files into a folder and compare them with the recorded hashes.
+
+        Parameters
+        ----------
+        version : Version
+            Whose files.
+        folder : str or pathlib.Path
+            Where ``model`` is made.
 
         Raises
         ------
         RegistryError
             When there are no hashes, or a file differs.
         """
-        digests = version.tags.get(DIGESTS)
-        if digests is None:
-            raise RegistryError(
-                f"registry: {version.uri} carries no content hashes; it was not registered by "
-                "clv. Train one with `clv train`."
-            )
-        try:
-            recorded = dict(json.loads(digests))
-        except (ValueError, TypeError, RecursionError):
-            recorded = {}
+        recorded = version.digests()
         directory = downloads.fetch_version(
             version.source, recorded, self.uri, Path(folder) / "model"
         )
@@ -285,7 +281,15 @@ class Registry:
         return self._logged.documents(version)
 
     def document(self, version: Version, name: str) -> dict[str, Any]:
-        """Return one of the JSON documents of a version's training."""
+        """Return one of the JSON documents of a version's training.
+
+        Parameters
+        ----------
+        version : Version
+            Whose training.
+        name : str
+            The document's file name.
+        """
         return self._logged.document(version, name)
 
     def trained(self, version: Version) -> tuple[str, float]:
@@ -299,15 +303,21 @@ class Registry:
         return claims.training_facts(self.document(version, "training.json"))
 
     def note_gate(self, version: Version, gate: GateResult) -> None:
-        """Write on a version and its run what the gate answered, for people who look there."""
+        """Write on a version and its run what the gate answered, for people who look there.
+
+        Parameters
+        ----------
+        version : Version
+        gate : GateResult
+        """
         with tracking.refusals(self.uri):
             tracking.tag(self._client, version, "gate", gate.in_words())
 
     def history(self) -> tuple[Event, ...]:
         """Return who moved the champion, oldest first."""
         with tracking.refusals(self.uri):
-            recorded = events_of(tracking.model_tags(self._client, self.name))
-            return standing(recorded, self._aliases().get(CHAMPION))
+            tags = tracking.model_tags(self._client, self.name)
+            return moves_of(tags, self._aliases().get(CHAMPION))
 
     def promote(
         self,
@@ -329,10 +339,8 @@ class Registry:
             What ``promotion_gate`` answered.
         champion : Version or None
             The champion it was held against; the name moves only if it still stands.
-        who, why : str
-            For the record.
-        when : datetime.datetime
-            With its zone.
+        who, when, why : str, datetime.datetime, str
+            For the record; with its zone.
 
         Raises
         ------
@@ -356,6 +364,11 @@ class Registry:
     def rollback(self, *, who: str, when: dt.datetime, why: str) -> Version:
         """Make the champion's predecessor champion again.
 
+        Parameters
+        ----------
+        who, when, why : str, datetime.datetime, str
+            For the record; with its zone.
+
         Raises
         ------
         RegistryError
@@ -370,30 +383,14 @@ class Registry:
     def _move(self, event: Event) -> None:
         """Move the champion's name if it stands where it was read, and record it."""
         with locked(self.uri), tracking.refusals(self.uri):
-            now = self._aliases().get(CHAMPION)
-            if now != event.previous:
-                raise ChampionMovedError(
-                    f"registry: the champion was version {event.previous} when this "
-                    f"{event.action} began and is version {now} now; nothing was moved. Look at "
-                    "who moved it, then run again."
-                )
-            recorded = events_of(tracking.model_tags(self._client, self.name))
-            key = next_key(standing(recorded, now))
-            self._client.set_registered_model_tag(self.name, key, event.as_tag())
-            self._client.set_registered_model_alias(self.name, CHAMPION, str(event.version))
+            tags = tracking.model_tags(self._client, self.name)
+            move(self._client, self.name, event, self._aliases().get(CHAMPION), tags)
 
     def _mark(self, version: Version, *, verified: bool) -> None:
         with tracking.refusals(self.uri):
             self._client.set_model_version_tag(
                 self.name, str(version.number), VERIFIED, "true" if verified else "false"
             )
-
-    def _create(self, run: tracking.Run, tags: Mapping[str, str]) -> Version:
-        tracking.ensure_model(self._client, self.name)
-        made = self._client.create_model_version(
-            self.name, run.model_source, run_id=run.run_id, tags=dict(tags)
-        )
-        return self.version(number_of(made.version))
 
     def _aliases(self) -> dict[str, int]:
         return tracking.aliases(self._client, self.name)

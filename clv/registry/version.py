@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -82,10 +83,46 @@ class Version:
     aliases: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def read(cls, name: str, kept: Any, aliases: Mapping[str, int]) -> Version:
+        """Return a version as MLflow keeps it, with the names that point at it.
+
+        Parameters
+        ----------
+        name : str
+            The registered model's.
+        kept : mlflow.entities.model_registry.ModelVersion
+            What the store holds.
+        aliases : mapping of str to int
+            The version that each name points at.
+        """
+        number = number_of(kept.version)
+        own = tuple(sorted(alias for alias, theirs in aliases.items() if theirs == number))
+        return cls(name, number, str(kept.run_id), str(kept.source), own, dict(kept.tags))
+
     @property
     def uri(self) -> str:
         """The address that names this version for ever."""
         return f"models:/{self.name}/{self.number}"
+
+    def digests(self) -> dict[str, str]:
+        """Return the hashes of its files as they were registered; empty where they are damaged.
+
+        Raises
+        ------
+        RegistryError
+            When there are none.
+        """
+        text = self.tags.get(DIGESTS)
+        if text is None:
+            raise RegistryError(
+                f"registry: {self.uri} carries no content hashes; it was not registered by "
+                "clv. Train one with `clv train`."
+            )
+        try:
+            return dict(json.loads(text))
+        except (ValueError, TypeError, RecursionError):
+            return {}
 
     @property
     def verified(self) -> bool:

@@ -79,8 +79,18 @@ def chart(
 
     Parameters
     ----------
+    key : str
+        The chart's name in the page.
+    title, description : str
+        What readers of the picture, and of its text, are told.
     draw : callable
         Width in CSS pixels to an Altair chart.
+    texts : Texts
+        Sentences and formats of the report's language.
+    columns : tuple of str
+        Heads of the table behind the picture.
+    rows : sequence of tuple of str
+        The table behind the picture.
     """
     large = svg(draw(FULL if key in WHOLE_PAGE else HALF), f"{key}-w", title, description, texts)
     small = svg(draw(NARROW), f"{key}-s", title, description, texts)

@@ -48,7 +48,13 @@ class Changes:
 
 
 def compare(earlier: str | Path, later: str | Path) -> Changes:
-    """Compare two score files by customer."""
+    """Compare two score files by customer.
+
+    Parameters
+    ----------
+    earlier, later : str or pathlib.Path
+        Two published score tables, in Parquet.
+    """
     earlier, later = Path(earlier), Path(later)
     old, new = _read(earlier), _read(later)
     both = old.join(new, how="inner", lsuffix="_old", rsuffix="_new")

@@ -120,7 +120,21 @@ def score_table(
     *,
     volumes: Volumes | None = None,
 ) -> ScoringResult:
-    """Score a feature table and publish the result; see ``score``."""
+    """Score a feature table and publish the result; see ``score``.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Features of everybody who is scored, as of one day.
+    model : LifetimeModel
+        What scores them.
+    options : ScoringOptions
+        Where to publish, and how.
+    on_progress : callable
+        Told each step, what of it is done, and all of it.
+    volumes : Volumes, optional
+        Of the day's orders and contacts, to be held against the runs before.
+    """
     notes = (*table.notes, *check_features(model.info, table), *hindsight(model.info, table))
     reasons = Reasons.parse(options.reasons)
     check_name(options.model_name)

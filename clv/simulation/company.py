@@ -72,7 +72,15 @@ class Company:
         }
 
     def truth(self, as_of: dt.date | None = None, horizon_days: int | None = None) -> Truth:
-        """Return what is true as of a day (by default the options') over a horizon."""
+        """Return what is true as of a day (by default the options') over a horizon.
+
+        Parameters
+        ----------
+        as_of : datetime.date, optional
+            The last day known; by default the options'.
+        horizon_days : int, optional
+            Days after it; by default the options'.
+        """
         return state_truth(self.world, as_of, horizon_days)
 
     def write(self, directory: str | FilePath) -> None:

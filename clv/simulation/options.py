@@ -106,6 +106,11 @@ class Effects:
     ) -> NDArray[np.float64]:
         """Return the mean of ``left_after`` from ``begin`` to ``end`` days after the contact.
 
+        Parameters
+        ----------
+        begin, end : arrays of float
+            Days after the contact.
+
         Examples
         --------
         >>> Effects().mean_left(np.array([0.0]), np.array([9.0])).tolist()

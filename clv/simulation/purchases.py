@@ -180,6 +180,12 @@ def follow(
 
     Parameters
     ----------
+    effects : Effects
+        What is planted.
+    calendar : Calendar
+        The company's days.
+    crowd : People
+        The customers.
     served : Service
         Sorted by customer and time.
 

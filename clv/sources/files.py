@@ -211,6 +211,10 @@ def read_sql(engine: Engine, table: str, url: str, name: str) -> ir.Table:
 
     Parameters
     ----------
+    engine : Engine
+        Holds what is read.
+    table : str
+        The contract's table that it becomes, for messages.
     url : str
         SQLAlchemy's, such as ``postgresql+psycopg://user@host/base``.
     name : str

@@ -123,6 +123,13 @@ class SourceSpec:
     def from_mapping(cls, settings: Mapping[str, Any], where: str = "sources") -> SourceSpec:
         """Build the spec from plain settings, as YAML gives them.
 
+        Parameters
+        ----------
+        settings : mapping
+            What stands under ``sources`` in a settings file.
+        where : str
+            What messages call the place.
+
         Raises
         ------
         SettingsError

@@ -100,10 +100,12 @@ def strongest_benchmark(
         Centred.
     groups : mapping of str to column numbers
         Columns that stand for one control, by its name.
-    treatment, outcome : arrays, shape (n,)
+    treatment : array, shape (n,)
         Centred.
     others : array, shape (n, j)
         The other treatments, which stay in the model.
+    outcome : array, shape (n,)
+        Centred.
     """
     columns = np.column_stack([controls, others, treatment, outcome])
     gram = columns.T @ columns

@@ -100,7 +100,13 @@ def agent_moments(left: Floats, right: Floats, agent: Codes, size: int) -> Float
     Parameters
     ----------
     left : array, shape (C, k)
+        Instruments.
     right : array, shape (C, m)
+        What they are multiplied with.
+    agent : int array, shape (C,)
+        Who answered; −1 where unknown.
+    size : int
+        J, the number of agents.
 
     Returns
     -------

@@ -275,8 +275,11 @@ class Imputation:
         Parameters
         ----------
         outcome : array, shape (C,)
+            Of each contact.
         leads : array, shape (C, k)
             Indicators, 0 for contacts that were reached.
+        seed : int
+            Of the wild weights.
 
         Returns
         -------

@@ -223,8 +223,16 @@ def outcome_residual(
 
     Parameters
     ----------
+    exposure : Exposure
+        The contacts, their strata and controls.
     outcome : array, shape (C,) or (C, m)
         Several outcomes are predicted together; each is known where the first one is.
+    folds : int array
+        The fold of each contact's customer.
+    learner : Learner
+        What predicts the outcome from the controls.
+    blind : str
+        Part of the names of controls that are left out.
     """
     sees = [n for n, name in enumerate(exposure.control_names) if not blind or blind not in name]
     values = outcome.reshape(len(outcome), -1)

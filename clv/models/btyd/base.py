@@ -57,7 +57,15 @@ class PurchaseModel(Protocol):
     reference: ClassVar[str]
 
     def likelihood(self, theta: np.ndarray, rows: PurchaseHistories) -> Likelihood:
-        """Return the log-likelihood of the histories at ``theta``, in ``parameters`` order."""
+        """Return the log-likelihood of the histories at ``theta``, in ``parameters`` order.
+
+        Parameters
+        ----------
+        theta : ndarray
+            Values of the parameters, in the order of ``parameters``.
+        rows : PurchaseHistories
+            Distinct histories with their weights.
+        """
         ...
 
     def p_alive(
@@ -67,7 +75,16 @@ class PurchaseModel(Protocol):
         recency: np.ndarray,
         age: np.ndarray,
     ) -> np.ndarray:
-        """Return P(alive at the cutoff), of shape (n,)."""
+        """Return P(alive at the cutoff), of shape (n,).
+
+        Parameters
+        ----------
+        parameters : mapping of str to float
+            By name.
+        frequency, recency, age : ndarray of shape (n,)
+            Repeat purchases; first to last purchase and first purchase to the cutoff, in the
+            parameters' unit of time.
+        """
         ...
 
     def purchases_if_alive(
@@ -82,6 +99,17 @@ class PurchaseModel(Protocol):
 
         E ∫₀ᴴ λ e^(−δs) P(alive at s) ds of shape (n,), with δ = ``log_discount`` continuous,
         per unit of time.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float
+            By name.
+        frequency, age : ndarray of shape (n,)
+            Repeat purchases; first purchase to the cutoff.
+        horizon : float
+            H, in the parameters' unit of time.
+        log_discount : float
+            δ.
         """
         ...
 
@@ -92,14 +120,30 @@ class PurchaseModel(Protocol):
         age: np.ndarray,
         horizon: float,
     ) -> np.ndarray:
-        """Return P(no purchase in the horizon) of a customer alive at the cutoff."""
+        """Return P(no purchase in the horizon) of a customer alive at the cutoff.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float
+            By name.
+        frequency, age : ndarray of shape (n,)
+            Repeat purchases; first purchase to the cutoff.
+        horizon : float
+            In the parameters' unit of time.
+        """
         ...
 
     def dropout_share(self, theta: np.ndarray, bound: float) -> float:
         """Return how much dropout ``theta`` implies, for the words of a verdict.
 
-        Near 0 where the data hold no customer who stopped; ``bound`` is the largest value that
-        a parameter may take.
+        Near 0 where the data hold no customer who stopped.
+
+        Parameters
+        ----------
+        theta : ndarray
+            Values of the parameters, in the order of ``parameters``.
+        bound : float
+            The largest value that a parameter may take.
         """
         ...
 

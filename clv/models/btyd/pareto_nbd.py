@@ -115,6 +115,15 @@ class ParetoNBD:
 
         FHL 2005 ("RFM and CLV"), equation 2; continuous discounting. The flow is integrated
         over pieces that grow tenfold, since its tail is only a power of time.
+
+        Parameters
+        ----------
+        parameters : mapping of str to float
+            By name.
+        frequency, recency, age : ndarray of shape (n,)
+            Repeat purchases; first to last purchase and first purchase to the cutoff.
+        log_discount : float
+            δ, per unit of time.
         """
         alive = self.p_alive(parameters, frequency, recency, age)
         r, alpha, s, beta = (parameters[name] for name in PARAMETERS)

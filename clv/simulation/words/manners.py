@@ -50,12 +50,14 @@ def as_written(
     ----------
     found : Lines
         Messages, contact by contact, k in all.
-    channel, german : ndarray of shape (k,)
+    channel : ndarray of shape (k,)
         Of each message's contact.
     fill : mapping of str to ndarray
         The slots by name, one value per contact.
     wordings : mapping of str to Wording
         Fillers, signatures and the heads of quotes, by language.
+    german : ndarray of bool, shape (k,)
+        Whether the message's contact is in German.
     rng : Generator
         The random stream.
     """

@@ -58,6 +58,10 @@ def balance(
         What was known before the contact.
     agent, stratum : int arrays, shape (C,)
         Only contacts with a known agent.
+    permutations : int
+        How often agents are shuffled.
+    seed : int
+        Of the shuffling.
     """
     order = np.argsort(stratum, kind="stable")
     cases = whitened(demeaned(controls[order], stratum[order]))
