@@ -38,6 +38,13 @@ DESTINATIONS: dict[str, type[Any]] = {
 def make_destination(kind: str, options: Mapping[str, Any]) -> Destination:
     """Make a destination from its section of the settings.
 
+    Parameters
+    ----------
+    kind : str
+        A key of ``DESTINATIONS``.
+    options : mapping
+        The fields of that destination, by name.
+
     Raises
     ------
     UsageError

@@ -77,6 +77,13 @@ class Destination(Protocol):
     def connect(self, environment: Mapping[str, str], pause: Pause) -> Connection:
         """Open a connection with the credentials of the environment.
 
+        Parameters
+        ----------
+        environment : mapping of str to str
+            Where the credentials are looked for.
+        pause : callable
+            Waits so many seconds before a call is made again.
+
         Raises
         ------
         UsageError

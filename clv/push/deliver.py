@@ -140,7 +140,15 @@ def push(
 
 
 def write_refused(path: str | Path, refused: Mapping[str, str]) -> Path:
-    """Write who was refused, and why, as CSV for this user; it is replaced by every push."""
+    """Write who was refused, and why, as CSV for this user; it is replaced by every push.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file; it is replaced whole.
+    refused : mapping of str to str
+        The reason by customer.
+    """
     path = Path(path)
     with whole(path) as target:
         lines = io.TextIOWrapper(target, encoding="utf-8", newline="", write_through=True)
