@@ -21,7 +21,7 @@ from clv.simulation.frames import (
 )
 from clv.simulation.surveys import surveys_frame
 from clv.simulation.truths.latent import latent_agents, latent_contacts, latent_customers
-from clv.simulation.truths.statement import Truth, exposure_of, state_truth
+from clv.simulation.truths.statement import Truth, state_truth
 from clv.simulation.words.transcripts import messages_frame
 from clv.simulation.workforce import agent_days_frame, assignments_frame, rollouts_frame
 from clv.simulation.world import World, build_world, stream
@@ -67,7 +67,7 @@ class Company:
         return {
             "contacts": latent_contacts(self.world),
             "customers": latent_customers(self.world),
-            "agents": latent_agents(self.world, exposure_of(self.world)),
+            "agents": latent_agents(self.world),
             "warm_turns": self.warm_turns,
         }
 

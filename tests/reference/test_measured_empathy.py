@@ -52,7 +52,7 @@ def measured(seed, customers):
     return Measured(
         found,
         true.reindex(found.contacts["interaction_id"]).to_numpy(np.float64),
-        company.truth().effect("empathy").per_contact,
+        company.truth().per_contact.effect("empathy").value,
         float(np.corrcoef(share, warmth)[0, 1]),
     )
 

@@ -18,8 +18,9 @@ from clv.simulation.catalogue import (
 )
 from clv.simulation.frames import identifiers, words
 from clv.simulation.service import empathy_leaning, log_handle, resolution_log_odds
+from clv.simulation.truths.follow_up import follow_up
 from clv.simulation.truths.statement import exposure_of
-from clv.simulation.truths.truth import EXPOSURE_DAYS, Effect, Exposure, true_effects, true_frontier
+from clv.simulation.truths.truth import EXPOSURE_DAYS, Exposure
 from clv.simulation.world import build_world
 from clv.windows import DAY_SECONDS
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from clv.simulation.world import World
 
 FCR_DAYS = 7
+SMALL_STEP = 0.01  # of S, by which its price is measured
 
 
 def first_contact_resolution(world: World) -> NDArray[np.float64]:
@@ -131,15 +133,17 @@ def latent_customers(world: World) -> pd.DataFrame:
     )
 
 
-def latent_agents(world: World, exposed: Exposure) -> pd.DataFrame:
+def latent_agents(world: World) -> pd.DataFrame:
     """Return one row per agent: habits, and what a contact with them is truly worth.
 
     ``true_empathy``, ``true_handle_log`` and ``true_fcr`` are what the agent would show on
-    the company's ordinary mix of contacts; ``value_per_contact`` prices them at the true
-    effects, in currency against the mean agent, without the unmeasured ``style``.
+    the company's ordinary mix of contacts; ``value_per_contact`` prices them by what a small
+    step of S in a contact does to margin in the horizon after it, in currency against the mean
+    agent, without the unmeasured ``style``.
     """
     staff, served, effects = world.staff, world.served, world.options.effects
-    mix = exposed.rows[:: max(exposed.rows.size // 1_000, 1)]
+    followed = follow_up(world, world.options.horizon_days)
+    mix = followed.rows[:: max(followed.rows.size // 1_000, 1)]
     severity = served.causes.severity[mix]
     temper = world.crowd.temperament[served.causes.person[mix]]
     own = staff.pace[served.agent[mix]]
@@ -152,8 +156,10 @@ def latent_agents(world: World, exposed: Exposure) -> pd.DataFrame:
     fcr = 1.0 / (1.0 + np.exp(-odds))
     step = effects.empathy * (leaning * asked).mean(axis=1) + effects.fcr * fcr.mean(axis=1)
     step = step + (effects.handle_log * x + effects.handle_log2 * x**2).mean(axis=1)
-    unit = exposed.mean_gain(np.full(exposed.rows.size, 0.01)) / 0.01
-    per_contact = unit * exposed.population.size / max(exposed.rows.size, 1)
+    usual, after = followed.margins(
+        [followed.at_contact(np.full(followed.rows.size, extra)) for extra in (0.0, SMALL_STEP)]
+    )
+    per_contact = float((after - usual).sum()) / SMALL_STEP / max(followed.rows.size, 1)
     return pd.DataFrame(
         {
             "agent_id": identifiers("a", world.options.agents, 4),
@@ -189,25 +195,14 @@ class ServiceYear:
         temperament and expected_value.
     agents : DataFrame
         ``latent_agents``.
-    effects : tuple of Effect
-        The truth.
     exposed : Exposure
-        For further truths: ``true_frontier(year.exposed)``.
+        The contacts, and the future of their customers.
     """
 
     contacts: pd.DataFrame
     customers: pd.DataFrame
     agents: pd.DataFrame
-    effects: tuple[Effect, ...]
     exposed: Exposure
-
-    def truth(self, behaviour: str) -> float:
-        """Return a behaviour's true effect, in currency per customer over the horizon."""
-        return next(effect.value for effect in self.effects if effect.behaviour == behaviour)
-
-    def frontier(self) -> pd.DataFrame:
-        """Return the true value and cost of scaling handle times."""
-        return pd.DataFrame(true_frontier(self.exposed))
 
 
 def simulate_service_year(options: SimulationOptions) -> ServiceYear:
@@ -225,8 +220,8 @@ def simulate_service_year(options: SimulationOptions) -> ServiceYear:
     --------
     >>> from clv.simulation import SimulationOptions
     >>> year = simulate_service_year(SimulationOptions(customers=400, agents=12))
-    >>> year.truth("empathy") > 0, set(year.contacts.customer_id) == set(year.customers.customer_id)
-    (True, True)
+    >>> set(year.contacts.customer_id) == set(year.customers.customer_id)
+    True
     """
     world = build_world(options)
     exposed = exposure_of(world)
@@ -239,8 +234,7 @@ def simulate_service_year(options: SimulationOptions) -> ServiceYear:
     return ServiceYear(
         contacts=contacts[inside].reset_index(drop=True),
         customers=_studied(world, exposed),
-        agents=latent_agents(world, exposed),
-        effects=true_effects(exposed),
+        agents=latent_agents(world),
         exposed=exposed,
     )
 

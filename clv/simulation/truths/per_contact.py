@@ -14,14 +14,14 @@ import numpy as np
 from scipy.special import expit
 
 from clv.simulation.service import REPEAT_SHARE, REPEATS_AT_MOST, log_handle, resolution_log_odds
-from clv.simulation.truths.follow_up import Change, FollowUp, follow_up, repeats_ahead
-from clv.simulation.truths.truth import (
+from clv.simulation.truths.changes import (
     EMPATHY_CHANGE,
     FCR_CHANGE,
     HANDLE_CHANGE_SECONDS,
     SCALES,
     frontier_point,
 )
+from clv.simulation.truths.follow_up import Change, FollowUp, follow_up, repeats_ahead
 from clv.simulation.world import stream
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +11,7 @@ from clv.errors import WindowError
 from clv.simulation.frames import identifiers
 from clv.simulation.truths.future import DISCOUNT_RATE_ANNUAL, future
 from clv.simulation.truths.per_contact import ContactTruth, contact_truth
-from clv.simulation.truths.truth import (
-    Effect,
-    Exposure,
-    expected_margin,
-    expose,
-    true_effects,
-    true_experiment,
-    true_frontier,
-)
+from clv.simulation.truths.truth import Exposure, expected_margin, expose, true_experiment
 from clv.simulation.world import stream
 
 if TYPE_CHECKING:
@@ -51,15 +43,9 @@ class Truth:
         in the 365 days up to it.
     contacts : int
         Those contacts.
-    effects : tuple of Effect
-        Of the behaviours, per customer of the population.
     per_contact : ContactTruth
         Of the behaviours, per contact: margin in the horizon after each of all contacts
         whose follow-up lies in the data.
-    frontier : list of dict
-        Value and cost of scaling handle times.
-    best_scale : float
-        The scale with the highest net value, resolution held fixed.
     experiment : dict
         What coaching did.
     customer_ids : ndarray of shape (k,)
@@ -77,19 +63,12 @@ class Truth:
     seed: int
     population: int
     contacts: int
-    effects: tuple[Effect, ...]
     per_contact: ContactTruth
-    frontier: list[dict[str, float]]
-    best_scale: float
     experiment: dict[str, float]
     customer_ids: NDArray[np.object_]
     alive: NDArray[np.bool_]
     margin: NDArray[np.float64]
     margin_discounted: NDArray[np.float64]
-
-    def effect(self, behaviour: str) -> Effect:
-        """Return the effect of a behaviour."""
-        return next(effect for effect in self.effects if effect.behaviour == behaviour)
 
     def as_dict(self) -> dict[str, object]:
         """Return the truth as JSON-able values; customers as parallel lists."""
@@ -101,10 +80,7 @@ class Truth:
             "discount_rate_annual": DISCOUNT_RATE_ANNUAL,
             "population": self.population,
             "contacts": self.contacts,
-            "effects": [asdict(effect) for effect in self.effects],
             "per_contact": self.per_contact.as_dict(),
-            "frontier": self.frontier,
-            "best_scale": self.best_scale,
             "experiment": self.experiment,
             "customers": {
                 "customer_id": self.customer_ids.tolist(),
@@ -152,7 +128,6 @@ def state_truth(
         future(world, begin, days, VALUE_DRAWS, stream(options.seed, "truth")), exposed.level
     )
     known = np.flatnonzero((world.crowd.rate > 0) & (world.crowd.joined < begin))
-    frontier = true_frontier(exposed)
     return Truth(
         as_of=day,
         horizon_days=days,
@@ -160,10 +135,7 @@ def state_truth(
         seed=options.seed,
         population=exposed.population.size,
         contacts=exposed.rows.size,
-        effects=true_effects(exposed),
         per_contact=contact_truth(world, days),
-        frontier=frontier,
-        best_scale=max(frontier, key=lambda point: point["net"])["scale"],
         experiment=true_experiment(exposed),
         customer_ids=identifiers("c", world.crowd.count, 6)[known],
         alive=world.path.left[known] > begin,

@@ -1,9 +1,9 @@
-"""The truth of a company: what customers are worth, and what service behaviours do to it.
+"""What customers are worth from a day on, and what the experiment of the year before did to it.
 
-Every effect changes exactly the contacts that a study could have changed: agents' contacts
-that customers began in the exposure year, of customers with a purchase by ``as_of``; and
-measures exactly the outcome it would measure: margin in the horizon after it. Nothing is
-redrawn between factual and counterfactual; orders and leaving are integrated.
+The experiment changed agents' contacts that customers began in the exposure year, of customers
+with a purchase by ``as_of``; it is measured by margin in the horizon after it. Nothing is
+redrawn between factual and counterfactual; orders and leaving are integrated. What one contact
+does is in ``per_contact``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit
 
 from clv.simulation.purchases import levels_at, sum_so_far
-from clv.simulation.service import log_handle, resolution_log_odds
 from clv.simulation.truths.future import DISCOUNT_RATE_ANNUAL, Future
 
 if TYPE_CHECKING:
@@ -24,41 +22,11 @@ if TYPE_CHECKING:
     from clv.simulation.world import World
 
 EXPOSURE_DAYS = 365.0
-SCALES = tuple(round(0.5 + 0.05 * step, 2) for step in range(23))
-EMPATHY_CHANGE, HANDLE_CHANGE_SECONDS, FCR_CHANGE = 0.1, 60.0, 0.1
-
-
-@dataclass(frozen=True)
-class Effect:
-    """What a change of every exposed contact does to margin over the horizon.
-
-    Attributes
-    ----------
-    behaviour : str
-        ``empathy``, ``handle_seconds``, ``handle_seconds_total`` or ``fcr``.
-    change : float
-        By which it changes on every contact that can change.
-    unit : str
-        Of the change.
-    value : float
-        Currency per customer of the population over the horizon.
-    per_contact : float
-        The same, per contact that changes.
-    held : str
-        What stays as it was.
-    """
-
-    behaviour: str
-    change: float
-    unit: str
-    value: float
-    per_contact: float
-    held: str
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """The contacts that effects change, and the future of their customers.
+    """The contacts of a year, and the future of their customers.
 
     Attributes
     ----------
@@ -131,7 +99,7 @@ class Exposure:
 
 
 def expose(world: World, begin: float, ahead: Future) -> Exposure:
-    """Find the contacts that an effect as of day ``begin`` changes."""
+    """Find agents' contacts of the year up to day ``begin``."""
     days = world.calendar.days(world.served.started_s)
     person = world.served.causes.person
     known = (world.crowd.joined[person] < begin) & (world.crowd.rate[person] > 0)
@@ -139,83 +107,6 @@ def expose(world: World, begin: float, ahead: Future) -> Exposure:
     rows = np.flatnonzero(inside)
     level = levels_at(world.path, ahead.person, np.full(ahead.person.size, begin))
     return Exposure(world, rows, np.unique(person[rows]), begin, ahead, level)
-
-
-def handle_steps(
-    exposed: Exposure, seconds: NDArray[np.float64], *, through_fcr: bool
-) -> NDArray[np.float64]:
-    """Return what handle times of ``seconds`` would add to each exposed contact's step."""
-    effects, served, rows = exposed.world.options.effects, exposed.world.served, exposed.rows
-    x, y = log_handle(served.handle_seconds[rows]), log_handle(seconds)
-    step = effects.handle_log * (y - x) + effects.handle_log2 * (y**2 - x**2)
-    if through_fcr:
-        person = served.causes.person[rows]
-        rest = (
-            exposed.world.staff.skill[served.agent[rows]],
-            served.causes.issue[rows],
-            served.causes.severity[rows],
-            exposed.world.crowd.temperament[person],
-        )
-        later = expit(resolution_log_odds(effects, y, *rest))
-        step = step + effects.fcr * (later - expit(resolution_log_odds(effects, x, *rest)))
-    return step
-
-
-def true_effects(exposed: Exposure) -> tuple[Effect, ...]:
-    """Return the true effects of the changes that the product reports."""
-    effects, served, rows = exposed.world.options.effects, exposed.world.served, exposed.rows
-    occasion = served.occasions[rows] > 0
-    longer = served.handle_seconds[rows] + HANDLE_CHANGE_SECONDS
-    everyone = np.ones(rows.size, dtype=bool)
-    warmer = np.where(occasion, effects.empathy * EMPATHY_CHANGE, 0.0)
-    solved = np.full(rows.size, effects.fcr * FCR_CHANGE)
-    direct = handle_steps(exposed, longer, through_fcr=False)
-    total = handle_steps(exposed, longer, through_fcr=True)
-    minute = HANDLE_CHANGE_SECONDS
-    plans = (
-        ("empathy", EMPATHY_CHANGE, "share of occasions met", warmer, "handle_seconds, fcr"),
-        ("handle_seconds", minute, "seconds", direct, "empathy, fcr"),
-        ("handle_seconds_total", minute, "seconds", total, "empathy"),
-        ("fcr", FCR_CHANGE, "share of contacts", solved, "empathy, handle_seconds"),
-    )
-    found = []
-    for behaviour, change, unit, steps, held in plans:
-        touched = occasion if behaviour == "empathy" else everyone
-        value = exposed.mean_gain(steps)
-        contacts = float(touched.sum()) / max(exposed.population.size, 1)
-        per_contact = value / contacts if contacts else 0.0
-        found.append(Effect(behaviour, change, unit, value, per_contact, held))
-    return tuple(found)
-
-
-def true_frontier(exposed: Exposure) -> list[dict[str, float]]:
-    """Return the value and cost of scaling every exposed contact's handle time.
-
-    ``value`` holds resolution fixed, ``value_total`` lets it move; ``cost`` is of agents'
-    minutes at their own rates; all in currency per customer of the population.
-    """
-    world, rows = exposed.world, exposed.rows
-    handle = world.served.handle_seconds[rows]
-    hourly = world.staff.cost_per_hour[world.served.agent[rows]]
-    curve = []
-    for scale in SCALES:
-        cost = float((handle * hourly).sum()) / 3_600 * (scale - 1) / exposed.population.size
-        direct = exposed.mean_gain(handle_steps(exposed, scale * handle, through_fcr=False))
-        total = exposed.mean_gain(handle_steps(exposed, scale * handle, through_fcr=True))
-        curve.append(frontier_point(scale, direct, total, cost))
-    return curve
-
-
-def frontier_point(scale: float, direct: float, total: float, cost: float) -> dict[str, float]:
-    """Return a setting of the frontier: value with resolution held and left to follow, net."""
-    return {
-        "scale": scale,
-        "value": direct,
-        "value_total": total,
-        "cost": cost,
-        "net": direct - cost,
-        "net_total": total - cost,
-    }
 
 
 def true_experiment(exposed: Exposure) -> dict[str, float]:

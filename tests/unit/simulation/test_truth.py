@@ -10,8 +10,8 @@ from clv.simulation import Effects, SimulationOptions, simulate, simulate_servic
 from clv.simulation.contacts import causes, problem_share
 from clv.simulation.purchases import KEPT, follow, purchase_intensity
 from clv.simulation.service import run_desk
+from clv.simulation.truths.per_contact import contact_truth
 from clv.simulation.truths.statement import exposure_of, state_truth
-from clv.simulation.truths.truth import handle_steps
 from clv.simulation.world import build_world, stream
 
 
@@ -51,11 +51,9 @@ def test_effects_equal_resimulation_with_common_random_numbers():
     for seed in range(4):
         world = build_world(SimulationOptions(customers=6_000, agents=40, seed=seed))
         exposed = exposure_of(world)
-        longer = world.served.handle_seconds[exposed.rows] + 60.0
         effects = world.options.effects
         plans = (
             effects.empathy * 0.1 * (world.served.occasions[exposed.rows] > 0),
-            handle_steps(exposed, longer, through_fcr=False),
             np.full(exposed.rows.size, effects.fcr * 0.1),
         )
         stated.append([exposed.mean_gain(steps) for steps in plans])
@@ -90,10 +88,12 @@ def test_truth_has_the_documented_sizes():
     assert 130 < value.mean() < 220
     assert 1.6 < value.std() / value.mean() < 2.7
     assert 0.35 < (value == 0).mean() < 0.5
-    assert 10 < year.truth("empathy") < 17
-    assert 4 < year.truth("handle_seconds") < 9
-    assert year.truth("handle_seconds_total") > year.truth("handle_seconds")
-    assert 7 < year.truth("fcr") < 13
+    truth = contact_truth(year.exposed.world)
+    assert 6 < truth.effect("empathy").value < 9
+    assert 2 < truth.effect("handle_seconds").value < 4.5
+    total = truth.effect("handle_seconds_total").value
+    assert total > truth.effect("handle_seconds").value
+    assert 3.5 < truth.effect("fcr").value < 5.5
     assert 2 < len(year.contacts) / len(year.customers) < 3
 
 
@@ -104,24 +104,27 @@ def test_naive_slopes_mislead_while_the_truth_is_positive():
     handle = by_customer["handle_seconds"].mean() / 60
     warm = by_customer["empathy"].mean().dropna()
     assert np.polyfit(handle, value[handle.index], 1)[0] < -3
-    assert np.polyfit(warm, value[warm.index], 1)[0] * 0.1 < year.truth("empathy") / 3
-    assert year.truth("handle_seconds") > 0
+    truth = contact_truth(year.exposed.world)
+    empathy = truth.effect("empathy")
+    a_year = empathy.value * empathy.contacts_per_customer_year
+    assert np.polyfit(warm, value[warm.index], 1)[0] * 0.1 < a_year / 3
+    assert truth.effect("handle_seconds").value > 0
 
 
 def test_no_effect_planted_no_effect_true():
     options = SimulationOptions(customers=800, agents=12, effects=Effects.none())
     year = simulate_service_year(options)
-    assert [effect.value for effect in year.effects] == [0.0] * 4
-    assert year.frontier()["value"].abs().max() == 0.0
+    world = year.exposed.world
+    assert not exposure_of(world).gain(np.zeros(year.exposed.rows.size)).any()
     assert np.ptp(year.agents["value_per_contact"]) == 0.0
 
 
 @pytest.mark.parametrize("scale", [0.7, 1.0, 1.43])
 def test_the_optimum_lies_where_it_was_put(scale):
     effects = Effects().with_optimum(scale)
-    year = simulate_service_year(SimulationOptions(customers=4_000, agents=40, effects=effects))
-    curve = year.frontier()
-    assert abs(curve["scale"][curve["value"].idxmax()] - scale) <= 0.16
+    world = build_world(SimulationOptions(customers=4_000, agents=40, effects=effects))
+    best = max(contact_truth(world).frontier, key=lambda point: point["value"])
+    assert abs(best["scale"] - scale) <= 0.16
 
 
 def test_random_routing_ignores_severity_and_skill_routing_follows_it():
@@ -155,7 +158,7 @@ def test_the_service_year_is_the_company_s():
     assert rows["agent_id"].tolist() == year.contacts["agent_id"].tolist()
     assert rows["handle_seconds"].tolist() == year.contacts["handle_seconds"].tolist()
     assert set(rows["initiated_by"]) == {"customer"}
-    assert year.effects == company.truth().effects
+    assert year.agents.equals(company.latent["agents"])
 
 
 def test_training_makes_its_teams_warmer():
@@ -171,10 +174,12 @@ def test_training_makes_its_teams_warmer():
 
 def test_the_experiment_s_truth_is_its_lift_priced():
     options = SimulationOptions(customers=8_000, agents=60, experiment_share=1.0)
-    truth = state_truth(build_world(options))
+    world = build_world(options)
+    truth, exposed = state_truth(world), exposure_of(world)
     lift = truth.experiment["empathy_lift"]
     assert 0.08 < lift <= 0.1
-    priced = truth.effect("empathy").value * lift / 0.1
+    occasion = world.served.occasions[exposed.rows] > 0
+    priced = exposed.mean_gain(options.effects.empathy * lift * occasion)
     assert truth.experiment["value_with_contacts"] == pytest.approx(priced, rel=0.1)
 
 
