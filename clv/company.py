@@ -27,8 +27,9 @@ from clv.markers.contacts import make_markers
 from clv.markers.packs import load_pack
 from clv.models.training.panel import build_panel, choose_horizon, training_windows
 from clv.sources.frames import read_frames
+from clv.sources.guessing.frames import guessed
 from clv.sources.reading import read_sources
-from clv.sources.spec import DUCKDB_SUFFIXES, SourceSpec
+from clv.sources.spec import SourceSpec
 from clv.storage import TemporaryFolder
 from clv.windows import Window, as_day
 
@@ -129,7 +130,7 @@ class Company:
         SourceError, SchemaError, DataError, QuarantineError
             As reading the sources, and checking the rows.
         """
-        spec = _spec(place)
+        spec = SourceSpec.of(place)
         return cls._checked(
             lambda own: read_sources(own, spec),
             terms,
@@ -182,6 +183,20 @@ class Company:
             limit_share,
             least_match,
         )
+
+    @classmethod
+    def guess(cls, frames: Mapping[str, Any], *, terms: DataOptions | None = None) -> Self:
+        """Recognise frames by their columns, whatever they are called, and check them.
+
+        Parameters
+        ----------
+        frames : mapping of str to DataFrame or Arrow table
+            Under names of one's own, such as those of files.
+        terms : DataOptions, optional
+            How the tables are to be read.
+        """
+        tables, columns = guessed(frames)
+        return cls.from_frames(columns=columns, terms=terms, **tables)
 
     @classmethod
     def _checked(
@@ -369,16 +384,6 @@ class Company:
         )
         first, last = self.span
         return f"Company({held}; {first} to {last}; in {self.tables.terms.currency})"
-
-
-def _spec(place: str | Path | Mapping[str, Any] | SourceSpec) -> SourceSpec:
-    if isinstance(place, SourceSpec):
-        return place
-    if not isinstance(place, str | Path):
-        return SourceSpec.from_mapping(place)
-    text = str(place)
-    database = "://" in text or text.endswith(DUCKDB_SUFFIXES)
-    return SourceSpec(database=text) if database else SourceSpec(folder=text)
 
 
 @overload

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .commands.data import check, import_, simulate, validate
+from .commands.data import check, import_, init, simulate, validate
 from .commands.experiment import experiment_app
 from .commands.explaining import attribute, explain, report
 from .commands.learning import backtest, promote, rollback, train
@@ -70,6 +70,7 @@ def demo(
 
 
 COMMANDS: tuple[tuple[typer.Typer, str, Callable[..., None]], ...] = (
+    (app, "init", init),
     (app, "simulate", simulate),
     (app, "validate", validate),
     (app, "check", check),

@@ -120,6 +120,17 @@ class SourceSpec:
     identity: IdentityOptions | None = None
 
     @classmethod
+    def of(cls, place: str | Path | Mapping[str, Any] | SourceSpec) -> SourceSpec:
+        """Return the spec that a folder, a database or plain settings mean."""
+        if isinstance(place, SourceSpec):
+            return place
+        if not isinstance(place, str | Path):
+            return cls.from_mapping(place)
+        text = str(place)
+        database = "://" in text or text.endswith(DUCKDB_SUFFIXES)
+        return cls(database=text) if database else cls(folder=text)
+
+    @classmethod
     def from_mapping(cls, settings: Mapping[str, Any], where: str = "sources") -> SourceSpec:
         """Build the spec from plain settings, as YAML gives them.
 

@@ -1,4 +1,4 @@
-"""The commands from data to accepted rows: simulate, validate, check, import."""
+"""The commands from data to accepted rows: init, simulate, validate, check, import."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from typing import Annotated
 import typer
 
 from .options import Config, Data, EngineKind, Workspace, run_of, show
+
+
+def init(
+    place: Annotated[Path, typer.Argument(metavar="FOLDER", help="Exports, as they are.")],
+    settings: Annotated[Path, typer.Option(help="Settings file to write.")] = Path("clv.yaml"),
+    out: Annotated[Path, typer.Option(help="Folder for imported tables.")] = Path("company"),
+    yes: Annotated[bool, typer.Option("--yes", help="Take the proposal; ask nothing.")] = False,
+) -> None:
+    """Look at a folder of exports, say what is what, import it, and write the settings.
+
+    Example: clv init exports
+    """
+    from ..data import init as pipeline
+
+    run = run_of("init", None)
+    show(run, pipeline.run(run, place=place, out=out, settings=settings, yes=yes))
 
 
 def simulate(

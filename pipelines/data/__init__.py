@@ -1,1 +1,1 @@
-"""Pipelines from data to accepted rows: simulate, import, validate, check."""
+"""Pipelines from data to accepted rows: init, simulate, import, validate, check."""

@@ -196,3 +196,22 @@ def test_panels_outcomes_and_contacts_are_asked_of_it(frames):
         assert contacts["interaction_id"].is_unique
         followed = held.follow_up(90, until="2025-06-30")
         assert followed["interaction_id"].equals(contacts["interaction_id"])
+
+
+def test_frames_under_names_of_ones_own():
+    sales = pd.DataFrame({
+        "Invoice No": [1, 2], "Kunde": ["a", "b"], "Datum": ["2.1.2025", "31.3.2025"],
+        "Umsatz": ["1.009,50", "5"],
+    })  # fmt: skip
+    calls = pd.DataFrame({
+        "call id": ["c1"], "customer": ["a"], "started at": ["2025-02-01 10:00"],
+        "handle (min)": [5],
+    })  # fmt: skip
+    with clv.Company.guess({"our sales": sales, "calls": calls}) as company:
+        assert company.span == (dt.date(2025, 1, 2), dt.date(2025, 3, 31))
+        frame = company.tables.engine.to_pandas(company.tables["orders"])
+        assert sorted(frame["amount"]) == [50_000, 10_095_000]
+        contact = company.tables.engine.to_pandas(company.tables["interactions"]).iloc[0]
+        assert (contact["channel"], contact["handle_seconds"]) == ("voice", 300)
+    with pytest.raises(SchemaError, match="'pets'"):
+        clv.Company.guess({"sales": sales, "pets": pd.DataFrame({"dog": ["rex"], "age": [3]})})

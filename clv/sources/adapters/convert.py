@@ -19,7 +19,7 @@ from clv.sources.identity.graph import COMPANY
 from clv.sources.replacing import Replacement, earlier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -92,7 +92,7 @@ class ImportOptions(Manner):
 def convert(
     engine: DuckDBEngine,
     adapter: Adapter,
-    source: str | Path,
+    source: str | Path | Mapping[str, Sequence[Path]],
     out: str | Path,
     *,
     options: ImportOptions | None = None,
@@ -104,8 +104,8 @@ def convert(
     ----------
     engine : DuckDBEngine
     adapter : Adapter
-    source : str or pathlib.Path
-        The export's folder, or its only file.
+    source : str, pathlib.Path, or mapping of str to sequence of pathlib.Path
+        The export's folder, or its only file; or the files of each export.
     out : str or pathlib.Path
         ``out/<table>/<kind>.parquet``: imports of several kinds into one folder add up; one of
         the same kind replaces all files of the one before, in one moment.
@@ -128,7 +128,8 @@ def convert(
     options, out = options or ImportOptions(), Path(out)
     _check_key(adapter, options.customer_by)
     wanted = _wanted(adapter, options.tables)
-    found = read_export(engine, adapter, Path(source), options)
+    place = Path(source) if isinstance(source, str | Path) else source
+    found = read_export(engine, adapter, place, options)
     known, known_notes = (
         (None, ())
         if options.identities is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ibis
@@ -20,8 +21,7 @@ from clv.sources.exports.versions import VERSION, newest, version_of
 from clv.storage import folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import ibis.expr.types as ir
 
@@ -82,7 +82,10 @@ class Found:
 
 
 def read_export(
-    engine: DuckDBEngine, adapter: Adapter, place: Path, manner: Manner | None = None
+    engine: DuckDBEngine,
+    adapter: Adapter,
+    place: Path | Mapping[str, Sequence[Path]],
+    manner: Manner | None = None,
 ) -> Found:
     """Read every file of an export; of each record the newest version.
 
@@ -90,8 +93,8 @@ def read_export(
     ----------
     engine : DuckDBEngine
     adapter : Adapter
-    place : pathlib.Path
-        A folder, or the file of an adapter that needs only one.
+    place : pathlib.Path, or mapping of str to sequence of pathlib.Path
+        A folder, or the file of an adapter that needs only one; or the files of each export.
     manner : Manner, optional
         How it is written; by default as the files tell.
 
@@ -107,7 +110,10 @@ def read_export(
         When nothing tells the order of month and day.
     """
     manner = manner or Manner()
-    owned, others = _files(adapter, place)
+    if isinstance(place, Path):
+        owned, others = _files(adapter, place)
+    else:
+        owned, others = {name: list(paths) for name, paths in place.items()}, []
     found = Found()
     if others:
         text = f"files that are no part of this import: {listing(others, MANY)}"
@@ -159,7 +165,7 @@ def _files(adapter: Adapter, place: Path) -> tuple[dict[str, list[Path]], list[s
         if not path.is_file() or path.name.startswith("."):
             continue
         kind = "json" if path.name.lower().endswith(JSON_SUFFIXES) else files.format_of(path)
-        names = [export.name for export in adapter.exports if _is_of(path.name, export.name)]
+        names = [export.name for export in adapter.exports if is_of(path.name, export.name)]
         if kind in ("json", "csv") and names:
             owned.setdefault(max(names, key=len), []).append(path)
         else:
@@ -167,14 +173,14 @@ def _files(adapter: Adapter, place: Path) -> tuple[dict[str, list[Path]], list[s
     return owned, others
 
 
-def _is_of(file: str, export: str) -> bool:
+def is_of(file: str, export: str) -> bool:
     """Say whether a file's name is an export's, with a number or a date behind it or not.
 
     Examples
     --------
-    >>> [_is_of(name, "Case") for name in ("Case.csv", "case_2025-06.csv", "Case (2).csv")]
+    >>> [is_of(name, "Case") for name in ("Case.csv", "case_2025-06.csv", "Case (2).csv")]
     [True, True, True]
-    >>> [_is_of(name, "Case") for name in ("CaseComment.csv", "Case_Cost__c.csv")]
+    >>> [is_of(name, "Case") for name in ("CaseComment.csv", "Case_Cost__c.csv")]
     [False, False]
     """
     stem = file.lower().partition(".")[0]
