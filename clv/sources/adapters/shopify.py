@@ -41,6 +41,8 @@ STATES = {
 UNPAID = tuple(word for word, place in STATES.items() if place <= STATES["voided"])
 NO = ibis.literal(value=False)
 
+TEST_TAG = r"(^|,)\s*test([ _-]?order)?\s*(,|$)"
+
 CENT = 0.005
 """Refunds that differ by less are the same."""
 
@@ -84,6 +86,8 @@ ORDERS = Export(
         "Refunded Amount",
         "Phone",
         "Vendor",
+        "Payment Method",
+        "Tags",
     ),
     key=("order_key",),
     ids=("Id", "Name", "Phone"),
@@ -151,6 +155,7 @@ def prepare(inputs: Inputs) -> Inputs:
     orders = orders.mutate(
         order_id=ibis.ifelse(orders.orders_of_name > 1, alone, orders.Name),
         paid=orders["Financial Status"],
+        is_test=_is_test(orders).cast("string"),
     )
     sales = orders.select(
         order_id=orders.order_id,
@@ -161,11 +166,18 @@ def prepare(inputs: Inputs) -> Inputs:
         email=orders.Email,
         phone=orders.Phone,
         status=orders.paid,
+        is_test=orders.is_test,
     )
     # Of every order that is a sale: whatever its state is called, or whether it has one.
     sold = ~orders.paid.isin(UNPAID).fill_null(ibis.literal(value=False))
     refunds = _refunds(orders.filter(sold), inputs["transactions"])
     return {"sales": sales.union(refunds.select(*sales.columns))}
+
+
+def _is_test(orders: ir.Table) -> ir.Value:
+    """Say whether an order was placed to try the shop: paid by the bogus gateway, or tagged so."""
+    paid, tags = (orders[name].lower() for name in ("Payment Method", "Tags"))
+    return (paid.contains("bogus") | tags.re_search(TEST_TAG)).fill_null(NO)
 
 
 def _net(orders: ir.Table) -> Cell:
@@ -266,6 +278,7 @@ def _refunds(orders: ir.Table, transactions: ir.Table) -> ir.Table:
         email=rows.Email,
         phone=rows.Phone,
         status=rows.paid,
+        is_test=rows.is_test,
     )
 
 
@@ -280,6 +293,7 @@ ADAPTER = Adapter(
             "sales",
             {name: name for name in ("order_id", "refund_of", "ordered_at", "amount", "currency")},
             left_out={
+                "test": 'is_in(is_test, "true")',
                 "not_paid": "is_in(status, " + ", ".join(f'"{word}"' for word in UNPAID) + ")",
             },
         ),
@@ -290,6 +304,7 @@ ADAPTER = Adapter(
     refusals=refusals,
     losses=losses,
     remarks=(
+        "test orders are left out: paid by the bogus gateway, or tagged test",
         "revenue is the total without taxes and shipping; refunds are taken back in proportion",
         "an order in several exports is the one whose state is latest: refunded after paid after "
         "pending, the larger refund after the smaller",

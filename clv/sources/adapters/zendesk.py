@@ -11,6 +11,7 @@ import ibis
 from clv.schema import LONGEST_S
 from clv.sources.adapters.base import Adapter, Export, Inputs, Key, TableMap, after
 from clv.sources.exports import cells
+from clv.sources.exports.cells import unescaped
 from clv.sources.exports.versions import Unique, by_group, lookup, unique
 
 TICKETS = Export(
@@ -87,6 +88,9 @@ USERS = Export(
     ids=("id", "default_group_id", "external_id", "phone", "organization_id"),
     times=("created_at",),
 )
+GROUPS = Export(
+    "groups", ("id", "name"), ("updated_at",), key=("id",), versions=("updated_at",), ids=("id",)
+)
 RATINGS = Export(
     "satisfaction_ratings",
     ("id", "score", "ticket_id", "requester_id", "created_at"),
@@ -129,7 +133,9 @@ def prepare(inputs: Inputs) -> Inputs:
     )
     tickets = tickets.mutate(merged=tickets.tags.lower().re_search(MERGED).cast("string"))
     comments = inputs["comments"]
-    comments = comments.mutate(words=ibis.coalesce(comments.plain_body, comments.body))
+    comments = comments.mutate(words=unescaped(ibis.coalesce(comments.plain_body, comments.body)))
+    groups = unique(inputs["groups"], "id")
+    tickets = _with_group(tickets, "group_id", groups)
     people = unique(users.mutate(role=users.role.lower()), "id")
     merged = _merged(tickets, comments)
     asked = _with_requester(_in_target(ratings, merged), people)
@@ -141,6 +147,7 @@ def prepare(inputs: Inputs) -> Inputs:
             good=asked.score.lower().re_replace("withcomment", ""),
             answered_at=ibis.coalesce(asked.updated_at, asked.created_at),
         ),
+        "staff": _with_group(users, "default_group_id", groups),
         "end_users": users.mutate(
             requester=users.id,
             account=users.organization_id,
@@ -148,6 +155,12 @@ def prepare(inputs: Inputs) -> Inputs:
             last_name=users.name.strip().re_extract(r"\s(\S+)$", 1).nullif(""),
         ),
     }
+
+
+def _with_group(rows: ibis.Table, by: str, groups: Unique) -> ibis.Table:
+    """Name a group as people do, where the export says how; else by its id."""
+    rows = lookup(rows, by, groups, group_name="name")
+    return rows.mutate(group=ibis.coalesce(rows.group_name.strip().nullif(""), rows[by]))
 
 
 def _with_requester(rows: ibis.Table, people: Unique) -> ibis.Table:
@@ -248,7 +261,7 @@ ADAPTER = Adapter(
     kind="zendesk",
     title="Zendesk Support",
     documentation="https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/",
-    exports=(TICKETS, METRICS, COMMENTS, USERS, RATINGS),
+    exports=(TICKETS, METRICS, COMMENTS, USERS, GROUPS, RATINGS),
     tables=(
         TableMap(
             "customers",
@@ -269,7 +282,7 @@ ADAPTER = Adapter(
                 "interaction_id": "id",
                 "agent_id": "assignee_id",
                 "channel": "channel",
-                "queue": "group_id",
+                "queue": "group",
                 "issue_type": "type",
                 "initiated_by": "begun_by",
                 "priority": "priority",
@@ -316,8 +329,8 @@ ADAPTER = Adapter(
         ),
         TableMap(
             "agents",
-            "users",
-            {"agent_id": "id", "team": "default_group_id"},
+            "staff",
+            {"agent_id": "id", "team": "group"},
             left_out={"not_staff": 'not is_in(lower(role), "agent", "admin")'},
             customer=False,
         ),

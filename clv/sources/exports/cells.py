@@ -203,6 +203,18 @@ def whole_number(text: ir.Value) -> ir.Value:
     return text.re_replace("^([+-]?[0-9]+)[.]0+$", r"\1")
 
 
+ENTITIES = (
+    ("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#34;", '"'), ("&#39;", "'"),
+    ("&apos;", "'"), ("&#x27;", "'"), ("&#x2F;", "/"), ("&amp;", "&"),
+)  # fmt: skip
+"""What HTML writes for marks; the ampersand last, or ``&amp;lt;`` would be read twice."""
+
+
+def unescaped(text: ir.Value) -> ir.Value:
+    """Write words that passed through HTML as they were said: ``Smith &amp; Sons``."""
+    return reduce(lambda value, pair: value.replace(*pair), ENTITIES, text)
+
+
 def filled(rows: ir.Table) -> ir.Value:
     """Count the cells of each row that hold something: a later export of a record says more."""
     held = [given(rows[name]).notnull().cast("int64") for name in rows.columns]

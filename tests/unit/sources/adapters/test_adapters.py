@@ -133,6 +133,7 @@ def test_zendesk_tables_say_the_same_as_json(whole):
     absent = [note.message for note in csv_made.notes if note.code == "export_absent"]
     assert [text.split("*")[0] for text in absent] == [
         "no file comments",
+        "no file groups",
         "no file satisfaction_ratings",
     ]
 

@@ -226,3 +226,37 @@ def test_salesforce_leaves_out_what_is_no_contact_and_no_word(imported):
         "interactions.deleted": 1, "interactions.merged": 1, "customers.deleted": 1,
         "messages.deleted": 1, "messages.draft": 1, "messages": 1,
     }  # fmt: skip
+
+
+def test_groups_by_name_words_without_entities_and_who_asks_by_telephone(imported):
+    tickets = [
+        ticket(1, [(ADA, "Smith &amp; Sons&nbsp;say &quot;hi&quot; &amp;lt;", True)], group_id=7),
+        ticket(2, [(ZOE, "Hello", True)], requester_id=ZOE, group_id=8),
+    ]
+    people = [USERS[0], {"id": ZOE, "role": "end-user", "phone": "+49 30 1234567"}]
+    people.append(USERS[2] | {"default_group_id": 7})
+    groups = [{"id": 7, "name": "Billing"}]
+    frames, _ = imported(
+        "zendesk", {"tickets.jsonl": tickets, "users.jsonl": people, "groups.jsonl": groups}
+    )
+    assert frames["messages"]["text"].tolist()[0] == 'Smith & Sons say "hi" &lt;'
+    assert frames["interactions"]["queue"].tolist() == ["Billing", "8"]
+    assert frames["agents"]["team"].tolist() == ["Billing"]
+    assert frames["interactions"]["customer_id"].tolist()[1] == f"zendesk-{ZOE}"
+
+
+def test_orders_that_tried_the_shop_are_no_sales(imported):
+    header = (
+        "Id,Name,Email,Financial Status,Currency,Taxes,Total,Created at,Payment Method,Tags,"
+        "Refunded Amount\n"
+    )
+    line = "{0},#{0},ada@example.com,paid,EUR,0,50,2025-02-01 10:00:00 +0000,{1},{2},{3}\n"
+    rows_of = [
+        line.format(1, "Visa", '"latest, vip"', 0),
+        line.format(2, "Bogus Gateway", "", 50),
+        line.format(3, "Visa", '"vip, Test order"', 0),
+        line.format(4, "", "", 0),
+    ]
+    frames, counts = imported("shopify", {"orders.csv": header + "".join(rows_of)})
+    assert frames["orders"]["order_id"].tolist() == ["#1", "#4"]
+    assert counts["policy", "orders.test"] == 3  # with the refund of one
