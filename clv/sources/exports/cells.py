@@ -212,7 +212,7 @@ ENTITIES = (
 
 def unescaped(text: ir.Value) -> ir.Value:
     """Write words that passed through HTML as they were said: ``Smith &amp; Sons``."""
-    return reduce(lambda value, pair: value.replace(*pair), ENTITIES, text)
+    return reduce(lambda value, pair: value.replace(pair[0], pair[1]), ENTITIES, text)
 
 
 def filled(rows: ir.Table) -> ir.Value:
