@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 560, 320
 """Of the plotting area, in CSS pixels."""
-SHARE, COUNT = ".0%", ",.0f"
+SHARE, COUNT = ".0%", ",.2~f"
+"""Formats of an axis; counts have no decimals but where ticks lie between whole numbers."""
 
 
 def checked(facts: pd.DataFrame, picture: str, columns: Sequence[str]) -> pd.DataFrame:

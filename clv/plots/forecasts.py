@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 
 from clv.plots.axes import (
+    COUNT,
     HEIGHT,
     SHARE,
     WIDTH,
@@ -112,7 +113,7 @@ def lift(facts: pd.DataFrame) -> Picture:
     rows = checked(facts, "lift", ["decile", "lift"]).sort_values("decile", ascending=False)
     rows = rows.assign(label=[f"{value:.1f}×" for value in rows["lift"]])
     x = alt.X("decile:O", sort=None, title="tenth by forecast, best first", axis=_flat())
-    y = up("lift", "times the mean", ",.0f", zero=True)
+    y = up("lift", "times the mean", COUNT, zero=True)
     bars = data(rows).mark_bar(color=ACCENT).encode(x=x, y=y)
     words = data(rows).mark_text(dy=-9).encode(x=x, y=y, text="label:N")
     one = data(pd.DataFrame({"lift": [1.0]})).mark_rule(color=INK, strokeDash=[4, 4]).encode(y=y)

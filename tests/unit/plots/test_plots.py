@@ -60,6 +60,22 @@ def facts_of():
     }
 
 
+def drawn_with(name, facts):
+    """Return the picture of facts, with what its function asks for besides."""
+    more = {"current": 300.0, "suggested": 360.0} if name == "target_curve" else {}
+    return getattr(plots, name)(facts, **more)
+
+
+@pytest.mark.parametrize("name", facts_of())
+def test_no_axis_says_a_number_twice(name):
+    svg = drawn_with(name, facts_of()[name]).svg("light")
+    groups = re.findall(r'class="mark-text role-axis-label"[^>]*>(.*?)</g>', svg, re.DOTALL)
+    assert groups
+    for group in groups:
+        labels = re.findall(r"<text[^>]*>([^<]+)</text>", group)
+        assert len(labels) == len(set(labels)), labels
+
+
 MORE = {"target_curve": {"current": 300.0, "suggested": 330.0, "unit": "seconds"}}
 
 
