@@ -1,9 +1,9 @@
-"""Whether contributions would have come out the same had the company had other customers.
+"""Stability of contributions: what they would have been with other customers.
 
-The value trees are grown again, each time on four fifths of the training customers, drawn
-anew, and with another seed; everything else is kept. What a group's share and a customer's
-amounts then move by is what not to read into them. Drawn without replacement: trees on
-customers that come twice lend noise a larger share.
+The value trees are grown again on random four fifths of the training customers, with another
+seed each time; everything else is kept. Differences in a group's share or a customer's amounts
+that are smaller than what they move by mean nothing. Customers are sampled without
+replacement: with it, trees learn from the repeated ones, and noise gets a larger share.
 """
 
 from __future__ import annotations

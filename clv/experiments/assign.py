@@ -1,7 +1,7 @@
 """Who gets which arm: decided by a salted hash, logged once, never changed.
 
 The hash makes assignment reproducible and independent of order; within a stratum units are
-ranked by it and dealt in turn, so that arms are balanced in every stratum.
+ranked by it and assigned in turn, so that arms are balanced in every stratum.
 """
 
 from __future__ import annotations

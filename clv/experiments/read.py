@@ -1,4 +1,4 @@
-"""Reading an experiment: was it dealt as planned, what did it do, and for whom."""
+"""Reading an experiment: was it randomised as planned, what did it do, and for whom."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """From assignments, contacts and orders to the rows that an experiment is read from.
 
 Customers give one row each. Where contacts or agents were randomised, every contact is a row
-with its customer's outcome: contacts of one customer were dealt apart, so that the difference
-is what treating one contact does to its customer, whatever happened in the others.
+with its customer's outcome: contacts of one customer were randomised separately, so that the
+difference is what treating one contact does to its customer, whatever happened in the others.
 """
 
 from __future__ import annotations

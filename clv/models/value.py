@@ -146,8 +146,8 @@ def learn_weight(
 
     Every candidate is first brought to the realised level of each group, so that the
     weight is chosen for how customers differ; the level is calibrated apart. Trees that
-    improve no blend get no weight. Otherwise the best weight is drawn to one half as if by
-    one more fold, since few folds say little.
+    improve no blend get no weight. Otherwise the best weight w of n folds is shrunk to one
+    half, (n w + ½) / (n + 1), since few folds say little.
 
     Parameters
     ----------

@@ -138,20 +138,20 @@ def assign(
             found = candidates(histories, unit, ctx.settings.as_of or tables.span()[1])
     else:
         found = read_ids(ids)
-    dealt = assign_all(plan, found, units)
+    assigned = assign_all(plan, found, units)
     path = log or ctx.workspace / LOG
     with disk_errors(path):
         logged = append_log(
             plan,
-            dealt,
+            assigned,
             path,
             assigned_at=ctx.started_at,
             wait_seconds=ctx.settings.scoring.wait_seconds,
         )
     ctx.note(logged.notes)
-    counts = {str(arm): int(n) for arm, n in sorted(dealt["arm"].value_counts().items())}
+    counts = {str(arm): int(n) for arm, n in sorted(assigned["arm"].value_counts().items())}
     said = ", ".join(f"{arm} {n:,}" for arm, n in counts.items())
-    line = f"{experiment}: {len(dealt):,} {unit}s assigned: {said}"
+    line = f"{experiment}: {len(assigned):,} {unit}s assigned: {said}"
     facts = {"experiment": experiment, "unit": unit, "assigned": counts}
     return Result("experiment assign", (line,), {"assignments": path}, tuple(ctx.notes), facts)
 

@@ -38,9 +38,9 @@ class PlaceboBehaviour:
         rng = np.random.default_rng(estimated.options.seed)
         alarms = 0
         for _ in range(self.draws):
-            dealt = habit[np.argsort(stratum + rng.random(len(rows)))]
+            permuted = habit[np.argsort(stratum + rng.random(len(rows)))]
             # Windows of one customer's contacts overlap: scores are summed over them.
-            scores = np.bincount(customer, weights=dealt * outcome)
+            scores = np.bincount(customer, weights=permuted * outcome)
             alarms += abs(scores.sum()) > 1.96 * np.sqrt((scores**2).sum())
         share = alarms / self.draws
         return CheckResult(

@@ -1,7 +1,7 @@
 """The chance that people who have not bought do so in the horizon.
 
 The rate of past people of their kind, or a logistic regression on how long they have been
-known, their last sign of life, contacts and attributes, drawn towards the rate by a ridge.
+known, their last sign of life, contacts and attributes, shrunk to the rate by a ridge.
 Which of them, and how strongly drawn, is chosen on people it had not seen; few past people
 leave the rate.
 """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from clv.models.options import ModelOptions
 
 HELD_OUT_OF = 4
-"""Parts that customers are dealt into, one of which is held out."""
+"""Parts that customers are divided into, one of which is held out."""
 
 
 def customer_part(rows: pd.DataFrame, parts: int = HELD_OUT_OF) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Experiments: dealt evenly and once, read with the right uncertainty."""
+"""Experiments: randomised evenly and once, read with the right uncertainty."""
 
 from __future__ import annotations
 
@@ -247,8 +247,8 @@ def test_a_killed_assignment_is_finished_and_half_a_line_is_never_glued_onto(tmp
     """The log once was appended to: a kill left half a line, and the next one stood behind it."""
     plan, log = Plan("warmth"), tmp_path / "assignments.csv"
     now = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
-    dealt = assign(plan, [f"c{number}" for number in range(40)])
-    append_log(plan, dealt, log, assigned_at=now)
+    assigned = assign(plan, [f"c{number}" for number in range(40)])
+    append_log(plan, assigned, log, assigned_at=now)
     whole = log.read_bytes()
     for cut in (len(whole) - 1, len(whole) - 9, len(whole) // 2, whole.index(b"\n") + 1):
         log.write_bytes(whole[:cut])
@@ -256,7 +256,7 @@ def test_a_killed_assignment_is_finished_and_half_a_line_is_never_glued_onto(tmp
         if cut == len(whole) - 9:
             with pytest.raises(DataError, match="ends in the middle of a line"):
                 read_log(log)
-        logged = append_log(plan, dealt, log, assigned_at=now)
+        logged = append_log(plan, assigned, log, assigned_at=now)
         assert log.read_bytes() == whole
         codes = {note.code: note.count for note in logged.notes}
         assert codes.get("half_line", 0) == (cut not in (len(whole) - 1, whole.index(b"\n") + 1))

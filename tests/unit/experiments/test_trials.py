@@ -71,8 +71,8 @@ def test_python_reads_an_experiment_as_the_command_does(held, window, found):
 def test_what_was_known_before_takes_a_third_of_the_variance(held, window):
     """Assigned the evening before, and read on the year after: the usual experiment."""
     _, histories = held
-    dealt = assign_all(Plan("year"), candidates(histories, "customer", window.cutoff))
-    log = dealt.assign(experiment="year", unit="customer", assigned_at=window.ahead_s - 1)
+    assigned = assign_all(Plan("year"), candidates(histories, "customer", window.cutoff))
+    log = assigned.assign(experiment="year", unit="customer", assigned_at=window.ahead_s - 1)
     trial = trial_rows(histories, "year", window, log=log)
     assert trial.behaviours == ()
     found = read_trial("year", trial, predictor=ridge, options=ReadOptions())
@@ -132,12 +132,12 @@ def test_agents_and_contacts_join_their_customers_outcome(held, window, unit):
     contacts = tables.engine.to_pandas(tables["interactions"])
     ids = sorted(contacts[f"{unit}_id"].dropna().unique())
     plan = Plan("other", unit)
-    dealt = assign_all(plan, pd.DataFrame({"unit_id": ids, "stratum": ""}))
+    assigned = assign_all(plan, pd.DataFrame({"unit_id": ids, "stratum": ""}))
     began = day_start_s(window.cutoff - dt.timedelta(days=300))
-    log = dealt.assign(experiment="other", unit=unit, assigned_at=began)
+    log = assigned.assign(experiment="other", unit=unit, assigned_at=began)
     trial = trial_rows(histories, "other", window, log=log)
     rows = trial.rows
-    arm = dealt.set_index("unit_id")["arm"]
+    arm = assigned.set_index("unit_id")["arm"]
     assert (rows["arm"] == rows["unit_id"].map(arm)).all()
     assert rows["unit_id"].nunique() > 0.5 * len(ids) or unit == "interaction"
     found = read_trial("other", trial, predictor=ridge, options=ReadOptions())
@@ -187,12 +187,12 @@ def test_strata_of_past_value_make_arms_alike(held, company):
     found = candidates(histories, "customer", company.options.as_of)
     assert found["unit_id"].is_unique
     assert found["stratum"].value_counts().max() < 0.35 * len(found)
-    dealt = assign_all(Plan("warmth"), found, units=800)
-    assert len(dealt) == 800
-    joined = dealt.merge(found)
+    assigned = assign_all(Plan("warmth"), found, units=800)
+    assert len(assigned) == 800
+    joined = assigned.merge(found)
     counts = pd.crosstab(joined["stratum"], joined["arm"])
     assert (counts["control"] - counts["treated"]).abs().max() <= 1
-    assert set(dealt["unit_id"]) == drawn(Plan("warmth"), list(found["unit_id"]), 800)
+    assert set(assigned["unit_id"]) == drawn(Plan("warmth"), list(found["unit_id"]), 800)
     agents = candidates(histories, "agent", company.options.as_of)
     assert len(agents) == 40
     assert np.unique(agents["stratum"]).size > 1

@@ -49,7 +49,7 @@ def balance(
 ) -> Permuted:
     """Test that agents' cases differ by no more than chance, within strata.
 
-    Agents are dealt anew to the contacts of each stratum. The Wald test with clusters has
+    Agents are assigned anew to the contacts of each stratum. The Wald test with clusters has
     28 % false alarms at 24 agents; this one keeps its level.
 
     Parameters
@@ -65,13 +65,13 @@ def balance(
     """
     order = np.argsort(stratum, kind="stable")
     cases = whitened(demeaned(controls[order], stratum[order]))
-    dealt, held = agent[order], stratum[order].astype(np.float64)
+    answering, held = agent[order], stratum[order].astype(np.float64)
     size = int(agent.max(initial=-1)) + 1
-    found = agent_spread(cases, dealt, size)
+    found = agent_spread(cases, answering, size)
     rng = np.random.default_rng(seed)
     above = 0
     for _ in range(permutations):
-        shuffled = dealt[np.argsort(held + rng.random(len(held)))]
+        shuffled = answering[np.argsort(held + rng.random(len(held)))]
         above += agent_spread(cases, shuffled, size) >= found * (1 - 1e-12)
     return Permuted(found, (1 + above) / (1 + permutations))
 
