@@ -38,14 +38,12 @@ class EffectOptions:
     folds : int
         Folds of the cross-fitting, by customer.
     seed : int
-        For folds, permutations and draws.
+        For folds and permutations.
     nuisance : {"ridge", "boosted"}
         What predicts outcomes and behaviours from controls; ``boosted`` puts LightGBM on
         what ridge leaves.
     permutations : int
         Of the balance test.
-    draws : int
-        Of the coefficients, for simultaneous bands.
     min_agents, min_contacts : int
         Agents as instruments need that many of them, with that many contacts each.
     min_first_stage_f : float
@@ -63,7 +61,6 @@ class EffectOptions:
     seed: int = 0
     nuisance: Literal["ridge", "boosted"] = "ridge"
     permutations: int = 299
-    draws: int = 2000
     min_agents: int = 60
     min_contacts: int = 30
     min_first_stage_f: float = 25.0
