@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,7 +62,8 @@ def _orders(folder, draw, people, count, truth):
              "Payment Method")  # fmt: skip
     # Who shares a telephone says so in every order: a key that nobody has told joins nothing.
     numbers = [phone for _, phone in people]
-    shared = {phone for phone in numbers if numbers.count(phone) > 1}
+    counts = Counter(numbers)
+    shared = {phone for phone in numbers if counts[phone] > 1}
     weights = draw.gamma(0.8, size=len(people)) + 0.05
     whose = draw.choice(len(people), size=count, p=weights / weights.sum())
     whose[: len(people)] = np.arange(len(people))[:count]  # everybody buys once
@@ -91,10 +93,11 @@ def _desk(folder, draw, people, count, agents, truth):
         for a in range(agents)
     ]
     tickets, seen = [], set()
+    counts = Counter(phone for _, phone in people)
     for n in range(count):
         who = int(draw.integers(0, len(people)))
         mail, phone = people[who]
-        family = sum(phone == other for _, other in people) > 1
+        family = counts[phone] > 1
         user = 10_000 + who
         if user not in seen:
             seen.add(user)
@@ -129,10 +132,11 @@ def _desk(folder, draw, people, count, agents, truth):
 
 def _calls(folder, draw, people, count, agents, traps, truth):
     entries = []
+    counts = Counter(phone for _, phone in people)
     for n in range(count + traps):
         who = 2 * (n - count) if n >= count else int(draw.integers(0, len(people)))
         _, phone = people[who]
-        family = sum(phone == other for _, other in people) > 1
+        family = counts[phone] > 1
         start, agent = _time(draw), int(draw.integers(0, agents))
         talk = int(draw.gamma(4, 70)) + 20
         entries.append({
