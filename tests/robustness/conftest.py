@@ -72,3 +72,13 @@ def victims(data):
     yield start
     for each in opened:
         each.close()
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory):
+    """Return a company with a model and one published table, for commands to be tried on."""
+    from tests.robustness.test_commands import Workshop
+
+    process = Victims("cli", "-")
+    yield Workshop(tmp_path_factory.mktemp("workshop"), process)
+    process.close()

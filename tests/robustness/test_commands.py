@@ -38,6 +38,7 @@ COMMANDS = {
     "assign": ["experiment", "assign", "warmth", "--ids", "{place}/ids.txt", *UNIT],
     "erase": ["erase", GONE],
 }
+READ_ONLY = {"diff": ["scores", "diff"]}
 LIGHT = [name for name in COMMANDS if name != "train"]  # whose kills test_killed.py tries
 DATA = {"validate", "train", "score", "monitor", "attribute", "report"}
 ENDS = {".html": b"</html>", ".pdf": b"%%EOF", ".csv": b"\n", ".jsonl": b"\n"}
@@ -62,7 +63,7 @@ class Workshop:
         return place
 
     def words(self, place, name, experiment="warmth"):
-        words = [word.format(place=place) for word in COMMANDS[name]]
+        words = [word.format(place=place) for word in (COMMANDS | READ_ONLY)[name]]
         words = [experiment if word == "warmth" else word for word in words]
         settings = {
             "workspace": str(place / "out"),
@@ -102,20 +103,11 @@ class Workshop:
         return place
 
 
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory):
-    from tests.robustness.conftest import Victims
-
-    process = Victims("cli", "-")
-    yield Workshop(tmp_path_factory.mktemp("workshop"), process)
-    process.close()
-
-
 def leftovers(place):
     """Return what is there for a moment only."""
     names = (".clv-*", "clv-*-*", ".staging", ".unfinished", "*.partial", ".mlflow.db.*")
     found = [path for pattern in names for path in place.rglob(pattern)]
-    return sorted(str(path) for path in found if not path.name.endswith(".lock"))
+    return sorted(str(path) for path in found if path.suffix not in (".lock", ".whl"))
 
 
 def contents(place):
