@@ -26,6 +26,9 @@ from .secrets import SECRETS, SECTIONS
 from .settings import Settings
 
 
+_UNFIT = (AttributeError, KeyError, TypeError)
+
+
 def load_settings(path: Path | None = None, **flags: Any) -> Settings:
     """Read the settings file and lay flags over it.
 
@@ -112,7 +115,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path}: cannot be read: {error.strerror}. Expected a YAML file of settings; "
             "see pipelines/config/example.yaml for every one of them."
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+    # A tag on a value that it does not fit breaks PyYAML's constructors in several ways.
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, *_UNFIT) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         at = "" if line is None else f", line {line + 1}"
         raise SettingsError(
@@ -124,6 +128,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise SettingsError(
             f"{path}: holds a {type(document).__name__}; expected sections and keys."
+        )
+    if strange := [key for key in document if not isinstance(key, str)]:
+        raise SettingsError(
+            f"{path}: {kind_of(strange[0])} stands where a section's name is expected, such as "
+            "`training`; see pipelines/config/example.yaml for every one of them."
         )
     return document
 

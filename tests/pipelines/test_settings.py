@@ -64,6 +64,38 @@ def test_a_mistake_is_one_line_that_names_it(settings_file, text, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '!!python/object/apply:os.system ["touch ran"]',
+            "line 1: is not YAML: could not determine",
+        ),
+        ("workspace: !!python/name:os.system", "line 1: is not YAML: could not determine"),
+        ("workspace: !include /etc/passwd", "line 1: is not YAML: could not determine"),
+        ("seed: !!timestamp soon", "is not YAML"),
+        ("seed: !!bool soon", "is not YAML"),
+        ("seed: !!int soon", "is not YAML"),
+        ("seed: !!float soon", "is not YAML"),
+        ("seed: !!binary x", "is not YAML"),
+        ("seed: !!omap {a: b}", "is not YAML"),
+        ("? [1, 2]\n: 3", "found unhashable key"),
+        ("1: 2", "a number stands where a section's name is expected"),
+        ("true: {seed: 1}", "true or false stands where"),
+        ("null: 1", "empty stands where"),
+        ("2025-01-01: 1", "something else stands where"),
+    ],
+)
+def test_tags_and_keys_that_settings_have_none_of_run_nothing(
+    settings_file, text, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=message) as error:
+        load_settings(settings_file(text))
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"nowhere\.yaml: cannot be read: No such file"):
         load_settings(tmp_path / "nowhere.yaml")
