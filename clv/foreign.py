@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from clv.masking import masked
 
 _OWN = {str(Path(__file__).parent), str(Path(__file__).parent.parent / "pipelines")}
+
+
+def json_of(text: str) -> Any:
+    """Read JSON; whatever is wrong with it is a ValueError, also brackets nested too deep.
+
+    Examples
+    --------
+    >>> json_of("[1]")
+    [1]
+    >>> json_of("[" * 100_000)
+    Traceback (most recent call last):
+    ValueError: nested too deep
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def reason(error: BaseException) -> str:

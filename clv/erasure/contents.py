@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from clv.foreign import json_of
 from clv.sinks.files import TableWriter
 from clv.storage import remove_file, whole, write_text
 
@@ -144,7 +145,7 @@ def _rows(path: Path, people: People, customer: Sequence[str]) -> Iterator[tuple
 def document(path: Path, people: People, *, write: bool) -> int:
     """Count the values of a JSON document that name a customer, and take them out."""
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
+        given = json_of(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise UnreadableError(path.name) from error
     kept, found = without(given, people)
@@ -168,7 +169,7 @@ def lines(path: Path, people: People, *, write: bool, spare: bool = False) -> in
     kept, found = [], 0
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            body = json.loads(line)
+            body = json_of(line)
         except ValueError as error:
             raise UnreadableError(path.name) from error
         rest, count = without(body, people, spare=is_tombstone if spare else _never)
@@ -198,7 +199,7 @@ def tombstones(path: Path, people: People) -> int:
     """Count the items of JSON Lines that are tombstones of a customer."""
     found = 0
     for line in path.read_text(encoding="utf-8").splitlines():
-        body = json.loads(line)
+        body = json_of(line)
         items: list[object] = next(iter(body.values()), []) if isinstance(body, dict) else []
         found += sum(is_tombstone(item) and _direct(item, people) for item in items)
     return found

@@ -8,11 +8,11 @@ stops, with nothing published, where too much of it is gone or too much came wit
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from clv.errors import GateError, UsageError
+from clv.errors import DataError, GateError, UsageError
+from clv.foreign import json_of
 from clv.notes import Note
 from clv.scoring.publish import manifest
 from clv.scoring.volumes import VOLUMES_FILE, Volumes
@@ -87,17 +87,30 @@ class LastRun:
 
     @classmethod
     def read(cls, run: Path) -> LastRun:
-        """Read a published run's documents."""
-        said = manifest(run)
+        """Read a published run's documents.
+
+        Raises
+        ------
+        DataError
+            When they are not as the run wrote them.
+        """
         counted = run / VOLUMES_FILE
-        return cls(
-            dt.date.fromisoformat(said["as_of"]),
-            said,
-            json.loads((run / "portfolio.json").read_text(encoding="utf-8")),
-            Volumes.from_dict(json.loads(counted.read_text(encoding="utf-8")))
-            if counted.is_file()
-            else None,
-        )
+        try:
+            said = manifest(run)
+            portfolio = json_of((run / "portfolio.json").read_text(encoding="utf-8"))
+            volumes = json_of(counted.read_text(encoding="utf-8")) if counted.is_file() else None
+            return cls(
+                dt.date.fromisoformat(said["as_of"]),
+                said,
+                portfolio,
+                None if volumes is None else Volumes.from_dict(volumes),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(
+                f"{run}: its documents are not as the run wrote them ({type(error).__name__}); "
+                "expected those to hold tonight's tables against. Restore the folder, or go "
+                "back to the run before it by `clv scores rollback`."
+            ) from None
 
 
 def require_newer(

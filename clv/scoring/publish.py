@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import StorageError, UsageError, storing
+from clv.foreign import json_of
 from clv.notes import Note
 from clv.storage import (
     MARK,
@@ -348,9 +349,11 @@ def rollback(out: str | Path, wait_seconds: float = 0.0, sinks: Sequence[Sink] =
 
 
 def manifest(run: str | Path) -> dict[str, Any]:
-    """Read a run's manifest."""
-    run = Path(run)
-    return dict(json.loads((run / MANIFEST).read_text(encoding="utf-8")))
+    """Read a run's manifest; what is none is a ValueError."""
+    said = json_of((Path(run) / MANIFEST).read_text(encoding="utf-8"))
+    if not isinstance(said, dict):
+        raise ValueError(MANIFEST)
+    return said
 
 
 def write_json(path: Path, document: Any) -> None:

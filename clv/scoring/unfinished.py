@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clv.foreign import json_of
 from clv.notes import Note
 from clv.scoring.nodes import PREDICTED, NodeScorer, predictions
 from clv.scoring.publish import write_json
@@ -168,7 +169,7 @@ def digest_of(frame: pd.DataFrame) -> str:
 def _recorded(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
     """Read a record; one that was tampered with is as good as none."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json_of(path.read_text(encoding="utf-8"))
         return dict(document["inputs"]), {str(k): dict(v) for k, v in document["parts"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}, {}

@@ -25,7 +25,6 @@ from .documents import MAX_VALUES, finite
 from .secrets import SECRETS, SECTIONS
 from .settings import Settings
 
-
 _UNFIT = (AttributeError, KeyError, TypeError)
 
 

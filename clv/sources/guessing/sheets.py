@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clv.errors import DataError, SourceError, listing
+from clv.foreign import json_of
 from clv.sources.csv_files import sniff_delimiter
 from clv.sources.exports.encodings import encoding_of
 from clv.storage import marked, remove_folder, whole
@@ -307,9 +308,9 @@ def flattened(sheet: Sheet, stage: Path) -> Sheet:
 def _all_objects(text: str) -> list[dict[str, Any]]:
     """Return all objects of JSON, or refuse it: none is lost to an end that breaks off."""
     try:
-        whole_text = json.loads(text)
+        whole_text = json_of(text)
     except ValueError:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [json_of(line) for line in text.splitlines() if line.strip()]
     if isinstance(whole_text, dict):
         lists = [v for v in whole_text.values() if isinstance(v, list) and v]
         whole_text = lists[0] if len(lists) == 1 and isinstance(lists[0][0], dict) else [whole_text]
@@ -323,7 +324,7 @@ def _objects(text: str) -> list[dict[str, Any]]:
     page = _MEMBER.match(text)
     first = text.partition("\n")[0]
     with suppress(ValueError):
-        value = json.loads(first)
+        value = json_of(first)
         lists = [v for v in value.values() if isinstance(v, list)] if type(value) is dict else []
         objects = [v for v in lists if v and isinstance(v[0], dict)]
         if type(value) is dict and not (page and objects and len(value) <= 8):
