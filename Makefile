@@ -43,7 +43,7 @@ test-slow: $(READY) ## Run the recovery studies
 
 torture: $(READY) ## Kill runs at 50 moments each, feed 10,000 broken inputs
 	@CLV_TORTURE_KILLS=50 CLV_TORTURE_COMMAND_KILLS=50 CLV_TORTURE_INTERRUPTS=7 CLV_TORTURE_LIMITS=1 \
-	  CLV_TORTURE_INPUTS=10000 CLV_TORTURE_BUNDLES=3000 \
+	  CLV_TORTURE_INPUTS=10000 CLV_TORTURE_BUNDLES=3000 CLV_TORTURE_CELLS=10000 \
 	  $(TEST_ENV) $(RUN) -m pytest -q -m slow tests/robustness
 	@CLV_TORTURE_CASES=2000 $(TEST_ENV) $(RUN) -m pytest -q tests/unit/sources/test_records.py \
 	  tests/unit/sources/test_json_records.py \

@@ -38,7 +38,6 @@ COMMANDS = {
     "assign": ["experiment", "assign", "warmth", "--ids", "{place}/ids.txt", *UNIT],
     "erase": ["erase", GONE],
 }
-READ_ONLY = {"diff": ["scores", "diff"]}
 LIGHT = [name for name in COMMANDS if name != "train"]  # whose kills test_killed.py tries
 DATA = {"validate", "train", "score", "monitor", "attribute", "report"}
 ENDS = {".html": b"</html>", ".pdf": b"%%EOF", ".csv": b"\n", ".jsonl": b"\n"}
@@ -63,7 +62,7 @@ class Workshop:
         return place
 
     def words(self, place, name, experiment="warmth"):
-        words = [word.format(place=place) for word in (COMMANDS | READ_ONLY)[name]]
+        words = [word.format(place=place) for word in COMMANDS[name]]
         words = [experiment if word == "warmth" else word for word in words]
         settings = {
             "workspace": str(place / "out"),
