@@ -25,7 +25,7 @@ def run(ctx: Run) -> Result:
     return Result("validate", lines, documents, tuple(ctx.notes), validation.as_dict())
 
 
-def company_of(ctx: Run, *, stop_unknown: bool = True) -> Company:
+def company_of(ctx: Run, *, stop_unknown: bool = True, second_reading: bool = True) -> Company:
     """Read and check the tables once per run.
 
     Parameters
@@ -33,6 +33,8 @@ def company_of(ctx: Run, *, stop_unknown: bool = True) -> Company:
     ctx : Run
     stop_unknown : bool
         Whether to stop where contacts are of nobody who is a customer.
+    second_reading : bool
+        Whether great-expectations reads the rows too, and must count what the rules count.
 
     Raises
     ------
@@ -62,6 +64,7 @@ def company_of(ctx: Run, *, stop_unknown: bool = True) -> Company:
                 quarantine=ctx.workspace / "quarantine" / ctx.run_id,
                 loaded_at=ctx.started_at,
                 seed=settings.seed,
+                second_reading=second_reading,
                 on_progress=on_progress,
             )
         ctx.save("validation.json", checked.validation.as_dict())

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,6 +15,19 @@ from clv.registry import Registry
 
 CONFIG = Path(__file__).parents[2] / "pipelines" / "config"
 SCORES = ("scores.parquet", "scores.csv")
+
+
+def loaded_by(*words):
+    """Run a command in a process of its own; return the packages that it loaded."""
+    code = (
+        "import sys\nfrom clv.pipelines import cli\n"
+        "try:\n    cli.main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    run = [sys.executable, "-W", "ignore", "-c", code, *map(str, words)]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
 
 
 def published(workspace):
@@ -94,6 +109,19 @@ def test_cdnow_logs_the_published_parameters(clv, tmp_path):
     seen = clv("score", "--config", path, "--model", "models:/clv@challenger", workspace=out)
     assert seen.code == 0, seen.err
     assert pq.read_table(published(out) / "scores.parquet").num_rows == 2357
+    scores = pq.read_table(published(out) / "scores.parquet").to_pandas()
+    best = scores.sort_values("clv").iloc[-1]
+    words = ("--customer", best["customer_id"], "--model", "models:/clv@challenger")
+    seen = clv("explain", *words, "--config", path, workspace=out)
+    assert seen.code == 0, seen.err
+    shown = [json.loads(line)["text"] for line in seen.out.splitlines() if '"text"' in line]
+    said = [line.split("   = ")[0].split()[-1] for line in shown if line.startswith("  ")]
+    *parts, whole = [float(amount.replace(",", "")) for amount in said]
+    assert whole == pytest.approx(best["clv"], abs=0.01)
+    assert sum(parts) == pytest.approx(whole, abs=1e-6)
+    assert len(parts) > 1
+    again = ("score", "--config", path, "--model", "models:/clv@challenger", "--dry-run")
+    assert not loaded_by(*again, "--workspace", out) & {"lifetimes", "great_expectations", "shap"}
     for command in ("attribute", "report"):
         seen = clv(command, "--config", path, workspace=out)
         assert seen.code == 0, seen.err
