@@ -25,7 +25,7 @@ $(UV): requirements/bootstrap.txt
 	@.cache/bootstrap/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@touch $(UV)
 
-$(READY): $(UV) requirements/main.txt pyproject.toml setup.py
+$(READY): $(UV) requirements/main.txt pyproject.toml setup.py README.md
 	@test -x $(RUN) || $(UV) venv --quiet --python $(PYTHON) $(VENV)
 	@$(UV) pip sync --quiet --python $(RUN) --require-hashes --compile-bytecode requirements/main.txt
 	@$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation --editable .
