@@ -132,7 +132,7 @@ ORDERS = Table(
         Column("margin", _MONEY, "Contribution of the order."),
         Column("refund_of", _ID, "The order that a negative row returns."),
         Column("category", _CATEGORY, "What kind of thing was bought."),
-        Column("currency", _TEXT, "One value in the whole table."),
+        Column("currency", _TEXT, "One in the whole table, or each with a rate (`terms.rates`)."),
     ),
     key=("order_id",),
     time="ordered_at",

@@ -15,6 +15,7 @@ import ibis
 
 from clv.contract import expectations
 from clv.contract import quarantine as quarantines
+from clv.contract.currencies import converted, currency_of, rates_of
 from clv.contract.fingerprint import content_fingerprint
 from clv.contract.flags import flag_rows
 from clv.contract.matching import LEAST_MATCH, match_notes, measure_matches
@@ -162,6 +163,7 @@ def examine(
                 "times without an offset, read as UTC",
             )
         )
+    _convert(run, terms, currency)
     accepted = _within(Tables(run.engine, run.accepted, replace(terms, currency=currency)), run)
     matches = measure_matches(accepted)
     run.notes += match_notes(matches)
@@ -224,21 +226,23 @@ def _require_columns(name: str, rows: ir.Table) -> None:
 
 def _currency(engine: Engine, orders: ir.Table, terms: DataOptions) -> str:
     """Return the currency: the configured one, else the column's, else ``units``."""
-    configured = terms.currency
     if "currency" not in orders.columns:
-        return configured
+        return terms.currency
     column = orders.currency.cast("string").strip().upper()
     named = orders.select(currency=column).filter(given(column)).distinct()
     found = sorted(engine.to_pandas(named).currency)
-    if configured != DataOptions().currency:
-        found = sorted({*found, configured.upper()})
-    if len(found) > 1:
-        raise SchemaError(
-            f"orders.currency: {len(found)} currencies: {listing(c[:12] for c in found)}; expected "
-            "one in the column and in terms.currency. Convert the amounts to one currency, or map "
-            "sources.orders.constants.currency if the column is wrong."
+    return currency_of(found, terms.currency, rates_of(terms.rates))
+
+
+def _convert(run: _Run, terms: DataOptions, currency: str) -> None:
+    """Bring accepted orders into one currency; their fingerprint is of what they become."""
+    orders, notes = converted(run.engine, run.accepted["orders"], currency, rates_of(terms.rates))
+    if notes:
+        run.notes += notes
+        run.accepted["orders"] = orders
+        run.results["orders"] = replace(
+            run.results["orders"], fingerprint=content_fingerprint(run.engine, orders)
         )
-    return configured if configured != DataOptions().currency or not found else found[0]
 
 
 def _examine_table(run: _Run, name: str, raw: ir.Table) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from clv.contract.currencies import Rate, RateSettings, rates_of
 from clv.engines.physical import PHYSICAL, money, seconds
 from clv.errors import DataError, SchemaError, UsageError
 from clv.schema import SCHEMA, Kind
@@ -55,6 +56,9 @@ class DataOptions:
     stray_share : float
         Of the orders: so many, far before or after all others, do not say when data begin or
         end (``clv.windows.robust_span``).
+    rates : mapping of str to float, or to a mapping of datetime.date to float
+        What one unit of each other currency of the orders is in the company's: for all days, or
+        from each day named on.
     """
 
     currency: str = "units"
@@ -65,10 +69,12 @@ class DataOptions:
     attributes: tuple[str, ...] = ("segment", "region", "acquisition_channel")
     protected: tuple[str, ...] = ()
     stray_share: float = 0.01
+    rates: RateSettings | tuple[Rate, ...] = ()
 
     def __post_init__(self) -> None:
         if self.margin_rate is not None and not 0 < self.margin_rate <= 1:
             raise UsageError(f"margin_rate is {self.margin_rate}; expected more than 0, at most 1.")
+        object.__setattr__(self, "rates", rates_of(self.rates))
         if self.fcr_days < 1:
             raise UsageError(f"fcr_days is {self.fcr_days}; expected 1 or more.")
         if not 0 <= self.stray_share < 0.5:

@@ -44,6 +44,10 @@ class DataOptions(Section):
     stray_share: float = Field(
         0.01, ge=0, lt=0.5, description="of orders, far off all others: they set no first, last day"
     )
+    rates: dict[str, float | dict[dt.date, float]] = Field(
+        default_factory=dict,
+        description="what one unit of another currency is in this; a number, or one from a day on",
+    )
 
 
 class Quality(Section):

@@ -158,7 +158,8 @@ def library():
 
 
 ELSEWHERE = {
-    "terms": {"currency"},  # null: what the column of the orders says
+    # null: what the column of the orders says; no rates, as a mapping and as what it is read into
+    "terms": {"currency", "rates"},
     "attribution": {"behaviours", "experiments"},  # names and files, which a run turns into objects
     "monitoring": {"fail"},  # an exit code
 }
