@@ -240,9 +240,9 @@ def audit_model(
     columns = [[k for k, group in enumerate(encoding.groups) if group == name] for name in names]
     info = model.info
     forecast = model.purchases.forecast(asked, info.horizon_days, info.discount_rate_annual)
-    btyd = np.nan_to_num(forecast["value"].to_numpy())
-
-    scale = (1 - model.calibration.weight) * model.seasonal.factor(asked["as_of"])
+    season = np.nan_to_num(forecast["season"].to_numpy(), nan=1.0)
+    btyd = np.nan_to_num(forecast["value"].to_numpy()) / season
+    scale = (1 - model.calibration.weight) * model.seasonal.factor(asked["as_of"]) * season
 
     def worth(matrix: Floats, owner: NDArray[np.int64]) -> Floats:
         return scale[owner] * value.predict(matrix, btyd[owner])

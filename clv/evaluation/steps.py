@@ -15,7 +15,7 @@ def steps_document(
     folds: Folds, final: Calibration, known: Mapping[str, Calibration]
 ) -> list[dict[str, Any]]:
     """Return every step of the forecast beside leaving it out, and what each fold chose."""
-    by_fold = {fold.as_of: (fold.step, *known[fold.as_of].steps) for fold in folds.reported}
+    by_fold = {fold.as_of: (*fold.steps, *known[fold.as_of].steps) for fold in folds.reported}
     return [
         {
             **step.as_dict(),
@@ -26,5 +26,5 @@ def steps_document(
                 if other.name == step.name
             },
         }
-        for step in (folds.forecasts.step, *final.steps)
+        for step in (*folds.forecasts.steps, *final.steps)
     ]

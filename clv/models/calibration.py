@@ -112,7 +112,7 @@ class Calibration:
             season=season.used,
             platt=platt,
             intervals=intervals,
-            total=_total(past, clv, level, prospects),
+            total=_total(rows, clv, level, prospects),
             source=source,
             steps=(blend, *totals, season, *churn, slack),
         )
@@ -152,16 +152,17 @@ class Calibration:
 
 
 def _total(
-    past: PastTests, clv: np.ndarray, level: float, prospects: pd.DataFrame | None
+    rows: pd.DataFrame, clv: np.ndarray, level: float, prospects: pd.DataFrame | None
 ) -> TotalInterval:
     """Learn how far totals were off, of everybody who is of the total."""
-    actual, fold = past.actual, np.array(past.names, dtype=object)[past.place]
+    actual, fold = rows["value"].to_numpy(float), rows["as_of"].to_numpy(dtype=object)
+    known = dict(zip(fold, rows["season_spread"].to_numpy(float), strict=True))
     if prospects is not None:
         valued = prospects[prospects["clv"].notna()]
         actual = np.append(actual, valued["value"].to_numpy(float))
         clv = np.append(clv, valued["clv"].to_numpy(float))
         fold = np.append(fold, valued["as_of"].to_numpy())
-    return TotalInterval.learn(actual, clv, fold, level)
+    return TotalInterval.learn(actual, clv, fold, level, known=known)
 
 
 def calibrated(folds: Folds, options: ModelOptions) -> Calibration:

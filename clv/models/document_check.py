@@ -14,10 +14,11 @@ from clv.errors import ModelError
 from clv.features.base import GROUPS
 from clv.models.btyd import BTYD, gamma_gamma
 from clv.models.btyd.results import Verdict
+from clv.models.calendar.operational import BINS
 from clv.models.options import MODELS
 from clv.models.prospects.first_purchase import CANDIDATES, RATE, Inputs
 from clv.models.prospects.people import KINDS
-from clv.models.training.steps import BY_CUSTOMER, BY_CUTOFF, REASONS, UNCOMPARED
+from clv.models.training.steps import BY_CUSTOMER, BY_CUTOFF, PRIOR, REASONS, UNCOMPARED
 from clv.models.trees.boosting import MAX_CATEGORIES
 
 if TYPE_CHECKING:
@@ -195,6 +196,13 @@ _CALIBRATION: dict[str, dict[str, Check]] = {
         "noise": _NOT_NEGATIVE,
     },
 }
+_CALENDAR: dict[str, Check] = {
+    "intensity": lambda value: many(number(1e-3, 1e3), BINS)(value) and len(value) in (0, BINS),
+    "spread": lambda value: many(number(0, 10), BINS)(value) and len(value) in (0, BINS),
+    "horizon_days": whole(0, MAX_DAYS),
+    "season": _SHARE,
+    "weeks": whole(),
+}
 _BY_KIND = named(_NOT_NEGATIVE)
 _PROSPECTS: dict[str, Check] = {
     "people": whole(),
@@ -238,6 +246,9 @@ def check_document(document: Mapping[str, Any], where: str) -> None:
         _require(calibration[part], checks, f"calibration.{part}", where)  # type: ignore[index]
     _require(document, {"trees": _trees}, "", where)
     agreements = _agreements(document)
+    # absent in models of the first versions, which knew no seasons of counts
+    if (calendar := document["purchases"].get("calendar")) is not None:
+        _require(calendar, _CALENDAR, "purchases.calendar", where)
     # null where nobody was to be learned from, absent in models of the first versions
     if (prospects := document.get("prospects")) is not None:
         _require(prospects, _PROSPECTS, "prospects", where)
@@ -278,7 +289,7 @@ def _step(value: Any) -> bool:
     if not fits(value, _STEP):
         return False
     compared = [value.get(name) for name in ("without", "with_step", "gain", "needed")]
-    if value["reason"] in UNCOMPARED:
+    if value["reason"] in UNCOMPARED or (value["reason"] == PRIOR and compared[0] is None):
         return compared == [None] * 4
     return all(map(number(), compared))
 

@@ -178,8 +178,8 @@ class TotalInterval:
         Nominal coverage.
     spread : float
         Root mean square of log(realised / predicted total) over folds, beyond what the
-        customers' own noise explains. Not about its mean: a forecast that was always too
-        low is as wrong as one that was now low, now high.
+        customers' own noise and what was unknown of the season explain. Not about its mean:
+        a forecast that was always too low is as wrong as one that was now low, now high.
     degrees : int
         Folds; 0 where there was one fold only and ``spread`` is an assumption.
     noise : float
@@ -194,9 +194,28 @@ class TotalInterval:
 
     @classmethod
     def learn(
-        cls, actual: np.ndarray, predicted: np.ndarray, fold: np.ndarray, level: float
+        cls,
+        actual: np.ndarray,
+        predicted: np.ndarray,
+        fold: np.ndarray,
+        level: float,
+        *,
+        known: Mapping[object, float] | None = None,
     ) -> TotalInterval:
-        """Measure the error of totals between folds, and that of customers within."""
+        """Measure the error of totals between folds, and that of customers within.
+
+        Parameters
+        ----------
+        actual, predicted : ndarray of shape (rows,)
+        fold : ndarray of shape (rows,)
+            The cutoff of each row.
+        level : float
+            Nominal coverage.
+        known : mapping of cutoff to float, optional
+            Standard deviation of the log total that the calendar allowed for at a cutoff: of
+            the error there only the rest is asked of the next total, which has its own.
+        """
+        known = known or {}
         mean = max(float(predicted.mean()), 1e-12)
         noise = float((actual - predicted).std()) / mean
         beyond = []
@@ -204,13 +223,19 @@ class TotalInterval:
             here = fold == name
             realised, forecast = float(actual[here].sum()), float(predicted[here].sum())
             if realised > 0 and forecast > 0:
-                beyond.append(np.log(realised / forecast) ** 2 - noise**2 / here.sum())
+                explained = noise**2 / here.sum() + known.get(name, 0.0) ** 2
+                beyond.append(np.log(realised / forecast) ** 2 - explained)
         if len(beyond) < 2:
             return cls(level, LONE_FOLD_SPREAD, 0, noise)
         return cls(level, float(np.sqrt(max(np.mean(beyond), 0.0))), len(beyond), noise)
 
-    def apply(self, total: float, customers: int) -> tuple[float, float]:
+    def apply(
+        self, total: float, customers: int, season_spread: float = 0.0
+    ) -> tuple[float, float]:
         """Return both ends of a total over that many customers.
+
+        ``season_spread`` is the standard deviation of the log total for what is unknown of the
+        season ahead.
 
         The factor is Student's t where the folds had to tell how far the level moves, and
         the normal's where the noise of many customers explains all that they differed by.
@@ -218,7 +243,8 @@ class TotalInterval:
         tail = (1 + self.level) / 2
         degrees = (self.degrees or ASSUMED_DEGREES) if self.spread > 0 else np.inf
         factor = float(student_t.ppf(tail, degrees))
-        spread = np.hypot(self.spread, self.noise / np.sqrt(max(customers, 1)))
+        noise = self.noise / np.sqrt(max(customers, 1))
+        spread = np.sqrt(self.spread**2 + noise**2 + season_spread**2)
         return float(total * np.exp(-factor * spread)), float(total * np.exp(factor * spread))
 
     def as_dict(self) -> dict[str, Any]:

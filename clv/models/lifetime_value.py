@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from clv.features.base import GROUPS, SERVICE_GROUPS
-from clv.models.btyd.purchase_histories import histories
 from clv.models.btyd.reference import cross_check
 from clv.models.calibration import Calibration, calibrated
 from clv.models.contributions import Centring, split_log
@@ -133,10 +132,10 @@ class LifetimeModel:
         seasonal = forecasts.seasonal
         if not calibration.season:
             seasonal = SeasonalCorrection.none(seasonal.reach_days)
-        btyd = forecasts.frame.loc[last.index, "value"].to_numpy()
-        base, parts = _split(value, value.encoding.matrix(last), btyd)
+        btyd, season = _offsets(forecasts.frame.loc[last.index])
+        base, parts = _split(value, value.encoding.matrix(last), btyd / season)
         factor = seasonal.factor(last["as_of"])
-        clv = factor * calibration.blended(btyd, base + parts.sum(axis=1))
+        clv = factor * calibration.blended(btyd, season * (base + parts.sum(axis=1)))
         check = _check(last, forecasts.latest, options)
         prospects = learn_prospects(panel, panel.windows, options)
         fitted = Fitted(value, churn, calibration, seasonal, prospects)
@@ -144,7 +143,7 @@ class LifetimeModel:
         return cls(
             info=describe(panel, options, folds, train, fitted, clv, check),
             purchases=forecasts.latest,
-            centring=Centring.learn(base, parts, _feature_totals(value, last, btyd)),
+            centring=Centring.learn(base, parts, _feature_totals(value, last, btyd / season)),
             **vars(fitted),
         )
 
@@ -212,10 +211,10 @@ class LifetimeModel:
 
         Of shape (rows, groups), in currency; only for customers who have bought.
         """
-        btyd = np.nan_to_num(self._forecast(portfolio)["value"].to_numpy())
-        base, groups = _split(value, value.encoding.matrix(portfolio), btyd)
+        btyd, season = _offsets(self._forecast(portfolio))
+        base, groups = _split(value, value.encoding.matrix(portfolio), btyd / season)
         _, groups = Centring.learn(base, groups).apply(base, groups)
-        scale = (1 - self.calibration.weight) * self.seasonal.factor(portfolio["as_of"])
+        scale = (1 - self.calibration.weight) * self.seasonal.factor(portfolio["as_of"]) * season
         return groups * scale[:, None]
 
     def feature_contributions(self, features: pd.DataFrame) -> pd.DataFrame:
@@ -229,10 +228,11 @@ class LifetimeModel:
         ModelError
             When the model is of a version that centred by group alone.
         """
-        btyd = np.nan_to_num(self._forecast(features)["value"].to_numpy())
-        base, parts = _split_features(self.value, self.value.encoding.matrix(features), btyd)
+        btyd, season = _offsets(self._forecast(features))
+        matrix = self.value.encoding.matrix(features)
+        base, parts = _split_features(self.value, matrix, btyd / season)
         parts = self.centring.apply_features(base, parts)
-        scale = (1 - self.calibration.weight) * self.seasonal.factor(features["as_of"])
+        scale = (1 - self.calibration.weight) * self.seasonal.factor(features["as_of"]) * season
         scale = np.where(features["frequency"].isna(), 0.0, scale)
         return pd.DataFrame(
             parts * scale[:, None],
@@ -240,9 +240,13 @@ class LifetimeModel:
             index=features.index,
         )
 
-    def total_interval(self, total: float, customers: int) -> tuple[float, float]:
-        """Return the prediction interval of the portfolio's realised total."""
-        return self.calibration.total.apply(total, customers)
+    def total_interval(self, total: float, customers: int, as_of: str) -> tuple[float, float]:
+        """Return the prediction interval of the portfolio's realised total.
+
+        With what is unknown of the season ahead of ``as_of``, an ISO date.
+        """
+        ahead = self.purchases.calendar.spread_at(as_of)
+        return self.calibration.total.apply(total, customers, ahead)
 
     def unseen_categories(self, features: pd.DataFrame) -> dict[str, int]:
         """Count the category values that training never saw, by column."""
@@ -277,14 +281,14 @@ class LifetimeModel:
     def _parts(self, features: pd.DataFrame) -> _Parts:
         forecast = self._forecast(features)
         prospect = features["frequency"].isna().to_numpy()
-        btyd = np.nan_to_num(forecast["value"].to_numpy())
+        btyd, season = _offsets(forecast)
         matrix = self.value.encoding.matrix(features)
-        base, groups = _split(self.value, matrix, btyd)
+        base, groups = _split(self.value, matrix, btyd / season)
         base, groups = self.centring.apply(base, groups)
         weight, factor = self.calibration.weight, self.seasonal.factor(features["as_of"])
-        groups = groups * ((1 - weight) * factor)[:, None]
+        groups = groups * ((1 - weight) * factor * season)[:, None]
         groups = np.where(prospect[:, None], 0.0, groups)
-        typical = factor * (weight * btyd + (1 - weight) * base)
+        typical = factor * (weight * btyd + (1 - weight) * season * base)
         first = self._first(features, prospect)
         typical = np.where(prospect, first["clv"], typical)
         p_none = np.nan_to_num(forecast["p_none"].to_numpy(), nan=0.5)
@@ -330,6 +334,12 @@ class _Parts:
     groups: np.ndarray
     score: np.ndarray
     p_none: np.ndarray
+
+
+def _offsets(forecast: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return BTYD's value, and how many operational days a day of the horizon stands for."""
+    value, season = forecast["value"].to_numpy(), forecast["season"].to_numpy()
+    return np.nan_to_num(value), np.nan_to_num(season, nan=1.0)
 
 
 _SERVICE = [position for position, group in enumerate(GROUPS) if group in SERVICE_GROUPS]
@@ -382,5 +392,5 @@ def _reasons(groups: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _check(rows: pd.DataFrame, purchases: Purchases, options: ModelOptions) -> CrossCheck:
-    x, t_x, t, _ = histories(rows)
+    x, t_x, t, _ = purchases.calendar.histories(rows)
     return cross_check(purchases.purchase.model, x, t_x, t, seed=options.seed)

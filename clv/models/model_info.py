@@ -10,7 +10,6 @@ import numpy as np
 
 from clv.errors import ModelError
 from clv.models.btyd.fit import fit_purchases
-from clv.models.btyd.purchase_histories import histories
 from clv.notes import Note
 
 if TYPE_CHECKING:
@@ -195,7 +194,7 @@ def _fits(rows: pd.DataFrame, forecasts: Forecasts, options: ModelOptions) -> di
     latest = forecasts.latest
     fits = {fit.model: fit for fit in (latest.purchase, latest.alive, latest.spend)}
     if "bg_nbd" not in fits:
-        x, t_x, t, _ = histories(rows)
+        x, t_x, t, _ = latest.calendar.histories(rows)
         fits["bg_nbd"] = fit_purchases("bg_nbd", x, t_x, t)
     unit = options.time_unit_days
     return {

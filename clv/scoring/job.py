@@ -273,9 +273,10 @@ def check_space(out: Path, customers: int) -> None:
 def portfolio(tally: Tally, table: FeatureTable, model: LifetimeModel) -> dict[str, Any]:
     """Return the document ``portfolio.json``."""
     summary = tally.portfolio.summary()
-    low, high = model.total_interval(summary["total_clv"], summary["customers"])
+    as_of = table.cutoff.isoformat()
+    low, high = model.total_interval(summary["total_clv"], summary["customers"], as_of)
     return {
-        "as_of": table.cutoff.isoformat(),
+        "as_of": as_of,
         "horizon_days": model.info.horizon_days,
         "currency": model.info.currency,
         "value_is_margin": model.info.value_is_margin,

@@ -122,7 +122,7 @@ def _compared(
             f"{name}: realised": float(value[here].sum()),
         }
     total, came = float(clv[valued].sum()), float(value[valued].sum())
-    low, high = model.total_interval(total, int(valued.sum()))
+    low, high = model.total_interval(total, int(valued.sum()), cutoff.isoformat())
     return {**row, "total": total, "came": came, "low": low, "high": high} | {
         "inside": low <= came <= high
     }

@@ -74,7 +74,8 @@ def company(seed: int) -> tuple[bool, np.ndarray, np.ndarray]:
     growth = Growth(trees=30, num_threads=1, min_data_in_leaf=20)
     model = LifetimeModel.fit(known, ModelOptions(purchase_model="bg_nbd", growth=growth))
     scores = model.predict(later.drop(columns=list(OUTCOMES)))
-    low, high = model.total_interval(float(scores["clv"].sum()), len(later))
+    as_of = last.cutoff.isoformat()
+    low, high = model.total_interval(float(scores["clv"].sum()), len(later), as_of)
     value = later["value"].to_numpy()
     covered = (value >= scores["clv_low"].to_numpy()) & (value <= scores["clv_high"].to_numpy())
     return (

@@ -36,8 +36,10 @@ def compare(company: str, panel: Panel, options: ModelOptions, folds: int = 3) -
     for window, earlier in tests[-folds:]:
         forecasts = past.known(earlier)
         train, test = sampled(panel.of(earlier), options), panel.at(window)
-        own, ahead = (forecasts.frame.loc[part.index, "value"].to_numpy() for part in (train, test))
-        ratio = forecasts.seasonal.ratio(train["as_of"])
+        frame = forecasts.frame.assign(value=forecasts.frame["value"] / forecasts.frame["season"])
+        own, ahead = (frame.loc[part.index, "value"].to_numpy() for part in (train, test))
+        season = forecasts.frame.loc[train.index, "season"].to_numpy()
+        ratio = season * forecasts.seasonal.ratio(train["as_of"])
         value, _ = learn(panel, forecasts, train, options)
         found = _two_parts(train, test, value, own, ahead, ratio, options)
         found["tweedie"] = value.predict(value.encoding.matrix(test), ahead)

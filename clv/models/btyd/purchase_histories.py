@@ -11,8 +11,6 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pandas as pd
-
 
 @dataclass(frozen=True)
 class PurchaseHistories:
@@ -84,13 +82,6 @@ def compress(frequency: np.ndarray, recency: np.ndarray, age: np.ndarray) -> Pur
     else:
         merged, weight = np.unique(np.column_stack(columns), axis=0, return_counts=True)
     return PurchaseHistories(merged[:, 0], merged[:, 1], merged[:, 2], weight.astype(float))
-
-
-def histories(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return frequency, recency, age and mean spend as arrays of shape (n,)."""
-    names = ("frequency", "recency_days", "age_days", "monetary_value")
-    x, t_x, t, z = (rows[name].to_numpy(dtype=np.float64) for name in names)
-    return x, t_x, t, z
 
 
 def per_pair(

@@ -9,12 +9,12 @@ import numpy as np
 
 from clv.models.btyd import BTYD
 from clv.models.btyd.fit import fit_purchases
-from clv.models.btyd.purchase_histories import histories
 from clv.models.btyd.results import Fit, Verdict
+from clv.models.calendar.operational import Calendar
 from clv.models.training.steps import Step, by_cutoff
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
 
@@ -47,32 +47,46 @@ class Choice:
 
 
 def compare_purchase_models(
-    rows: pd.DataFrame, horizon_days: int, *, seed: int = 0
+    rows: pd.DataFrame,
+    horizon_days: int,
+    *,
+    seed: int = 0,
+    calendar: Calendar | None = None,
+    models: Iterable[str] = tuple(BTYD),
 ) -> dict[str, Choice]:
     """Fit every purchase model at one cutoff and hold it against what came after.
 
     Parameters
     ----------
     rows : DataFrame
-        PurchaseHistories as of the cutoff, with the outcome ``purchases`` of the horizon.
+        Purchase histories as of one cutoff, with the outcome ``purchases`` of the horizon.
     horizon_days : int
     seed : int
         Of the sample of at most 20,000 customers.
+    calendar : Calendar, optional
+        As learned by the cutoff; flat by default.
+    models : iterable of str
+        Keys of ``BTYD``.
     """
+    calendar = calendar or Calendar()
     rows = rows[rows["frequency"].notna()]
     if len(rows) > CHOICE_CUSTOMERS:
         keep = np.random.default_rng(seed).permutation(len(rows))[:CHOICE_CUSTOMERS]
         rows = rows.iloc[np.sort(keep)]
-    x, t_x, t, _ = histories(rows)
+    x, t_x, t, _ = calendar.histories(rows)
+    length = float(horizon_days)
+    if not calendar.is_flat:
+        length = float(calendar.ahead(rows["as_of"].iloc[:1], horizon_days)[0])
     bought = rows["purchases"].to_numpy(float)
     choices = {}
-    for model, kind in BTYD.items():
+    for model in models:
+        kind = BTYD[model]
         fit = fit_purchases(model, x, t_x, t)
         living = kind.p_alive(fit.parameters, x, t_x, t)
-        none = kind.p_none_if_alive(fit.parameters, x, t, horizon_days)
+        none = kind.p_none_if_alive(fit.parameters, x, t, length)
         p_none = np.clip(1 - living + living * none, 1e-9, 1 - 1e-9)
         score = np.where(bought > 0, np.log1p(-p_none), np.log(p_none))
-        forecast = (living * kind.purchases_if_alive(fit.parameters, x, t, horizon_days)).sum()
+        forecast = (living * kind.purchases_if_alive(fit.parameters, x, t, length)).sum()
         tracking = float(forecast / max(bought.sum(), 1.0))
         error = float(score.std() / np.sqrt(score.size))
         choices[model] = Choice(model, fit, float(score.mean()), error, tracking)

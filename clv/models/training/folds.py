@@ -69,15 +69,16 @@ class Fold:
         ``CARRIED``, then ``btyd`` and ``trees`` (value; the trees brought to BTYD's total by
         ``scale``), ``p_none``, ``p_alive``, ``expected_purchases`` and ``expected_spend``
         (BTYD), ``score`` (log-odds of churn, uncalibrated), ``factor`` (the seasonal
-        correction's), and the baselines ``lightgbm`` (without BTYD), ``last_period`` and ``mean``;
-        one row per customer.
+        correction's),
+        ``season_spread`` (what the calendar leaves unknown of the total), and the baselines
+        ``lightgbm`` (without BTYD), ``last_period`` and ``mean``; one row per customer.
     held_out : DataFrame or None
         The same, without ``lightgbm``, for customers held out of the learning rows; None
         where earlier folds can calibrate this one.
     log_scale : float
         log(BTYD's total / the trees') of the tested customers, before scaling.
-    step : Step
-        The choice of the purchase model, by what was known at the cutoff.
+    steps : tuple of Step
+        The choices of the calendar and of the purchase model, by what was known at the cutoff.
     reported : bool
         False where the fold only calibrates later ones.
     prospects : DataFrame
@@ -93,7 +94,7 @@ class Fold:
     test: pd.DataFrame
     held_out: pd.DataFrame | None
     log_scale: float
-    step: Step
+    steps: tuple[Step, ...]
     reported: bool = True
     prospects: pd.DataFrame = field(default_factory=pd.DataFrame)
 
@@ -261,7 +262,7 @@ def _time_folds(
             test=test,
             held_out=held_out,
             log_scale=log_scale,
-            step=trial.forecasts.step,
+            steps=trial.forecasts.steps,
             reported=trial.reported,
         )
 
@@ -288,7 +289,7 @@ def _customer_fold(panel: Panel, forecasts: Forecasts, options: ModelOptions) ->
         test=test,
         held_out=test,
         log_scale=float(np.mean(logs)),
-        step=forecasts.step,
+        steps=forecasts.steps,
         prospects=unseen_forecast(panel, options),
     )
 
@@ -304,17 +305,18 @@ def _learn_and_predict(
     value, churn = learn(panel, forecasts, train, options)
     btyd = forecasts.frame.loc[test.index]
     matrix = value.encoding.matrix(test)
-    own, p_none = btyd["value"].to_numpy(), btyd["p_none"].to_numpy()
-    log_scale = value.log_scale(matrix, own)
+    own, p_none, season = (btyd[name].to_numpy() for name in ("value", "p_none", "season"))
+    log_scale = value.log_scale(matrix, own / season)
     predicted = test[list(CARRIED)].assign(
         btyd=own,
-        trees=value.predict(matrix, own),
+        trees=season * value.predict(matrix, own / season),
         p_none=p_none,
         p_alive=btyd["p_alive"].to_numpy(),
         expected_purchases=btyd["purchases"].to_numpy(),
         expected_spend=btyd["spend"].to_numpy(),
         score=churn.score(matrix, p_none),
         factor=forecasts.seasonal.factor(test["as_of"]),
+        season_spread=test["as_of"].map(forecasts.spread_at),
         last_period=last_period(test, panel.horizon_days),
         mean=float(train["value"].mean()),
     )
@@ -350,9 +352,10 @@ def learn_value(
 ) -> ValueModel:
     """Fit the value trees to some rows of a panel."""
     encoding = Encoding.learn(panel.features, train)
-    own = forecasts.frame.loc[train.index, "value"].to_numpy()
-    ratio = forecasts.seasonal.ratio(train["as_of"])
-    return ValueModel.fit(train, own, encoding, growth, ratio=ratio)
+    own, season = (forecasts.frame.loc[train.index, n].to_numpy() for n in ("value", "season"))
+    # trees know no season: what the calendar says of a horizon is taken off, and put back
+    ratio = season * forecasts.seasonal.ratio(train["as_of"])
+    return ValueModel.fit(train, own / season, encoding, growth, ratio=ratio)
 
 
 def last_period(rows: pd.DataFrame, horizon_days: int) -> np.ndarray:

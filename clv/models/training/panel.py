@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from clv.errors import ModelError, WindowError
+from clv.events.purchase_weeks import purchase_weeks
 from clv.features.base import fingerprint
 from clv.features.table import build_feature_table
 from clv.labels.outcomes import build_outcomes
@@ -66,6 +67,9 @@ class Panel:
         The same columns as ``frame`` for everybody known by a cutoff who had not bought, or
         whose purchases were all returned: those whom a date shows to have been known, since
         of others nobody can say whether a past cutoff knew them. Empty where there are none.
+    purchase_weeks : DataFrame
+        Of ``purchase_weeks``: everybody's purchases by week, what calendars are learned from;
+        empty where they are not known.
     """
 
     frame: pd.DataFrame
@@ -77,6 +81,7 @@ class Panel:
     notes: tuple[Note, ...] = field(default=())
     purchase_histories: dict[str, pd.DataFrame] = field(default_factory=dict)
     prospects: pd.DataFrame = field(default_factory=pd.DataFrame)
+    purchase_weeks: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         if not self.windows or len({window.horizon_days for window in self.windows}) != 1:
@@ -102,7 +107,10 @@ class Panel:
 
     def everyone(self, window: Window) -> pd.DataFrame:
         """Return the purchase histories of all customers at one cutoff, sampled or not."""
-        return self.purchase_histories.get(window.cutoff.isoformat(), self.at(window))
+        as_of = window.cutoff.isoformat()
+        if as_of not in self.purchase_histories:
+            return self.at(window)
+        return self.purchase_histories[as_of].assign(as_of=as_of)
 
     def of(self, windows: Sequence[Window]) -> pd.DataFrame:
         """Return the rows of several cutoffs."""
@@ -274,6 +282,7 @@ def build_panel(
         notes=tuple(notes),
         purchase_histories=purchases,
         prospects=pd.concat([prospects[n] for n in reversed(kept)], ignore_index=True),
+        purchase_weeks=purchase_weeks(histories),
     )
 
 

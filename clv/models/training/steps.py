@@ -17,7 +17,7 @@ with a horizon of 180 days say little more than two.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,9 +32,10 @@ MIN_CUSTOMERS = 100
 MIN_TESTS = 2.0
 
 HELPED, WITHIN_NOISE, NO_HELP = "helped", "within_noise", "no_help"
+PRIOR = "prior"
 TOO_FEW, ASKED = "too_few_tests", "settings"
 UNCOMPARED = (TOO_FEW, ASKED)
-REASONS = (HELPED, WITHIN_NOISE, NO_HELP, *UNCOMPARED)
+REASONS = (HELPED, WITHIN_NOISE, NO_HELP, PRIOR, *UNCOMPARED)
 BY_CUSTOMER, BY_CUTOFF = "customers", "cutoffs"
 
 
@@ -45,13 +46,13 @@ class Step:
     Attributes
     ----------
     name : str
-        ``purchase_model``, ``blend``, ``trees_total``, ``season``, ``churn``,
+        ``calendar``, ``purchase_model``, ``blend``, ``trees_total``, ``season``, ``churn``,
         ``churn_level`` or ``interval_floors``.
     used : bool
         Whether the forecast uses it.
     reason : str
-        ``helped``, ``within_noise``, ``no_help``, ``too_few_tests``, or ``settings`` where
-        the user decided.
+        ``helped``, ``within_noise``, ``no_help``, ``too_few_tests``; ``prior`` where tests
+        cannot tell and other evidence does; or ``settings`` where the user decided.
     loss : str
         What was compared; smaller is better.
     without, with_step : float or None
@@ -161,6 +162,26 @@ def by_cutoff(
     means = float(np.mean(without)), float(np.mean(with_step))
     error = float(gained.std(ddof=1)) / float(np.sqrt(tests))
     return _judged(name, loss, *means, float(gained.mean()), error, BY_CUTOFF, tests)
+
+
+def unless_worse(step: Step) -> Step:
+    """Return a step that other evidence speaks for: used where no test shows it to harm.
+
+    For what tests in time can hardly judge, such as a season, which comes once a year: the
+    tests before it hold none like it.
+
+    Examples
+    --------
+    >>> days = ["2024-01-01", "2024-04-01", "2024-07-01"]
+    >>> calm = by_cutoff("calendar", "total", days, [0.1, 0.2, 0.3], [0.2, 0.2, 0.1], 90)
+    >>> unless_worse(calm).reason
+    'prior'
+    >>> harmful = by_cutoff("calendar", "total", days, [0.1, 0.2, 0.1], [0.3, 0.3, 0.3], 90)
+    >>> unless_worse(harmful).used
+    False
+    """
+    harms = step.gain is not None and step.needed is not None and step.gain < -step.needed
+    return step if step.used or harms else replace(step, used=True, reason=PRIOR)
 
 
 def _judged(

@@ -156,7 +156,7 @@ def _losses(
         btyd = forecasts.frame.loc[test.index]
         matrix = value.encoding.matrix(test)
         actual = np.maximum(test["value"].to_numpy(float), 0.0)
-        mean = value.predict(matrix, btyd["value"].to_numpy())
+        mean = value.predict(matrix, (btyd["value"] / btyd["season"]).to_numpy())
         mean = mean * max(float(actual.sum()), 1e-12) / float(mean.sum())
         unit = max(float(actual.mean()), 1e-12)
         z = churn.score(matrix, btyd["p_none"].to_numpy())

@@ -46,6 +46,7 @@ def past(levels, *, seed=0, customers=400, factor=1.0, scale=1.0, sharper=1.0, e
                     "trees": trees * btyd.sum() / trees.sum(),
                     "scale": scale,
                     "factor": factor,
+                    "season_spread": 0.0,
                     "score": log_odds(p_none) + rng.normal(0, 1.0, customers),
                     "p_none": p_none,
                     "churned": (rng.random(customers) < p_none).astype(float),

@@ -156,9 +156,10 @@ def test_a_panel_too_large_keeps_whole_customers_and_everyones_history():
     chosen = set(part.frame["customer_id"])
     kept = whole.frame[whole.frame["customer_id"].isin(chosen)].reset_index(drop=True)
     pd.testing.assert_frame_equal(part.frame, kept)
+    columns = [*BTYD_COLUMNS, "as_of"]
     for window in windows:
         pd.testing.assert_frame_equal(
-            part.everyone(window), whole.everyone(window)[list(BTYD_COLUMNS)].reset_index(drop=True)
+            part.everyone(window)[columns], whole.everyone(window)[columns].reset_index(drop=True)
         )
     (note,) = [note for note in part.notes if note.code == "panel_sampled"]
     assert note.count == len(whole.frame) - len(part.frame)

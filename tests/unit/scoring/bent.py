@@ -122,5 +122,5 @@ class Bent:
     def unseen_categories(self, features):
         return {"segment": int((~features["segment"].isin(["a", "b"])).sum())}
 
-    def total_interval(self, total, customers):
+    def total_interval(self, total, customers, as_of):
         return 0.9 * total, 1.1 * total
