@@ -37,6 +37,7 @@ def run(
     from clv.erasure import Places, erase, read_people, verify
     from clv.push import Ledgers
     from clv.sinks import make_sink
+    from clv.storage import PARTIAL, clean
 
     people = read_people(ids, file)
     places = Places(
@@ -51,6 +52,9 @@ def run(
         own_tables(ctx.settings.sources),
         ctx.settings.scoring.wait_seconds,
     )
+    if not search:  # what killed commands left half-written names customers and cannot be read
+        for place in (ctx.workspace, *ctx.workspace.rglob("*/")):
+            clean(place, PARTIAL)
     title = "Looking for them" if search else "Erasing"
     with ctx.step(title):
         found = (verify if search else erase)(places, people, tombstones=tombstones)
