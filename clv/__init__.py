@@ -5,7 +5,7 @@ that ``import clv`` costs nothing.
 
 >>> import clv
 >>> dir(clv)[:4]
-['AttributionOptions', 'Company', 'LifetimeValue', 'Registry']
+['AttributionOptions', 'Company', 'DataOptions', 'LifetimeValue']
 """
 
 from __future__ import annotations

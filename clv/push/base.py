@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from clv.errors import ClvError, UsageError
+from clv.errors import SinkError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ class Change:
     fields: Mapping[str, Any]
 
 
-class NotNowError(ClvError):
+class NotNowError(SinkError):
     """The CRM is busy, away or limits how often it is asked; the same call may pass later.
 
     Parameters
@@ -43,23 +43,17 @@ class NotNowError(ClvError):
         How long it asks to be left alone.
     """
 
-    exit_code = 7
-
     def __init__(self, why: str, wait_seconds: float | None = None) -> None:
         super().__init__(why)
         self.wait_seconds = wait_seconds
 
 
-class UnauthorisedError(ClvError):
+class UnauthorisedError(SinkError):
     """The CRM does not take the token (any more)."""
 
-    exit_code = 7
 
-
-class BatchRefusedError(ClvError):
+class BatchRefusedError(SinkError):
     """The CRM refuses a call whole; a smaller one may pass."""
-
-    exit_code = 7
 
 
 class Destination(Protocol):

@@ -129,7 +129,7 @@ def push(
         pushed = Pushed(destination.kind, destination.place, counts)
         if options.dry_run or not counts.changed + counts.gone:
             return pushed
-        delivery = _Delivery(destination, destination.connect(environment, pause), held, pause)
+        delivery = _Delivery(destination, _connected(destination, environment, pause), held, pause)
         total = counts.changed + counts.gone
         empty = dict.fromkeys(destination.fields.values())
         for batch in held.batches(destination.batch, empty):
@@ -137,6 +137,18 @@ def push(
             on_progress("push", delivery.sent, total)
         taken = delivery.written, delivery.emptied
         return Pushed(destination.kind, destination.place, counts, *taken, delivery.refused)
+
+
+def _connected(
+    destination: Destination, environment: Mapping[str, str], pause: Pause
+) -> Connection:
+    try:
+        return destination.connect(environment, pause)
+    except (NotNowError, UnauthorisedError, BatchRefusedError) as error:
+        raise SinkError(
+            f"push {destination.kind}: {destination.place} gives no token ({error}). Nothing was "
+            "sent; check the credentials, then push again."
+        ) from error
 
 
 def write_refused(path: str | Path, refused: Mapping[str, str]) -> Path:

@@ -30,6 +30,7 @@ from clv.simulation.options import SimulationOptions
 from clv.windows import Window
 
 HORIZON_DAYS = 90
+SPARE_DAYS = 7
 CUTOFFS = (0, 90, 180)
 """Days before the last one that are learned from too."""
 
@@ -61,7 +62,8 @@ def company(seed: int, years: int, customers: int) -> dict[str, float]:
     # the last year's own Christmas is what is forecast
     options = SimulationOptions(customers=customers, seed=seed, years=years + 1)
     frames = simulate(options).frames()
-    last = options.end - dt.timedelta(days=HORIZON_DAYS)
+    # a small company may have no order in its last days
+    last = options.end - dt.timedelta(days=HORIZON_DAYS + SPARE_DAYS)
     windows = [Window(last - dt.timedelta(days=back), HORIZON_DAYS) for back in CUTOFFS]
     with connect(threads=1) as engine:
         tables = Tables.from_frames(engine, {"orders": frames["orders"]})

@@ -74,6 +74,7 @@ def test_one_function_escapes_whatever_is_written_as_csv():
     plain = {
         "clv/sinks/salesforce.py",  # a job's body: an apostrophe would be another id
         "clv/erasure/contents.py",  # writes again what stood there, escaped or not
+        "clv/sources/guessing/sheets.py",  # a workbook's cells, to be read as they are
     }
     writers = {}
     for path in [*ROOT.glob("clv/**/*.py"), *ROOT.glob("pipelines/**/*.py")]:

@@ -81,8 +81,8 @@ class Calendar:
         >>> Calendar().days(np.array([10, 20])).tolist()
         [10.0, 20.0]
         >>> busy = Calendar(tuple([0.5, 1.5] * 36 + [1.0]))
-        >>> float(np.diff(busy.days(np.array([3650, 3660])))[0])
-        10.0
+        >>> float(np.diff(busy.days(np.array([364, 729])))[0])  # the whole of 1971
+        365.0
         """
         at = np.asarray(at, float)
         if self.is_flat:

@@ -65,6 +65,7 @@ class Crm:
         self.jobs = {}
         self._random, self.lock = random.Random(seed), threading.Lock()
         self.token_calls = 0
+        self.login_status = 200
 
     def mood(self):
         """Return how this call goes: a status, "lost", or None where all is well."""
@@ -105,7 +106,7 @@ class Handler(BaseHTTPRequestHandler):
             if path.path == "/services/oauth2/token":
                 crm.logins += 1
                 crm.token_calls = 0
-                return self.answer(200, {"access_token": f"token-{crm.logins}"})
+                return self.answer(crm.login_status, {"access_token": f"token-{crm.logins}"})
             mood = crm.mood()
             if isinstance(mood, int):
                 return self.answer(

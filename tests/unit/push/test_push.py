@@ -215,6 +215,13 @@ def test_a_crm_that_is_away_ends_with_its_name(kind, pushed, environment, tmp_pa
     assert crm.written == 0
 
 
+def test_credentials_that_are_not_taken_are_told(pushed):
+    crm = Crm(people(5))
+    crm.login_status = 401
+    with pytest.raises(SinkError, match=r"push salesforce: .* gives no token \(HTTP 401"):
+        pushed("salesforce", crm, people(5))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_credentials_come_from_the_environment_alone(kind, tmp_path):
     scores = tmp_path / "scores.parquet"
