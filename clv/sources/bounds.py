@@ -115,6 +115,45 @@ def texts_held(engine: Engine, table: str, paths: Sequence[Path], rows: ir.Table
             )
 
 
+def texts_of_file(table: str, path: Path) -> None:
+    """Refuse a file whose texts stand for far more than its size can mean, without an engine.
+
+    For files whose columns an engine cannot tell apart before they are renamed. Texts are read by
+    their dictionaries, so that a long one that every row repeats is held once.
+
+    Raises
+    ------
+    SourceError
+        With the file.
+    """
+    size = path.stat().st_size
+    schema = pq.read_schema(path)
+    names = [field.name for field in schema if _is_text(field.type)]
+    held = 0
+    with pq.ParquetFile(path, read_dictionary=names) as file:
+        for batch in file.iter_batches(_ROWS):
+            for column in batch.columns:
+                if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
+                    lengths = pc.binary_length(column.dictionary).cast(pa.int64())
+                    held += pc.sum(lengths.take(column.indices)).as_py() or 0
+            if too_much(held, size, PARQUET_RATIO):
+                raise SourceError(
+                    f"{table}: {path} holds more than {held:,} bytes of text and is {size:,} "
+                    f"bytes long; expected at most {PARQUET_RATIO:,} times its size, such as a "
+                    "long text that every row repeats. Leave the column out, or write the file "
+                    "again without it."
+                )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
+
+
 def _bytes_of_texts(engine: Engine, rows: ir.Table) -> dict[str, int]:
     """Return how many bytes each column of text holds; lengths alone are looked at."""
     sums: dict[str, Any] = {}

@@ -21,7 +21,13 @@ from clv.engines.base import partition_names
 from clv.errors import SchemaError, SourceError, StorageError, listing
 from clv.foreign import reason
 from clv.masking import masked
-from clv.sources.bounds import shallow, texts_held, times_that_are, values_held
+from clv.sources.bounds import (
+    shallow,
+    texts_held,
+    texts_of_file,
+    times_that_are,
+    values_held,
+)
 from clv.sources.names import told_apart
 
 if TYPE_CHECKING:
@@ -143,7 +149,7 @@ def read_parquet(
             )
         file = str(path.absolute())
         if told != names:  # which of two an engine would rename is its own choice
-            texts_held(engine, table, [path], engine.read_parquet([file]))
+            texts_of_file(table, path)
             file = _renamed(engine, table, path, told)
         groups.setdefault(columns, []).append(file)
     place = None if folder is None else folder.absolute()

@@ -205,6 +205,8 @@ def test_the_readme_leads_from_tables_to_a_report(clv, folder, monkeypatch, tmp_
     ran = []
     for line in filter(None, map(plain, block.splitlines())):
         words = shlex.split(line)[1:]
+        if words[0] == "init":
+            continue  # the tables are there; a folder of exports is played in test_init.py
         seen = clv(*words)
         if words[0] == "train":
             # A company of 400 customers need not pass the gate; the challenger scores it then.

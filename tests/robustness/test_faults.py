@@ -120,10 +120,10 @@ def test_a_folder_that_may_not_be_written_stops_with_9(scored, tmp_path, monkeyp
 def test_a_connection_lost_midway_publishes_nothing_and_rolls_back(
     scored, tmp_path, postgres, monkeypatch
 ):
-    from clv.sinks import sql
+    from clv.sinks import sql_tables
 
     scored(EARLIER, sinks=[make_sink({"kind": "sql", "url": postgres})])
-    before_merge = sql.merge
+    before_merge = sql_tables.merge
 
     def losing(connection, target, *args):
         before_merge(connection, target, *args)
@@ -133,7 +133,7 @@ def test_a_connection_lost_midway_publishes_nothing_and_rolls_back(
             second.execute(sa.text("select pg_terminate_backend(:pid)"), {"pid": pid})
         other.dispose()
 
-    monkeypatch.setattr(sql, "merge", losing)
+    monkeypatch.setattr(sql_tables, "merge", losing)
     sinks = [make_sink({"kind": "sql", "url": postgres})]
     error = refused(lambda: scored(sinks=sinks), tmp_path / "out", SinkError, "Nothing was written")
     assert error.exit_code == 7

@@ -189,7 +189,7 @@ def bomb(kind, place):
         refused = r"orders\.parquet says that its .* hold 1,000,000 rows of 4 columns"
     elif kind == "alike":  # such columns are renamed in a copy
         table = pa.table({"note": long, "Note": long})
-        refused = r"orders\.parquet holds 20,000,000,000 bytes of text in "
+        refused = r"orders\.parquet holds more than 40,000,000,000 bytes of text and is"
     else:
         table = pa.table({"order_id": count, "note": long})
         refused = r"orders\.parquet holds 20,000,000,000 bytes of text in 'note'"
