@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 UNAUTHORISED = 401
+INSTALL = "Install it by `pip install 'clv[crm]'`, then push again."
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ class Pushed:
         Records that the CRM has taken.
     refused : mapping of str to str
         Customers whose record it did not take, and why; the next push tries them again.
+    unfit : mapping of str to int
+        Why rows of the score table can be nobody's record, with counts.
     """
 
     kind: str
@@ -56,6 +58,7 @@ class Pushed:
     written: int = 0
     emptied: int = 0
     refused: Mapping[str, str] = field(default_factory=dict)
+    unfit: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -125,8 +128,9 @@ def push(
     with ledger(Path(at), destination.place, options.wait_seconds) as held:
         if options.everything:
             held.forget_all()
-        counts = held.plan(wanted(Path(scores), destination))
-        pushed = Pushed(destination.kind, destination.place, counts)
+        unfit: Counter[str] = Counter()
+        counts = held.plan(wanted(Path(scores), destination, unfit))
+        pushed = Pushed(destination.kind, destination.place, counts, unfit=dict(unfit))
         if options.dry_run or not counts.changed + counts.gone:
             return pushed
         delivery = _Delivery(destination, _connected(destination, environment, pause), held, pause)
@@ -135,8 +139,12 @@ def push(
         for batch in held.batches(destination.batch, empty):
             delivery.send(batch)
             on_progress("push", delivery.sent, total)
-        taken = delivery.written, delivery.emptied
-        return Pushed(destination.kind, destination.place, counts, *taken, delivery.refused)
+        return replace(
+            pushed,
+            written=delivery.written,
+            emptied=delivery.emptied,
+            refused=delivery.refused,
+        )
 
 
 def _connected(
@@ -171,16 +179,26 @@ def write_refused(path: str | Path, refused: Mapping[str, str]) -> Path:
     return path
 
 
-def wanted(scores: Path, destination: Destination) -> Iterator[tuple[str, str, str]]:
+def wanted(
+    scores: Path, destination: Destination, unfit: Counter[str]
+) -> Iterator[tuple[str, str, str]]:
     """Return what the CRM should hold: customer, fields, and those by which a change is told.
 
     Values are rounded to the destination's significant digits, so that a score that moves by less
     changes no record.
+
+    Parameters
+    ----------
+    scores : pathlib.Path
+    destination : Destination
+    unfit : Counter
+        Counts of rows that can be nobody's record, by reason, are added here.
     """
     fields = chosen(destination.fields)
     day = fields.get(DAY)
     for frame in frames(scores):
-        kept, _ = split(frame, ID_CHARACTERS)
+        kept, refused = split(frame, ID_CHARACTERS)
+        unfit.update(refused)
         rows = significant(kept[["customer_id", *fields]], destination.digits)
         for customer, *cells in rows.itertuples(index=False, name=None):
             named = dict(zip(fields.values(), map(_plain, cells), strict=True))

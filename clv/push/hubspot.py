@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from clv.errors import UsageError
-from clv.push.base import Change, NotNowError, check_status, credential
+from clv.push.base import INSTALL, Change, NotNowError, check_status, credential
 from clv.push.http import TIMEOUT_SECONDS
-from clv.sinks.base import plain
+from clv.sinks.base import DIGITS, MOST_DIGITS, plain
 from clv.sinks.hubspot import BATCH_INPUTS, FIELDS
 from clv.sinks.options import Checked, whole_number
-from clv.sinks.sql import DIGITS, MOST_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,9 +69,6 @@ class HubspotPush(Checked):
             ssl_ca_cert=environment.get("REQUESTS_CA_BUNDLE"),
         )
         return _Contacts(client.crm.contacts.batch_api, self.id_property)
-
-
-INSTALL = "Install it by `pip install 'clv[crm]'`, then push again."
 
 
 @dataclass(frozen=True)

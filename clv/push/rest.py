@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from clv.errors import UsageError
 from clv.push.base import BatchRefusedError, Change, credential
+from clv.sinks.base import DIGITS, MOST_DIGITS
 from clv.sinks.hubspot import FIELDS
 from clv.sinks.options import Checked, whole_number
-from clv.sinks.sql import DIGITS, MOST_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,12 +13,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from clv.errors import UsageError
-from clv.push.base import BatchRefusedError, Change, NotNowError, credential
-from clv.push.hubspot import INSTALL
-from clv.sinks.base import plain
+from clv.push.base import INSTALL, BatchRefusedError, Change, NotNowError, credential
+from clv.sinks.base import DIGITS, MOST_DIGITS, plain
 from clv.sinks.options import Checked, whole_number
 from clv.sinks.salesforce import FIELDS, NULL
-from clv.sinks.sql import DIGITS, MOST_DIGITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from clv.errors import UsageError
-from clv.push.base import BatchRefusedError, Change, NotNowError, credential
-from clv.push.hubspot import INSTALL
+from clv.push.base import INSTALL, BatchRefusedError, Change, NotNowError, credential
+from clv.sinks.base import DIGITS, MOST_DIGITS
 from clv.sinks.options import Checked, whole_number
-from clv.sinks.sql import DIGITS, MOST_DIGITS
 from clv.sinks.zendesk import BATCH_USERS, FIELDS
 
 if TYPE_CHECKING:

@@ -340,12 +340,23 @@ def rollback(out: str | Path, wait_seconds: float = 0.0, sinks: Sequence[Sink] =
             )
         back = found.counted[: found.counted.index(older[0])]
         scores = out / RUNS / older[0] / SCORE_FILE
-        days = {dt.date.fromisoformat(name[:_DAY]) for name in back}
+        days = {day_of_run(name) for name in back}
         gone = scores.with_name(TOMBSTONE_FILE)
         for sink in sinks:
             sink.restore(scores, days, gone if gone.exists() else None)
         _point(out, found.counted[len(back) :], (*found.withdrawn, *back))
     return out / RUNS / older[0]
+
+
+def day_of_run(name: str) -> dt.date:
+    """Return the day that a run is of, which its name begins with.
+
+    Examples
+    --------
+    >>> day_of_run("2025-06-30_clv-v1_0123456789ab")
+    datetime.date(2025, 6, 30)
+    """
+    return dt.date.fromisoformat(name[:_DAY])
 
 
 def manifest(run: str | Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clv.notes import Note
-from clv.scoring.publish import SCORE_FILE, TOMBSTONE_FILE
+from clv.scoring.publish import SCORE_FILE, TOMBSTONE_FILE, day_of_run
 from clv.sinks.base import TOMBSTONES
 from clv.sinks.files import TableWriter
 from clv.storage import whole
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from clv.scoring.publish import Published
 
 REPEAT_DAYS = 31
-_DAY = len("2025-06-30")
 
 
 def bury(published: Published, as_of: dt.date, staging: Path) -> Path | None:
@@ -69,10 +68,10 @@ def before(published: Published, as_of: dt.date) -> list[Path]:
     """
 
     def not_later(run: Path) -> bool:
-        return run.name[:_DAY] <= as_of.isoformat()
+        return day_of_run(run.name) <= as_of
 
     counted = [run for run in published.runs if not_later(run)]
-    last = max(counted, key=lambda run: run.name[:_DAY], default=None)
+    last = max(counted, key=lambda run: day_of_run(run.name), default=None)
     taken_back = sorted(run for run in published.withdrawn if not_later(run))
     return [*([] if last is None else [last]), *taken_back]
 

@@ -57,6 +57,9 @@ SCORES = pa.schema(
 TOMBSTONES = pa.schema([("customer_id", _STRING), ("since", pa.date32())])
 """Customers who had a score and have none, and the first day without one."""
 
+DIGITS, MOST_DIGITS = 3, 15
+"""Significant digits of values that a destination holds, unless told otherwise; and the most."""
+
 BATCH_ROWS = 50_000
 NUL = "\0"
 """PostgreSQL takes it in no text: one id with it would stop a whole load."""

@@ -19,6 +19,8 @@ from clv.foreign import reason
 from clv.masking import masked
 from clv.sinks import sql_tables
 from clv.sinks.base import (
+    DIGITS,
+    MOST_DIGITS,
     WriteReport,
     customers_of,
     day_of,
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 INSERT_ROWS = 5_000
-DIGITS = 3
-MOST_DIGITS = 15
 
 
 @dataclass(frozen=True)

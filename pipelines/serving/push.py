@@ -67,6 +67,7 @@ def run(
             f"{len(pushed.refused):,} refused"
         )
     lines += [f"refused: {count:,} {reason}" for reason, count in pushed.reasons.items()]
+    lines += [f"not sent: {count:,} rows, {reason}" for reason, count in pushed.unfit.items()]
     documents = {"push": ctx.save(f"push-{kind}.json", {"run": current.name, **pushed.as_dict()})}
     if not dry_run:
         place = ctx.workspace / LEDGERS / f"{kind}-refused.csv"

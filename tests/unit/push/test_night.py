@@ -70,7 +70,7 @@ def test_after_a_bad_night_and_a_rollback_everything_is_as_the_night_before(nigh
     score(2, customers(15))  # another model, and a quarter of the customers lost
     send()
     worse = holds()
-    assert all(now != then for now, then in zip(worse, before, strict=True))
+    assert all(after != earlier for after, earlier in zip(worse, before, strict=True))
     take_back()
     send()
     assert holds() == before

@@ -174,6 +174,17 @@ def test_records_that_are_refused_are_named_and_tried_again(kind, pushed):
     assert held(crm) == values
 
 
+def test_rows_that_can_be_nobodys_record_are_counted(pushed):
+    long = "x" * 300
+    done = pushed("rest", Crm(people(3)), {**people(3), long: 1.0, "a\0b": 2.0})
+    assert (done.written, done.refused) == (3, {})
+    assert done.unfit == {
+        "customer_id is longer than 255 characters": 1,
+        "customer_id holds a NUL": 1,
+    }
+    assert long not in json.dumps(done.as_dict())
+
+
 @pytest.mark.parametrize("kind", ["hubspot", "zendesk"])
 def test_a_call_that_is_refused_whole_is_halved_until_the_culprit_stands_alone(kind, pushed):
     values = people(20)
